@@ -1,0 +1,1 @@
+"""The service: what comes in, what goes out, what is remembered, what is queued."""

@@ -1,0 +1,78 @@
+"""Who may change anything: senders of Standard Webhooks, and the orchestrator of v1.1.5 (EIP-191)."""
+
+import time
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import NoReturn
+
+import structlog
+
+from app import signing
+from app.config import Config
+from app.errors import ConfigError, Rejected
+from app.identity import Identity
+
+log = structlog.get_logger()
+
+
+class Authentication:
+    """Checks signatures; everything that is wrong with one is the same 401 to the sender."""
+
+    def __init__(self, config: Config, identity: Identity) -> None:
+        """Read the keys.
+
+        Raises:
+            ConfigError: A key is malformed.
+        """
+        try:
+            self._keys = signing.parse_keys(config.webhook.secrets, config.webhook.public_keys)
+        except signing.InvalidKeyError as error:
+            raise ConfigError(f"[WEBHOOK] {error}") from None
+        self._tolerance_seconds = config.webhook.tolerance_seconds
+        self._orchestrator = config.hub.orchestrator_pk.lower()
+        self._prefix = config.hub.account_address + identity.node_id
+        self.max_body_bytes = config.webhook.max_body_bytes
+
+    def webhook(self, headers: Mapping[str, str], body: bytes) -> signing.Message:
+        """Return what a Standard Webhooks signature vouches for.
+
+        Raises:
+            Rejected: 401.
+        """
+        try:
+            return signing.verify(
+                headers,
+                body,
+                self._keys,
+                now=time.time(),
+                tolerance_seconds=self._tolerance_seconds,
+            )
+        except signing.InvalidSignatureError as error:
+            _refuse(str(error))
+
+    def orchestrator(self, subject: str, signature: str) -> str:
+        """Check that the orchestrator signed `<cpAccount><nodeId><subject>`; return an id for the message.
+
+        Raises:
+            Rejected: 401.
+        """
+        if not self._orchestrator:
+            _refuse("[HUB] OrchestratorPk is not set, so that nobody may sign with EIP-191")
+        message = self._prefix + subject
+        try:
+            signer = signing.signer(message, signature)
+        except signing.InvalidSignatureError as error:
+            _refuse(str(error))
+        if signer != self._orchestrator:
+            _refuse("signed by another key than [HUB] OrchestratorPk")
+        return f"eip191:{signing.personal_digest(message).hex()}"
+
+
+def _refuse(why: str) -> NoReturn:
+    log.warning("signature refused", why=why)
+    raise Rejected(
+        HTTPStatus.UNAUTHORIZED,
+        "unauthorized",
+        "sign the request: Standard Webhooks headers over the raw body with a key that the provider"
+        " knows, within its time tolerance (for v1.1.5 messages also EIP-191 by the orchestrator)",
+    ) from None

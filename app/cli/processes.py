@@ -1,0 +1,101 @@
+"""The commands that stay: each of the provider's processes, and all of them at once."""
+
+import os
+from collections.abc import Callable
+
+import click
+
+from app import log
+from app.cli import refuse, with_context
+from app.context import SIMULATED_KUBECONFIG, Context, refuse_incomplete
+from app.errors import ConfigError
+
+
+def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
+    """Set the log up and serve, telling what is missing."""
+    from app import config  # noqa: PLC0415 - with the process.
+
+    log.start(name, secrets=config.secrets(context.config))
+    try:
+        refuse_incomplete(context.config)
+        _ = context.identity
+        serve()
+    except ConfigError as error:
+        refuse(*error.problems)
+
+
+@click.command()
+@with_context
+def web(context: Context) -> None:
+    """Take events in and answer questions."""
+    from app import main  # noqa: PLC0415 - with the process.
+
+    _serving("web", context, lambda: main.serve(context))
+
+
+@click.command()
+@with_context
+def worker(context: Context) -> None:
+    """Fetch, build, deploy and remove what the queue calls for."""
+    from app import worker as process  # noqa: PLC0415 - with the process.
+
+    _serving("worker", context, lambda: process.serve(context))
+
+
+@click.command()
+@with_context
+def watcher(context: Context) -> None:
+    """Follow the cluster and report to Lagrange."""
+    from app import watcher as process  # noqa: PLC0415 - with the process.
+
+    _serving("watcher", context, lambda: process.serve(context))
+
+
+@click.command()
+@with_context
+def clock(context: Context) -> None:
+    """End what is due and wake what stalled."""
+    from app import clock as process  # noqa: PLC0415 - with the process.
+
+    _serving("clock", context, lambda: process.serve(context))
+
+
+@click.command(hidden=True)
+@with_context
+def simulator(context: Context) -> None:
+    """Serve the simulated cluster of `[CLUSTER] Simulated`."""
+    from k8s import simulated  # noqa: PLC0415 - with the process.
+
+    log.start("simulator")
+    simulated.serve(kubeconfig=context.folder / SIMULATED_KUBECONFIG)
+
+
+@click.command()
+@with_context
+def run(context: Context) -> None:
+    """Run all processes; what dies is started again, Ctrl-C stops them in order."""
+    from app import supervisor  # noqa: PLC0415 - with the process.
+
+    def serve() -> None:
+        environment = {**os.environ, "CP_PATH": str(context.folder)}
+        supervisor.Supervisor(children(context), environment).run()
+
+    _serving("run", context, serve)
+
+
+def children(context: Context) -> list["supervisor.Child"]:  # type: ignore[name-defined]  # noqa: F821
+    """Return the processes of this configuration, in the order in which they are stopped."""
+    from app.supervisor import Child, own  # noqa: PLC0415 - with the process.
+
+    workers = [
+        Child(f"worker-{number}", own("worker")) for number in range(context.config.task.workers)
+    ]
+    found = [
+        Child("web", own("web")),
+        *workers,
+        Child("watcher", own("watcher")),
+        Child("clock", own("clock")),
+    ]
+    if context.config.cluster.simulated:
+        found.append(Child("simulator", own("simulator")))
+    return found

@@ -1,0 +1,123 @@
+"""`render`: what the service would apply for a Space, without a cluster."""
+
+import os
+import uuid
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from app import config as configuration
+from app import ldl, planning, sources
+from app.cli import refuse
+from app.context import folder as provider_folder
+from app.context import offer as configured_offer
+from app.errors import ConfigError, Permanent
+from app.ldl import hardware as order
+from app.lifecycle.fetching import NOT_OFFERED
+from app.sources import Space, SpaceFile
+from k8s import policy, template
+from k8s import render as rendering
+from k8s.workload import Offer, Resources
+
+_NOBODY = "0x" + "0" * 40
+_ANY_CLASS = {"*": ""}
+_MAX_FILES = 2000
+_MAX_FILE_BYTES = 16 << 20
+
+
+@click.command()
+@click.argument("path", type=click.Path(exists=True, path_type=Path))
+@click.option("--wallet", default=_NOBODY, show_default=True, help="The tenant's address.")
+@click.option(
+    "--hardware", help='The order, such as "CPU only · 2 vCPU · 16 GiB".  [default: no bound]'
+)
+@click.option("--host", help="The host name.  [default: a label under the provider's domain]")
+def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> None:
+    """Print the manifests of a Space's folder, or of one LDL or SDL file.
+
+    Exits with 2 and one line per problem when the Space is refused. Without a config.toml, it renders
+    for a provider that offers everything.
+    """
+    import yaml  # noqa: PLC0415 - only here.
+
+    try:
+        offer = _offer()
+        files, deploy_file = _read(path)
+        plan = planning.plan(
+            _names(path, wallet, host or f"preview.{offer.domain or 'example.com'}"),
+            files,
+            deploy_file,
+            hardware=_bound(hardware),
+            offer=offer,
+        )
+        for warning in plan.warnings:
+            click.echo(f"warning: {warning}", err=True)
+        overrides = provider_folder(click.get_current_context().find_root().obj) / "templates"
+        manifests = rendering.workload(
+            plan.workload, offer, overrides=overrides if overrides.is_dir() else None
+        )
+    except ldl.Refused as refused:
+        refuse(*map(str, refused.problems))
+    except ConfigError as error:
+        refuse(*error.problems)
+    except (Permanent, rendering.Unsupported, template.TemplateError, policy.Violation) as error:
+        refuse(str(error))
+    click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _offer() -> Offer:
+    where = provider_folder(click.get_current_context().find_root().obj)
+    offered = configured_offer(configuration.load(where))
+    if (where / "config.toml").exists():
+        return offered
+    click.echo(f"no {where / 'config.toml'}: for a provider that offers everything", err=True)
+    return replace(
+        offered,
+        node_ports=offered.node_ports or "CP_CLUSTER_NODEPORTS" not in os.environ,
+        load_balancers=offered.load_balancers or "CP_CLUSTER_LOADBALANCERS" not in os.environ,
+        storage_classes=offered.storage_classes or _ANY_CLASS,
+    )
+
+
+def _bound(description: str | None) -> Resources | None:
+    return order.parse(description) if description is not None else None
+
+
+def _names(path: Path, wallet: str, host: str) -> planning.Names:
+    name = path.resolve().name if path.is_dir() else path.stem
+    space_uuid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
+    return planning.Names(
+        task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"job/{name}")),
+        space_uuid=space_uuid,
+        space_name=name,
+        wallet=wallet.lower(),
+        host=host,
+    )
+
+
+def _read(path: Path) -> tuple[dict[str, bytes], str]:
+    """Return the files and the deployment file among them.
+
+    Raises:
+        Permanent: There is no deployment file, or too much.
+    """
+    if path.is_file():
+        return {path.name: _content(path)}, path.name
+    found = [one for one in sorted(path.rglob("*")) if one.is_file() and not one.is_symlink()]
+    if len(found) > _MAX_FILES:
+        raise Permanent(f"{path} has more than {_MAX_FILES} files", category="source_too_large")
+    files = {one.relative_to(path).as_posix(): _content(one) for one in found}
+    space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
+    kind = sources.kind(space)
+    if kind.name != "ldl":
+        raise Permanent(NOT_OFFERED[kind.name], category="not_offered")
+    return files, kind.path
+
+
+def _content(path: Path) -> bytes:
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise Permanent(
+            f"{path} is larger than {_MAX_FILE_BYTES} bytes", category="source_too_large"
+        )
+    return path.read_bytes()

@@ -1,0 +1,139 @@
+"""What operations may use, opened once per process: folder, configuration, identity, memory, cluster."""
+
+import os
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import redis
+import redis.asyncio
+from redis.backoff import ExponentialWithJitterBackoff
+from redis.retry import Retry
+
+from app import config as configuration
+from app import identity
+from app.config import Config
+from app.errors import ConfigError
+from app.identity import Identity
+from app.store import AsyncStore, Store
+from k8s import client, offering
+from k8s.client import Cluster
+from k8s.workload import Offer
+
+_SOCKET_SECONDS = 5
+_OFFER_KEPT_SECONDS = 60
+SIMULATED_KUBECONFIG = "simulated.kubeconfig"
+
+
+@dataclass(frozen=True)
+class Context:
+    """Everything is opened at its first use, so that a process holds only what it needs."""
+
+    folder: Path
+    config: Config
+
+    @cached_property
+    def identity(self) -> Identity:
+        """Who this provider is."""
+        return identity.load(self.folder)
+
+    @cached_property
+    def redis(self) -> redis.Redis:
+        """A connection that waits at most some seconds, then fails."""
+        return redis.Redis.from_url(
+            self.config.api.redis_url,
+            password=self.config.api.redis_password or None,
+            socket_timeout=_SOCKET_SECONDS,
+            socket_connect_timeout=_SOCKET_SECONDS,
+            health_check_interval=30,
+            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
+        )
+
+    @cached_property
+    def store(self) -> Store:
+        """The memory."""
+        return Store(self.redis)
+
+    @cached_property
+    def async_store(self) -> AsyncStore:
+        """The memory, without waiting."""
+        return AsyncStore(
+            redis.asyncio.Redis.from_url(
+                self.config.api.redis_url,
+                password=self.config.api.redis_password or None,
+                socket_timeout=_SOCKET_SECONDS,
+                socket_connect_timeout=_SOCKET_SECONDS,
+                health_check_interval=30,
+            )
+        )
+
+    @cached_property
+    def cluster(self) -> Cluster:
+        """The cluster."""
+        if self.config.cluster.simulated:
+            return client.connect(str(self.folder / SIMULATED_KUBECONFIG))
+        return client.connect(self.config.cluster.kubeconfig)
+
+    @property
+    def offer(self) -> Offer:
+        """What tenants are offered on this cluster, with its networks as they were a moment ago.
+
+        Raises:
+            k8s.errors.ClusterError: The cluster is away, or refuses.
+        """
+        kept: tuple[float, Offer] | None = self.__dict__.get("_offered")
+        if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
+            kept = time.monotonic(), offering.offered(self.cluster, offer(self.config))
+            self.__dict__["_offered"] = kept
+        return kept[1]
+
+
+def offer(config: Config) -> Offer:
+    """Return what the operator's configuration offers to tenants."""
+    table = config.cluster
+    return Offer(
+        node_ports=table.node_ports,
+        load_balancers=table.load_balancers,
+        storage_classes=table.storage_classes,
+        ingress_class=table.ingress_class,
+        gateway=table.gateway,
+        runtime_class=table.runtime_class,
+        domain=config.api.domain.lower(),
+        ingress_namespace=table.ingress_namespace,
+    )
+
+
+def folder(chosen: str | None = None) -> Path:
+    """Return the provider's folder: as chosen, else `CP_PATH`, else `~/.swan/computing`."""
+    name = chosen or os.environ.get("CP_PATH") or str(configuration.DEFAULT_FOLDER)
+    return Path(name).expanduser().absolute()
+
+
+def opened(chosen: str | None = None) -> Context:
+    """Return the context of the provider's folder.
+
+    Raises:
+        ConfigError: The configuration is wrong.
+    """
+    where = folder(chosen)
+    return Context(where, configuration.load(where))
+
+
+def refuse_incomplete(config: Config) -> None:
+    """Check what a provider cannot serve without.
+
+    Raises:
+        ConfigError: Each missing key and what it is for.
+    """
+    problems = []
+    if not config.api.domain:
+        problems.append("[API] Domain is empty; set the domain whose labels become tenants' hosts")
+    if not (config.webhook.secrets or config.webhook.public_keys or config.hub.orchestrator_pk):
+        problems.append(
+            "nobody can send anything: set [WEBHOOK] Secrets or PublicKeys, or [HUB] OrchestratorPk"
+        )
+    if bool(config.log.crt_file) != bool(config.log.key_file):
+        problems.append("[LOG] CrtFile and KeyFile have to be set both or not at all")
+    if problems:
+        raise ConfigError(*problems)

@@ -1,0 +1,118 @@
+"""Who this provider is: one secp256k1 key in `$CP_PATH/private_key`, everything else derived from it."""
+
+import contextlib
+import os
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import coincurve
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+from app import signing
+from app.errors import ConfigError
+
+_KEY_BYTES = 32
+
+
+@dataclass(frozen=True)
+class Identity:
+    """The provider's key and what others know it by."""
+
+    secret: bytes = field(repr=False)
+
+    @cached_property
+    def _key(self) -> coincurve.PrivateKey:
+        return coincurve.PrivateKey(self.secret)
+
+    @cached_property
+    def node_id(self) -> str:
+        """Hex of the uncompressed public key: 130 characters, starting with `04`."""
+        return str(self._key.public_key.format(compressed=False).hex())
+
+    @cached_property
+    def address(self) -> str:
+        """The EVM address, `0x…` in lower case."""
+        return signing.address(self._key.public_key)
+
+    @cached_property
+    def signing_key(self) -> Ed25519PrivateKey:
+        """The key that signs callbacks; derived, so that all replicas share it without a second file."""
+        return Ed25519PrivateKey.from_private_bytes(self.derive("callbacks"))
+
+    def derive(self, purpose: str) -> bytes:
+        """Return 32 bytes for one purpose that tell nothing about the key or other purposes (HKDF, RFC 5869)."""
+        info = f"computing-provider {purpose}".encode()
+        return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(self.secret)
+
+
+def load(folder: Path) -> Identity:
+    """Read the key of this folder, making it (mode 0600) on first use.
+
+    The file holds 32 raw bytes as v0.3.0 wrote them; 64 hex digits are read too.
+
+    Raises:
+        ConfigError: The file cannot be read or made, or holds no key.
+    """
+    path = folder / "private_key"
+    try:
+        secret = _read(path)
+        if secret is None:
+            _create(path, coincurve.PrivateKey().secret)
+            secret = _read(path)
+    except OSError as error:
+        raise ConfigError(
+            f"{path}: {error.strerror}; the provider's key has to be there"
+        ) from error
+    return Identity(_checked(secret or b"", path))
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    with os.fdopen(descriptor, "rb") as file:
+        if os.fstat(descriptor).st_mode & 0o077:
+            with contextlib.suppress(
+                PermissionError
+            ):  # A mounted Secret is read-only, and private by its pod.
+                os.fchmod(descriptor, 0o600)
+        return file.read(4 * _KEY_BYTES)
+
+
+def _create(path: Path, secret: bytes) -> None:
+    """Write the key under another name first: whoever links first wins, nobody reads half a key."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(secret)
+        file.flush()
+        os.fsync(descriptor)
+    with contextlib.suppress(FileExistsError):
+        os.link(draft, path)
+    draft.unlink()
+
+
+def _checked(content: bytes, path: Path) -> bytes:
+    secret = content
+    if len(content) != _KEY_BYTES:
+        with contextlib.suppress(ValueError, UnicodeDecodeError):
+            secret = bytes.fromhex(content.decode().strip().removeprefix("0x"))
+    try:
+        return (
+            bytes(coincurve.PrivateKey(secret).secret)
+            if len(secret) == _KEY_BYTES
+            else _refuse(path)
+        )
+    except ValueError:
+        return _refuse(path)
+
+
+def _refuse(path: Path) -> bytes:
+    raise ConfigError(
+        f"{path}: holds no secp256k1 key; restore it, or move it away to get a new one"
+    )

@@ -1,0 +1,192 @@
+"""From an authentic event to its answer: validate, decide, commit; the same for every form of the wire."""
+
+import hashlib
+import secrets
+import string
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from app import schema
+from app.config import Config
+from app.errors import Rejected, Temporary
+from app.events import Decision, Handler
+from app.models import Receipt
+from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
+
+_LABEL_LENGTH = 10
+_LABEL_LETTERS = string.ascii_lowercase + string.digits
+_MAX_ATTEMPTS = 20
+_RETRY_AFTER_SECONDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What goes back: an HTTP status and a body (JSON)."""
+
+    status: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An event whose signature held.
+
+    Attributes:
+        type: `job.assigned` and so on.
+        data: Decoded JSON, not validated yet.
+        message_id: The sender's idempotency key.
+        digest: What has to be the same when the key comes again.
+        pointer: Where `data` lies in the body, for error messages.
+        for_ever: Whether the key is remembered without end, since its signature never gets too old.
+    """
+
+    type: str
+    data: Any
+    message_id: str
+    digest: str
+    pointer: str = "/data"
+    for_ever: bool = False
+
+
+def digest(*parts: str | bytes) -> str:
+    """Return a digest of what was said, each part kept apart from the next."""
+    whole = hashlib.sha256()
+    for part in parts:
+        raw = part.encode() if isinstance(part, str) else part
+        whole.update(b"%d:" % len(raw))
+        whole.update(raw)
+    return whole.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """What a handler sees of the provider."""
+
+    store: AsyncStore
+    config: Config
+    now: float
+
+    def new_host(self) -> str:
+        """Return a fresh host name: 10 characters under the domain, protocol section 2."""
+        label = "".join(secrets.choice(_LABEL_LETTERS) for _ in range(_LABEL_LENGTH))
+        return f"{label}.{self.config.api.domain}"
+
+
+class Intake:
+    """Takes in events, one at a time or many at once, in any number of processes."""
+
+    def __init__(self, store: AsyncStore, config: Config, handlers: Mapping[str, Handler]) -> None:
+        self._store = store
+        self._config = config
+        self._handlers = handlers
+
+    async def take(self, arrival: Arrival, answered: Callable[[Decision], Answer]) -> Answer:
+        """Return the answer to an event, the same each time that it comes.
+
+        Args:
+            arrival: The event.
+            answered: Makes the answer out of what was decided, in the words of the endpoint.
+
+        Raises:
+            Rejected: Nothing was changed.
+        """
+        handler = self._handlers.get(arrival.type)
+        if handler is None:
+            known = ", ".join(sorted(self._handlers))
+            raise Rejected(
+                HTTPStatus.NOT_FOUND,
+                "unknown_event",
+                f"type is not one of {known}; nothing was done",
+            )
+        payload = _checked(arrival, handler)
+        try:
+            return await self._taken(arrival, handler, payload, answered)
+        except Replayed as replayed:
+            return _again(arrival, replayed.receipt)
+        except Full:
+            raise Rejected(
+                HTTPStatus.TOO_MANY_REQUESTS,
+                "full",
+                f"{self._config.task.max_active} tasks are active, as many as the operator allows",
+                retry_after=60,
+            ) from None
+        except Temporary as error:
+            raise unavailable() from error
+
+    async def _taken(
+        self,
+        arrival: Arrival,
+        handler: Handler,
+        payload: Any,
+        answered: Callable[[Decision], Answer],
+    ) -> Answer:
+        for _ in range(_MAX_ATTEMPTS):
+            now = time.time()
+            try:
+                decision = await handler.handle(payload, _Moment(self._store, self._config, now))
+            except Rejected:
+                await self._refuse_replay(arrival)
+                raise
+            answer = answered(decision)
+            try:
+                await self._store.commit(self._transaction(arrival, decision, answer, now))
+            except Conflict:
+                continue
+            return answer
+        raise unavailable()
+
+    async def _refuse_replay(self, arrival: Arrival) -> None:
+        """An event that was accepted before is answered as before, whatever became of the task since."""
+        receipt = await self._store.receipt(arrival.message_id)
+        if receipt:
+            raise Replayed(receipt)
+
+    def _transaction(
+        self, arrival: Arrival, decision: Decision, answer: Answer, now: float
+    ) -> Transaction:
+        return Transaction(
+            changes=decision.changes,
+            message_id=arrival.message_id,
+            receipt=Receipt(
+                digest=arrival.digest,
+                status=answer.status,
+                body=answer.body,
+                task_id=decision.task.id,
+                received_at=now,
+            ),
+            receipt_for_ever=arrival.for_ever,
+            max_active=self._config.task.max_active if decision.limited else None,
+            counters=(f"events_accepted:{arrival.type}",),
+        )
+
+
+def unavailable() -> Rejected:
+    """Return the refusal when the memory is away or too busy; nothing was changed."""
+    return Rejected(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        "the provider cannot write anything down at the moment; nothing was changed, send it again",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )
+
+
+def _checked(arrival: Arrival, handler: Handler) -> Any:
+    try:
+        return schema.check(arrival.data, handler.payload, pointer=arrival.pointer)
+    except schema.Invalid as invalid:
+        raise Rejected(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
+        ) from None
+
+
+def _again(arrival: Arrival, receipt: Receipt) -> Answer:
+    if receipt.digest != arrival.digest:
+        raise Rejected(
+            HTTPStatus.CONFLICT,
+            "message_differs",
+            "this message id or signature was used before with other content; nothing was changed",
+        )
+    return Answer(receipt.status, receipt.body)

@@ -1,0 +1,106 @@
+"""The step from a plan to objects on the cluster."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from app import locks, transitions
+from app.context import Context
+from app.errors import Permanent, Temporary
+from app.lifecycle.work import Work
+from app.models import Task
+from app.store import keys
+from k8s import apply as cluster_apply
+from k8s import names, offering
+from k8s.errors import Refused, Unavailable, Unsupported
+from k8s.policy import Violation
+from k8s.template import TemplateError
+from k8s.workload import Workload
+
+
+def apply(work: Work) -> None:
+    """Bring the wanted revision onto the cluster, all of it or none.
+
+    Raises:
+        Permanent: The cluster refuses an object, in its words.
+        Superseded: The task was changed meanwhile.
+        Temporary: Try again later.
+    """
+    context, task = work.context, work.task
+    workload = context.store.workload(task.id, task.revision)
+    if workload is None:
+        raise Permanent("what it was to run is forgotten; assign it again", category="internal")
+    with locks.held(context.redis, f"space:{task.space_uuid}"):
+        deploy(context, workload, work)
+        holder = context.store.field(keys.HOLDERS, task.space_uuid)
+        work.commit(transitions.applied(task, now=time.time(), holder=holder))
+
+
+def deploy(context: Context, workload: Workload, work: Work) -> None:
+    """Apply a workload and prune what its task has besides; `work` is asked before every write.
+
+    Raises:
+        Permanent, Superseded, Temporary: As `apply`.
+    """
+    templates = context.folder / "templates"
+    with translated():
+        offer = context.offer
+        _refuse_missing_classes(context, workload)
+        manifests = cluster_apply.deploy(
+            context.cluster,
+            workload,
+            offer,
+            overrides=templates if templates.is_dir() else None,
+            checkpoint=work.check,
+        )
+        work.check()
+        namespace = names.namespace(workload.wallet)
+        cluster_apply.prune(
+            context.cluster, manifests, namespace=namespace, task_id=workload.task_id
+        )
+
+
+def _refuse_missing_classes(context: Context, workload: Workload) -> None:
+    wanted = {
+        volume.storage_class
+        for component in workload.components
+        for volume in component.volumes
+        if volume.kind == "claim"
+    }
+    if not wanted:
+        return
+    missing = offering.missing_storage_classes(context.cluster, wanted)
+    if missing:
+        shown = ", ".join(sorted(name or "(the default class)" for name in missing))
+        raise Permanent(f"this cluster has no StorageClass {shown}", category="storage_class")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the cluster's errors into ours.
+
+    Raises:
+        Permanent: The cluster, or the policy, refuses.
+        Temporary: The cluster is away.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise Temporary(
+            f"the cluster does not answer: {error}",
+            category="cluster",
+            retry_after=error.retry_after_seconds,
+        ) from error
+    except Refused as error:
+        notes = "; ".join(getattr(error, "__notes__", ()))
+        message = f"the cluster refused it: {error.message}" + (f" ({notes})" if notes else "")
+        raise Permanent(message, category="refused") from error
+    except Unsupported as error:
+        raise Permanent(str(error), category="unsupported") from error
+    except (Violation, TemplateError) as error:
+        raise Permanent(f"the operator's templates: {error}", category="template") from error
+
+
+def namespace(task: Task) -> str:
+    """Return the namespace of the task's tenant."""
+    return names.namespace(task.wallet)

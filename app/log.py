@@ -1,0 +1,69 @@
+"""Log lines: for people on a terminal, JSON otherwise; one event with its context, and no secrets."""
+
+import logging
+import sys
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+_STRUCK = "[secret]"
+
+
+def start(process: str, *, secrets: Iterable[str] = ()) -> None:
+    """Set up structlog and the standard library's logging for this process, on standard error."""
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _named(process),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    terminal = sys.stderr.isatty()
+    tail: list[Processor] = (
+        [structlog.dev.ConsoleRenderer()]
+        if terminal
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    strike = _striking(secrets)
+    structlog.configure(
+        processors=[*shared, strike, *tail],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, strike, *tail],
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
+
+
+def _named(process: str) -> Processor:
+    def add(_: Any, __: str, event: EventDict) -> EventDict:
+        event["process"] = process
+        return event
+
+    return add
+
+
+def _striking(secrets: Iterable[str]) -> Processor:
+    """Whatever leads a secret into a log line, it does not get out of it."""
+    words = [word for word in secrets if word]
+
+    def strike(_: Any, __: str, event: EventDict) -> EventDict:
+        for key, value in event.items():
+            if isinstance(value, str) and any(word in value for word in words):
+                event[key] = _without(value, words)
+        return event
+
+    return strike
+
+
+def _without(text: str, words: Iterable[str]) -> str:
+    for word in words:
+        text = text.replace(word, _STRUCK)
+    return text

@@ -1,0 +1,175 @@
+"""What this provider remembers of a job: values, without I/O, clock or randomness."""
+
+from enum import StrEnum
+from typing import Literal
+
+import msgspec
+
+from app.schema import JobData
+
+
+class State(StrEnum):
+    """Where a task is.
+
+    `failed` with `Task.ended_at` unset means that the workload is on the cluster and may recover;
+    with it set, that the task is over.
+    """
+
+    ACCEPTED = "accepted"
+    FETCHING = "fetching"
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    FAILED = "failed"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+    EXPIRED = "expired"
+
+
+STARTING = frozenset({State.ACCEPTED, State.FETCHING, State.BUILDING, State.DEPLOYING})
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a task is in its state: a word for machines, a sentence for the tenant."""
+
+    category: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.category}: {self.message}"
+
+
+class Fallback(msgspec.Struct, frozen=True):
+    """The version that serves until a new one does, and again when the new one fails."""
+
+    task_id: str
+    revision: int
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A job as this provider holds it. Times are unix seconds, durations seconds.
+
+    Attributes:
+        id: The job's uuid, lower case.
+        job: What Lagrange assigned; replaced by a redeploy.
+        wallet: The Space's owner, lower case; empty until the Space was fetched.
+        host: The host name under the provider's domain.
+        revision: The version that is wanted; raised by each redeploy.
+        latest_revision: The highest revision ever given out.
+        applied_revision: The version that the cluster was last told to run; 0: none.
+        running_revision: The version that was last seen running; 0: none.
+        fallback: What serves while `revision` comes up, if anything does.
+        outcome: Set when the task is being ended: the state that it ends in.
+        components: Replicas by component of the applied version.
+        sequence: The number of the last callback.
+        start_deadline: When a task that never ran is ended.
+        expires_at: Set when the task first runs.
+        version: Counts changes of this record; the store's compare-and-set.
+    """
+
+    id: str
+    job: JobData
+    host: str
+    created_at: float
+    start_deadline: float
+    duration: int
+    space_uuid: str = ""
+    space_name: str = ""
+    wallet: str = ""
+    hardware: str = ""
+    state: State = State.ACCEPTED
+    reason: Reason | None = None
+    outcome: State | None = None
+    revision: int = 1
+    latest_revision: int = 1
+    applied_revision: int = 0
+    running_revision: int = 0
+    fallback: Fallback | None = None
+    components: dict[str, int] = {}
+    sequence: int = 0
+    started_at: float | None = None
+    expires_at: float | None = None
+    ended_at: float | None = None
+    version: int = 0
+
+    @property
+    def task_uuid(self) -> str:
+        """The auction's row, lower case, or empty."""
+        return self.job.task_uuid.lower()
+
+    @property
+    def url(self) -> str:
+        """Where the workload answers."""
+        return f"https://{self.host}"
+
+    @property
+    def uuids(self) -> frozenset[str]:
+        """Every uuid that this task is known by."""
+        return frozenset({self.id, self.task_uuid, self.space_uuid} - {""})
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it will ever run again."""
+        return self.ended_at is not None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is being ended."""
+        return self.outcome is not None and not self.ended
+
+    @property
+    def due_at(self) -> float | None:
+        """When the clock has to end it; None: never, it is over or being ended."""
+        if self.ended or self.stopping:
+            return None
+        return self.expires_at if self.expires_at is not None else self.start_deadline
+
+    @property
+    def pending(self) -> bool:
+        """Whether a worker has something to do for it."""
+        if self.ended:
+            return False
+        if self.stopping or self.state in {State.ACCEPTED, State.FETCHING, State.BUILDING}:
+            return True
+        return self.applied_revision != self.revision
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """A report owed to Lagrange, and how its delivery goes.
+
+    Attributes:
+        sequence: Counts a task's callbacks from 1; they are sent in this order.
+        status: Lagrange's word for it.
+        timestamp: When it happened, unix seconds.
+        message_id: Its Standard Webhooks id, the same at every attempt.
+        state: `owed`, `delivered`, `parked` (given up until somebody says `redeliver`).
+    """
+
+    sequence: int
+    status: str
+    reason: str
+    timestamp: float
+    message_id: str
+    state: Literal["owed", "delivered", "parked"] = "owed"
+    attempts: int = 0
+    first_attempt_at: float | None = None
+    last_error: str = ""
+    delivered_at: float | None = None
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a task's timeline."""
+
+    at: float
+    what: str
+    detail: str = ""
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted event: what it said (a digest) and what it was answered, for the next time it comes."""
+
+    digest: str
+    status: int
+    body: bytes
+    task_id: str
+    received_at: float

@@ -1,0 +1,98 @@
+"""From the files of a Space to what has to run: the same for the service and for `render`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from app import ldl
+from app.errors import Permanent
+from k8s.workload import Offer, Resources, Workload
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a workload is called: ids in lower case, the rest as the owner wrote it."""
+
+    task_id: str
+    space_uuid: str
+    space_name: str
+    wallet: str
+    host: str
+    task_uuid: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to run, and what the file's author should know."""
+
+    workload: Workload
+    warnings: tuple[str, ...]
+
+
+def plan(
+    names: Names,
+    files: Mapping[str, bytes],
+    deploy_file: str,
+    *,
+    hardware: Resources | None,
+    offer: Offer,
+) -> Plan:
+    """Read the deployment file of a Space.
+
+    Args:
+        names: What the objects are called after.
+        files: Path in the Space → content; `deploy_file` is one of them.
+        deploy_file: The LDL file.
+        hardware: The order's, which the file may not exceed; None: nothing bounds it.
+        offer: What the operator's cluster offers.
+
+    Raises:
+        ldl.Refused: With every problem, by its path in the file.
+    """
+    folder = deploy_file.rpartition("/")[0]
+    inner = {
+        path.removeprefix(f"{folder}/" if folder else ""): path
+        for path in files
+        if not folder or path.startswith(f"{folder}/")
+    }
+    deployment = ldl.read(
+        files[deploy_file],
+        files=_Below(files, inner),
+        hardware=hardware,
+        offer=offer,
+        host=names.host,
+    )
+    workload = Workload(
+        task_id=names.task_id,
+        task_uuid=names.task_uuid,
+        space_uuid=names.space_uuid,
+        space_name=names.space_name,
+        wallet=names.wallet,
+        revision=names.revision,
+        components=deployment.components,
+    )
+    return Plan(workload, tuple(str(warning) for warning in deployment.warnings))
+
+
+class _Below(Mapping[str, bytes]):
+    """Files by their path beside the deployment file, each read when it is asked for."""
+
+    def __init__(self, files: Mapping[str, bytes], inner: Mapping[str, str]) -> None:
+        self._files = files
+        self._inner = inner
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._files[self._inner[path]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inner)
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+
+def refusal(refused: ldl.Refused) -> Permanent:
+    """Return what a task fails with when its file is refused."""
+    return Permanent(
+        "; ".join(str(problem) for problem in refused.problems), category="ldl_refused"
+    )

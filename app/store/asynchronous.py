@@ -1,0 +1,125 @@
+"""The memory for processes that must not wait on it: web, and the sender of callbacks."""
+
+import secrets
+from collections.abc import Awaitable, Iterable
+from typing import Any
+
+import msgspec
+import redis.asyncio
+
+from app.errors import Temporary
+from app.models import Callback, Receipt, Task
+from app.store import change, keys, reading
+
+_MOST_DUE = 200
+_SETTLE = """
+if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
+redis.call('ZREM', KEYS[2], ARGV[2])
+return 1
+"""
+_RELEASE = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+)
+
+
+class AsyncStore:
+    """Reads and changes; every method raises Temporary (category `memory`) when Redis is away."""
+
+    def __init__(self, connection: redis.asyncio.Redis) -> None:
+        # redis-py types answers as text or bytes or lists; what comes is bytes.
+        self.connection: Any = connection
+        self._script = connection.register_script(change.SCRIPT)
+        self._settle = connection.register_script(_SETTLE)
+        self._release = connection.register_script(_RELEASE)
+
+    async def commit(self, transaction: change.Transaction) -> None:
+        """Carry out a transaction.
+
+        Raises:
+            Conflict, Full, Replayed: Nothing was written.
+        """
+        arguments, meaning = transaction.encoded()
+        change.outcome(await self._asked(self._script(args=arguments)), meaning)
+
+    async def get(self, task_id: str) -> Task | None:
+        """Return the task of this id (lower case)."""
+        fields = await self._asked(self.connection.hmget(keys.task(task_id), "record", "version"))
+        return reading.task(fields)
+
+    async def receipt(self, message_id: str) -> Receipt | None:
+        """Return what was accepted under this idempotency key."""
+        return reading.receipt(await self._asked(self.connection.get(keys.receipt(message_id))))
+
+    async def find(self, uuid: str) -> list[Task]:
+        """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
+        ids = await self._asked(
+            self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
+        )
+        return await self._many(ids)
+
+    async def _many(self, ids: Iterable[bytes]) -> list[Task]:
+        tasks = [await self.get(task_id.decode()) for task_id in ids]
+        return [task for task in tasks if task]
+
+    async def outbox_due(self, now: float) -> list[str]:
+        """Return the ids of tasks with a callback whose time has come."""
+        ids = await self._asked(
+            self.connection.zrangebyscore(keys.OUTBOX, "-inf", now, start=0, num=_MOST_DUE)
+        )
+        return [task_id.decode() for task_id in ids]
+
+    async def callbacks(self, task_id: str) -> list[Callback]:
+        """Return a task's callbacks in order."""
+        return reading.callbacks(
+            await self._asked(self.connection.hgetall(keys.callbacks(task_id)))
+        )
+
+    async def save_callback(self, task_id: str, callback: Callback, *, counter: str) -> None:
+        """Write down how a delivery went, and count it."""
+        pipeline = self.connection.pipeline()
+        encoded = msgspec.json.encode(callback)
+        pipeline.hset(keys.callbacks(task_id), callback.sequence, encoded)
+        pipeline.hincrby(keys.METRICS, counter, 1)
+        await self._asked(pipeline.execute())
+
+    async def postpone_outbox(self, task_id: str, until: float) -> None:
+        """Look at a task's callbacks again then."""
+        await self._asked(self.connection.zadd(keys.OUTBOX, {task_id: until}))
+
+    async def settle_outbox(self, task_id: str, *, seen: int) -> bool:
+        """Take a task out of the outbox unless it has more callbacks than were seen."""
+        arguments = (keys.callbacks(task_id), keys.OUTBOX)
+        return bool(await self._asked(self._settle(keys=arguments, args=(seen, task_id))))
+
+    async def lease(self, name: str, seconds: int) -> str | None:
+        """Take a lock that ends by itself; return the token to give it back with, None if taken."""
+        token = secrets.token_hex(16)
+        taken = await self._asked(self.connection.set(keys.lock(name), token, nx=True, ex=seconds))
+        return token if taken else None
+
+    async def release(self, name: str, token: str) -> None:
+        """Give a lock back, unless it is somebody else's by now."""
+        await self._asked(self._release(keys=(keys.lock(name),), args=(token,)))
+
+    async def count(self, counters: dict[str, int]) -> None:
+        """Add to metrics."""
+        pipeline = self.connection.pipeline(transaction=False)
+        for name, number in counters.items():
+            pipeline.hincrby(keys.METRICS, name, number)
+        await self._asked(pipeline.execute())
+
+    async def metrics(self) -> dict[str, int]:
+        """Return every counter, and the sizes of what is waiting."""
+        pipeline = self.connection.pipeline(transaction=False)
+        reading.ask_metrics(pipeline)
+        return reading.metrics(await self._asked(pipeline.execute()))
+
+    async def ping(self) -> None:
+        """Return when Redis answers."""
+        await self._asked(self.connection.ping())
+
+    async def _asked(self, question: Awaitable[Any]) -> Any:
+        try:
+            return await question
+        except (redis.exceptions.RedisError, OSError) as error:
+            raise Temporary(f"Redis does not answer: {error}", category="memory") from error

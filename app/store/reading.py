@@ -1,0 +1,55 @@
+"""What comes out of Redis as values; shared by both stores."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from app.models import Callback, Happening, Receipt, Task
+from app.store import keys
+
+MOST_FOUND = 100
+_GAUGES = {
+    "tasks_active": ("scard", keys.ACTIVE),
+    "tasks_pending": ("zcard", keys.PENDING),
+    "callbacks_waiting": ("zcard", keys.OUTBOX),
+}
+
+_task = msgspec.json.Decoder(Task)
+_receipt = msgspec.json.Decoder(Receipt)
+_callback = msgspec.json.Decoder(Callback)
+_happening = msgspec.json.Decoder(Happening)
+
+
+def task(fields: Sequence[bytes | None]) -> Task | None:
+    """Decode `record` and `version` of a task's hash."""
+    record, _ = fields
+    return _task.decode(record) if record else None
+
+
+def receipt(content: bytes | None) -> Receipt | None:
+    """Decode a receipt."""
+    return _receipt.decode(content) if content else None
+
+
+def callbacks(fields: dict[bytes, bytes]) -> list[Callback]:
+    """Decode a task's callbacks, in order."""
+    return sorted(map(_callback.decode, fields.values()), key=lambda one: one.sequence)
+
+
+def timeline(lines: Sequence[bytes]) -> list[Happening]:
+    """Decode a task's timeline."""
+    return [_happening.decode(line) for line in lines]
+
+
+def ask_metrics(pipeline: Any) -> None:
+    """Add to a pipeline what `metrics` reads."""
+    pipeline.hgetall(keys.METRICS)
+    for command, key in _GAUGES.values():
+        getattr(pipeline, command)(key)
+
+
+def metrics(answers: Sequence[Any]) -> dict[str, int]:
+    """Return counters and gauges by name."""
+    counters = {name.decode(): int(number) for name, number in answers[0].items()}
+    return counters | dict(zip(_GAUGES, answers[1:], strict=True))

@@ -1,0 +1,167 @@
+"""The memory for processes that may wait on it: worker, watcher, clock, CLI."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import msgspec
+import redis
+
+from app import queues
+from app.errors import Temporary
+from app.models import Callback, Happening, Task
+from app.store import change, keys, reading
+from k8s.workload import Workload
+
+_PURGE_AT_ONCE = 100
+
+
+class Store:
+    """Reads and changes; every method raises Temporary (category `memory`) when Redis is away."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        # redis-py types answers as text or bytes or lists; what comes is bytes.
+        self.connection: Any = connection
+        self._script = connection.register_script(change.SCRIPT)
+
+    def commit(self, *changes: change.Change) -> None:
+        """Carry out changes together.
+
+        Raises:
+            Conflict: Nothing was written.
+        """
+        arguments, meaning = change.Transaction(changes=changes).encoded()
+        with _translated():
+            answer = self._script(args=arguments)
+        change.outcome(answer, meaning)
+
+    def get(self, task_id: str) -> Task | None:
+        """Return the task of this id (lower case)."""
+        with _translated():
+            return reading.task(self.connection.hmget(keys.task(task_id), "record", "version"))
+
+    def find(self, uuid: str) -> list[Task]:
+        """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
+        with _translated():
+            ids = self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
+        return list(self._many(ids))
+
+    def tasks(self) -> Iterator[Task]:
+        """Yield every task that is remembered, oldest first."""
+        with _translated():
+            ids = self.connection.zrange(keys.TASKS, 0, -1)
+        return self._many(ids)
+
+    def active(self) -> Iterator[Task]:
+        """Yield every task that is not over."""
+        with _translated():
+            ids = self.connection.smembers(keys.ACTIVE)
+        return self._many(ids)
+
+    def _many(self, ids: Iterable[bytes]) -> Iterator[Task]:
+        for task_id in ids:
+            if task := self.get(task_id.decode()):
+                yield task
+
+    def callbacks(self, task_id: str) -> list[Callback]:
+        """Return a task's callbacks in order."""
+        with _translated():
+            return reading.callbacks(self.connection.hgetall(keys.callbacks(task_id)))
+
+    def timeline(self, task_id: str) -> list[Happening]:
+        """Return what happened to a task, oldest first."""
+        with _translated():
+            return reading.timeline(self.connection.lrange(keys.timeline(task_id), 0, -1))
+
+    def workload(self, task_id: str, revision: int) -> Workload | None:
+        """Return what a revision of a task runs; None when that is not known (yet)."""
+        with _translated():
+            content = self.connection.get(keys.workload(task_id, revision))
+        return msgspec.json.decode(content, type=Workload) if content else None
+
+    def field(self, key: str, name: str) -> str | None:
+        """Return one field of a hash (`keys.HOSTS`, `keys.HOLDERS`)."""
+        with _translated():
+            content = self.connection.hget(key, name)
+        return content.decode() if content is not None else None
+
+    def reached(self, key: str, now: float, *, limit: int = 100) -> list[str]:
+        """Return the ids in a sorted set of times whose time has come, the earliest first."""
+        with _translated():
+            ids = self.connection.zrangebyscore(key, "-inf", now, start=0, num=limit)
+        return [task_id.decode() for task_id in ids]
+
+    def postpone(self, key: str, task_id: str, until: float) -> None:
+        """Look at it again then, if it is still in the set."""
+        with _translated():
+            self.connection.zadd(key, {task_id: until}, xx=True)
+
+    def forget(self, key: str, task_id: str) -> None:
+        """Take an id out of a sorted set of times."""
+        with _translated():
+            self.connection.zrem(key, task_id)
+
+    def wake(self, task_id: str, until: float) -> None:
+        """Call a worker for a pending task, and look again at `until`."""
+        with _translated():
+            pipeline = self.connection.pipeline()
+            pipeline.zadd(keys.PENDING, {task_id: until}, xx=True)
+            for command in queues.entry(task_id):
+                pipeline.execute_command(*command)
+            pipeline.execute()
+
+    def sweep(self, task_id: str) -> None:
+        """Call a worker for what is left of a task that is over."""
+        with _translated():
+            for command in queues.entry(task_id, work=queues.SWEEP):
+                self.connection.execute_command(*command)
+
+    def redeliver(self, task_id: str, now: float) -> int:
+        """Owe a task's parked callbacks again; return how many there were."""
+        parked = [one for one in self.callbacks(task_id) if one.state == "parked"]
+        with _translated():
+            pipeline = self.connection.pipeline()
+            for one in parked:
+                owed = msgspec.structs.replace(one, state="owed", first_attempt_at=None)
+                encoded = msgspec.json.encode(owed)
+                pipeline.hset(keys.callbacks(task_id), str(one.sequence), encoded)
+            if parked:
+                pipeline.zadd(keys.OUTBOX, {task_id: now})
+            pipeline.execute()
+        return len(parked)
+
+    def purge(self, ended_before: float) -> int:
+        """Forget tasks that ended before this time; return how many."""
+        ids = self.reached(keys.ENDED, ended_before, limit=_PURGE_AT_ONCE)
+        for task in self._many(task_id.encode() for task_id in ids):
+            self._purge(task)
+        return len(ids)
+
+    def _purge(self, task: Task) -> None:
+        workloads = [keys.workload(task.id, one) for one in range(1, task.latest_revision + 1)]
+        with _translated():
+            pipeline = self.connection.pipeline()
+            pipeline.delete(
+                keys.task(task.id), keys.callbacks(task.id), keys.timeline(task.id), *workloads
+            )
+            for key in (keys.TASKS, keys.ENDED, keys.OUTBOX, *map(keys.lookup, task.uuids)):
+                pipeline.zrem(key, task.id)
+            pipeline.execute()
+
+    def ping(self) -> None:
+        """Return when Redis answers."""
+        with _translated():
+            self.connection.ping()
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise Temporary(f"Redis does not answer: {error}", category="memory") from error
+
+
+def encoded(workload: Workload) -> bytes:
+    """Return a workload as `Change.workload` takes it."""
+    return msgspec.json.encode(workload)

@@ -1,0 +1,123 @@
+"""`run`: all processes of the provider under one that restarts what dies and shuts down in order."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import FrameType
+
+import structlog
+
+log = structlog.get_logger()
+
+_FIRST_DELAY_SECONDS = 0.5
+_LONGEST_DELAY_SECONDS = 30.0
+_STEADY_SECONDS = 20.0
+_POLL_SECONDS = 0.1
+_STOP_SECONDS = 20.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Child:
+    """One process: its name, its command, and how it has fared."""
+
+    name: str
+    command: Sequence[str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0
+    failures: int = 0
+    start_at: float = 0
+
+
+@dataclass
+class Supervisor:
+    """Keeps children running; they are stopped in the order in which they are listed.
+
+    Attributes:
+        children: What runs.
+        environment: Theirs.
+    """
+
+    children: Sequence[Child]
+    environment: Mapping[str, str] = field(default_factory=lambda: dict(os.environ))
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    def run(self) -> None:
+        """Keep the children running until SIGTERM or SIGINT, then stop them."""
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, self._on_signal)
+        try:
+            while not self._stopped.wait(_POLL_SECONDS):
+                self.tick()
+        finally:
+            self.stop()
+
+    def _on_signal(self, _: int, __: FrameType | None) -> None:
+        self._stopped.set()
+
+    def tick(self) -> None:
+        """Start what does not run and may be started by now."""
+        now = time.monotonic()
+        for child in self.children:
+            if child.process is not None and child.process.poll() is not None:
+                self._mourn(child, now)
+            if child.process is None and now >= child.start_at:
+                child.process = start(child.command, self.environment)
+                child.started_at = now
+                log.info("process started", name=child.name, pid=child.process.pid)
+
+    def _mourn(self, child: Child, now: float) -> None:
+        assert child.process is not None  # noqa: S101 - the caller's condition.
+        steady = now - child.started_at > _STEADY_SECONDS
+        child.failures = 1 if steady else child.failures + 1
+        delay = min(_FIRST_DELAY_SECONDS * 2 ** (child.failures - 1), _LONGEST_DELAY_SECONDS)
+        log.error(
+            "process died", name=child.name, code=child.process.returncode, again_in_seconds=delay
+        )
+        child.process, child.start_at = None, now + delay
+
+    def stop(self) -> None:
+        """Stop the children one after the other, by force when one does not go."""
+        for child in self.children:
+            if child.process is not None:
+                end(child.process, _STOP_SECONDS)
+                log.info("process stopped", name=child.name, code=child.process.returncode)
+                child.process = None
+
+
+def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Start a process that the kernel ends with us, whatever ends us."""
+    return subprocess.Popen(
+        command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        start_new_session=True,
+        preexec_fn=_die_with_parent,  # noqa: PLW1509 - one system call, nothing that could lock.
+    )
+
+
+def _die_with_parent() -> None:
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
+    """Ask a process to end, wait, and kill its group when it does not."""
+    if process.poll() is None:
+        process.terminate()
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def own(*arguments: str) -> list[str]:
+    """Return the command line of one of our own processes."""
+    return [sys.executable, "-m", "app.cli", *arguments]

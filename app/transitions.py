@@ -1,0 +1,188 @@
+"""How a task changes: each function says what becomes of it, and what Lagrange is told.
+
+Pure: the task and the time go in, a Change comes out; the store carries it out if the task is still
+as it was. The one place in which states, callbacks and the timeline are tied together.
+"""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+from msgspec.structs import replace
+
+from app.models import Callback, Fallback, Happening, Reason, State, Task
+from app.schema import JobData, source_uuid
+from app.store import keys
+from app.store.change import Change, Guard
+
+# Lagrange's words for our states, protocol section 4; `accepted` and `terminating` are our own affair.
+_STATUSES = {
+    State.FETCHING: "downloadSource",
+    State.BUILDING: "buildImage",
+    State.DEPLOYING: "deployToK8s",
+    State.RUNNING: "running",
+    State.FAILED: "failed",
+    State.TERMINATED: "terminated",
+    State.EXPIRED: "expired",
+}
+
+
+def accepted(job: JobData, *, host: str, now: float, start_timeout_seconds: int) -> Change:
+    """Return the birth of a task."""
+    task = Task(
+        id=job.uuid.lower(),
+        job=job,
+        host=host,
+        created_at=now,
+        start_deadline=now + start_timeout_seconds,
+        duration=job.duration,
+        space_uuid=source_uuid(job.job_source_uri),
+    )
+    guard = Guard(keys.HOSTS, host, None, task.id)
+    return Change(
+        before=None,
+        after=task,
+        at=now,
+        happenings=(
+            Happening(at=now, what="accepted", detail=f"for {job.duration} s at {task.url}"),
+        ),
+        guards=(guard,),
+        wake=True,
+    )
+
+
+def renewed(task: Task, *, seconds: int, now: float) -> Change:
+    """Return so many seconds more for a task."""
+    expires_at = task.expires_at + seconds if task.expires_at is not None else None
+    after = replace(task, duration=task.duration + seconds, expires_at=expires_at)
+    return _changed(task, after, now, "renewed", f"by {seconds} s, to {after.duration} s in all")
+
+
+def redeployed(task: Task, job: JobData, *, now: float) -> Change:
+    """Return a new version of a task; what runs goes on until the new one does."""
+    fallback = task.fallback
+    if task.running_revision and task.running_revision == task.revision:
+        fallback = Fallback(task.id, task.running_revision)
+    revision = task.latest_revision + 1
+    after = replace(
+        task,
+        job=replace(job, duration=task.job.duration),
+        state=State.ACCEPTED,
+        reason=None,
+        revision=revision,
+        latest_revision=revision,
+        fallback=fallback,
+    )
+    return _changed(task, after, now, "redeploy accepted", f"revision {revision}", wake=True)
+
+
+def stopping(task: Task, outcome: State, reason: Reason | None, *, now: float) -> Change:
+    """Return the beginning of a task's end: its objects go first, then it is `outcome`."""
+    after = replace(task, state=State.TERMINATING, outcome=outcome, reason=reason)
+    return _changed(task, after, now, f"to be {outcome}", str(reason or ""), wake=True)
+
+
+def ended(task: Task, *, now: float, claims: Iterable[Guard] = ()) -> Change:
+    """Return the end of a task of which nothing is left on the cluster."""
+    outcome = task.outcome or State.TERMINATED
+    after = replace(task, state=outcome, ended_at=now, fallback=None)
+    return _told(task, after, now, guards=tuple(claims))
+
+
+def failed_early(task: Task, reason: Reason, *, now: float) -> Change:
+    """Return the end of a task that never reached the cluster."""
+    after = replace(task, state=State.FAILED, outcome=State.FAILED, reason=reason, ended_at=now)
+    return _told(task, after, now)
+
+
+def fetching(task: Task, *, now: float) -> Change:
+    """Return the first step of a worker."""
+    return _told(task, replace(task, state=State.FETCHING), now)
+
+
+def deploying(
+    task: Task,
+    *,
+    now: float,
+    workload: bytes,
+    guards: Iterable[Guard],
+    notes: Iterable[str],
+    **facts: Any,
+) -> Change:
+    """Return that it is known what has to run; `facts` are the fields of Task learnt from the Space."""
+    after = replace(task, state=State.DEPLOYING, **facts)
+    change = _told(task, after, now, workload=workload, guards=tuple(guards))
+    warnings = tuple(Happening(at=now, what="warning", detail=note) for note in notes)
+    return dataclasses.replace(change, happenings=change.happenings + warnings)
+
+
+def applied(task: Task, *, now: float, holder: str | None) -> Change:
+    """Return that the cluster was told to run the wanted revision, and whose the Space's objects are."""
+    after = replace(task, applied_revision=task.revision)
+    guard = Guard(keys.HOLDERS, task.space_uuid, holder, task.id)
+    change = _changed(task, after, now, "applied", f"revision {task.revision}")
+    return dataclasses.replace(change, guards=(guard,))
+
+
+def running(task: Task, *, now: float) -> Change:
+    """Return that the workload is up: for the first time, or again."""
+    started_at = task.started_at if task.started_at is not None else now
+    after = replace(
+        task,
+        state=State.RUNNING,
+        reason=None,
+        running_revision=task.revision,
+        fallback=None,
+        started_at=started_at,
+        expires_at=task.expires_at if task.expires_at is not None else now + task.duration,
+    )
+    return _told(task, after, now)
+
+
+def troubled(task: Task, reason: Reason, *, now: float) -> Change:
+    """Return that the workload on the cluster does not do; it may recover."""
+    return _told(task, replace(task, state=State.FAILED, reason=reason), now)
+
+
+def rolled_back(task: Task, reason: Reason, *, now: float) -> Change:
+    """Return that a redeploy failed and the version before it is wanted again."""
+    fallback = task.fallback
+    if fallback is None or fallback.task_id != task.id:
+        raise ValueError("there is no earlier revision of this task")
+    told = _told(task, replace(task, state=State.FAILED, reason=reason), now)
+    after = replace(
+        told.after,
+        state=State.DEPLOYING,
+        revision=fallback.revision,
+        applied_revision=0,
+        fallback=None,
+    )
+    return dataclasses.replace(told, after=after, wake=True)
+
+
+def _changed(
+    before: Task, after: Task, now: float, what: str, detail: str = "", *, wake: bool = False
+) -> Change:
+    happening = Happening(at=now, what=what, detail=detail)
+    return Change(before=before, after=after, at=now, happenings=(happening,), wake=wake)
+
+
+def _told(before: Task, after: Task, now: float, **fields: Any) -> Change:
+    """Return a change that Lagrange is told of, with the next sequence number."""
+    sequence = before.sequence + 1
+    callback = Callback(
+        sequence=sequence,
+        status=_STATUSES[after.state],
+        reason=str(after.reason or ""),
+        timestamp=now,
+        message_id=f"callback_{after.id}_{sequence}",
+    )
+    happening = Happening(at=now, what=str(after.state), detail=callback.reason)
+    return Change(
+        before=before,
+        after=replace(after, sequence=sequence),
+        at=now,
+        callbacks=(callback,),
+        happenings=(happening,),
+        **fields,
+    )

@@ -1,0 +1,61 @@
+"""The process `worker`: carries out what the queue calls for, each piece in a fork of its own."""
+
+import logging
+import os
+import time
+from contextlib import suppress
+
+import redis
+import structlog
+from rq import Worker
+from rq.job import Job
+
+from app import queues, work
+from app.context import Context
+
+log = structlog.get_logger()
+
+_WORKER_TTL_SECONDS = 20
+_MONITORING_SECONDS = 5
+_MISSED_HEARTBEATS = 3
+
+
+class QuickWorker(Worker):
+    """RQ's worker whose death is noticed within seconds instead of minutes."""
+
+    log_job_description = False
+    log_result_lifespan = False
+
+    def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
+        """Return how long a piece of work counts as alive without a sign of life."""
+        return _MISSED_HEARTBEATS * _MONITORING_SECONDS
+
+
+def serve(context: Context) -> None:
+    """Work until SIGTERM; the piece under way is finished first."""
+    os.environ["CP_PATH"] = str(context.folder)
+    work.prepare()
+    logging.getLogger("rq").setLevel(logging.WARNING)
+    _wait_for_redis(context)
+    connection = redis.Redis.from_url(
+        context.config.api.redis_url, password=context.config.api.redis_password or None
+    )
+    worker = QuickWorker(
+        [queues.queue_on(connection)],
+        connection=connection,
+        serializer="json",
+        worker_ttl=_WORKER_TTL_SECONDS,
+        job_monitoring_interval=_MONITORING_SECONDS,
+        maintenance_interval=_MONITORING_SECONDS,
+    )
+    worker.work(logging_level="WARNING")
+
+
+def _wait_for_redis(context: Context) -> None:
+    """RQ gives up when Redis is away at its start; we do not."""
+    while True:
+        with suppress(redis.exceptions.RedisError, OSError):
+            context.redis.ping()
+            return
+        log.warning("waiting for redis")
+        time.sleep(2)

@@ -1,0 +1,36 @@
+"""`job.assigned`: a job becomes a task, once."""
+
+from http import HTTPStatus
+
+from app import rules, transitions
+from app.errors import Rejected
+from app.events import Decision, Intake
+from app.schema import JobData
+
+Payload = JobData
+
+
+async def handle(job: JobData, intake: Intake) -> Decision:
+    """Accept a job; the same job again is answered as before and changes nothing.
+
+    Raises:
+        Rejected: 409 when the uuid is held with other content; 422 when the duration is out of bounds.
+    """
+    held = await intake.store.get(job.uuid.lower())
+    if held:
+        if not rules.same_job(held.job, job):
+            raise Rejected(
+                HTTPStatus.CONFLICT,
+                "job_differs",
+                f"job {held.id} was assigned before with other content; give a new job a uuid of its own",
+            )
+        return Decision(task=held)
+    limits = intake.config.task
+    rules.refuse_duration(job.duration, limits, least=limits.min_duration_seconds)
+    change = transitions.accepted(
+        job,
+        host=intake.new_host(),
+        now=intake.now,
+        start_timeout_seconds=limits.start_timeout_seconds,
+    )
+    return Decision(task=change.after, changes=(change,), limited=True)

@@ -1,0 +1,29 @@
+"""`job.redeployed`: a task gets a new version of its Space; host name and expiry stay."""
+
+from http import HTTPStatus
+
+from app import rules, transitions
+from app.errors import Rejected
+from app.events import Decision, Intake
+from app.schema import JobData, source_uuid
+
+Payload = JobData
+
+
+async def handle(job: JobData, intake: Intake) -> Decision:
+    """Fetch and deploy again; what runs serves until the new version does.
+
+    Raises:
+        Rejected: 404 when the job is not held; 409 when it is over, or the source is another Space.
+    """
+    task = (await rules.known(job.uuid.lower(), intake))[0]
+    rules.refuse_ended(task, "redeployed")
+    space_uuid = source_uuid(job.job_source_uri)
+    if task.space_uuid and space_uuid and space_uuid != task.space_uuid:
+        raise Rejected(
+            HTTPStatus.CONFLICT,
+            "not_the_owner",
+            f"job {task.id} runs Space {task.space_uuid}; another Space needs a job of its own",
+        )
+    change = transitions.redeployed(task, job, now=intake.now)
+    return Decision(task=change.after, changes=(change,))

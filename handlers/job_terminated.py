@@ -1,0 +1,24 @@
+"""`job.terminated`: a task ends before its time."""
+
+from app import rules, transitions
+from app.events import Decision, Intake
+from app.models import Reason, State
+from app.schema import Termination
+
+Payload = Termination
+
+
+async def handle(termination: Termination, intake: Intake) -> Decision:
+    """End every task of this name; what is over or being ended stays as it is.
+
+    Raises:
+        Rejected: 404 when no task is known by the name.
+    """
+    tasks = await rules.named(termination, intake)
+    reason = Reason("terminated", termination.reason or "Lagrange ended the job")
+    changes = tuple(
+        transitions.stopping(task, State.TERMINATED, reason, now=intake.now)
+        for task in tasks
+        if not task.ended and not task.stopping
+    )
+    return Decision(task=changes[0].after if changes else tasks[0], changes=changes)

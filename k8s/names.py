@@ -1,0 +1,86 @@
+"""Names of Kubernetes objects from words of strangers: legal, predictable, and never shared.
+
+A word that is a legal name already stays as it is. What had to be changed or cut gets a hash of the
+original appended, and so does a legal word that looks as if it had one, or like a name that we form
+ourselves; two different words never meet in one name.
+"""
+
+import hashlib
+import re
+
+MAX_LABEL = 63
+MAX_SUBDOMAIN = 253
+
+_HASH_LENGTH = 8
+_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]*[a-z0-9])?")
+_SUBDOMAIN = re.compile(rf"{_LABEL.pattern}(\.{_LABEL.pattern})*")
+_VALUE = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]*[A-Za-z0-9])?")
+_KEY = re.compile(rf"({_SUBDOMAIN.pattern}/)?{_VALUE.pattern}")
+_RESERVED = re.compile(r".*-[0-9a-f]{8}|(.*-)?node|ip(-.*)?")
+_SPACE_LENGTH = 36
+
+
+def safe(word: str, *, limit: int = MAX_LABEL) -> str:
+    """`word` as a DNS label of at most `limit` characters, 10 or more."""
+    if len(word) <= limit and _LABEL.fullmatch(word) and not _RESERVED.fullmatch(word):
+        return word
+    return _hashed(re.sub(r"[^a-z0-9]+", "-", word.lower()), word, limit)
+
+
+def _hashed(start: str, word: str, limit: int) -> str:
+    digest = hashlib.sha256(word.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
+    start = start[: limit - _HASH_LENGTH - 1].strip("-.")
+    return f"{start or 'x'}-{digest}"
+
+
+def label(word: str) -> str:
+    """`word` as a label's value."""
+    return word if len(word) <= MAX_LABEL and _VALUE.fullmatch(word) else safe(word)
+
+
+def is_label_key(word: str) -> bool:
+    """Whether `word` may be a label's key as it is."""
+    prefix, _, name = word.rpartition("/")
+    return bool(_KEY.fullmatch(word)) and len(name) <= MAX_LABEL and len(prefix) <= MAX_SUBDOMAIN
+
+
+def is_host(word: str) -> bool:
+    """Whether `word` may be a host name in a pod's hosts file, or of a route."""
+    return len(word) <= MAX_SUBDOMAIN and bool(_SUBDOMAIN.fullmatch(word))
+
+
+def namespace(wallet: str) -> str:
+    """The tenant's namespace."""
+    return safe(f"ns-{wallet.lower()}")
+
+
+def space(space_uuid: str) -> str:
+    """The Space's part in the names of its objects."""
+    return safe(space_uuid.lower(), limit=_SPACE_LENGTH)
+
+
+def of_space(
+    prefix: str, space_uuid: str, word: str = "", *, before: str = "", after: str = ""
+) -> str:
+    """`prefix-<space_uuid>-before-<word>-after`, at most 63 characters; without what is empty."""
+    head = "-".join(part for part in (prefix, space(space_uuid), before) if part)
+    tail = f"-{after}" if after else ""
+    if not word:
+        return head + tail
+    return f"{head}-{safe(word, limit=MAX_LABEL - len(head) - 1 - len(tail))}{tail}"
+
+
+def config_map(space_uuid: str, file: str) -> str:
+    """The ConfigMap of one of the Space's files: `<space_uuid>-<file>`, dots kept."""
+    start = space(space_uuid)
+    name = f"{start}-{file}"
+    if is_host(name) and not _RESERVED.fullmatch(file):
+        return name
+    plain = re.sub(r"[^a-z0-9]+", "-", file.lower())
+    return f"{start}-{_hashed(plain, file, MAX_SUBDOMAIN - len(start) - 1)}"
+
+
+def endpoint_port(component: str, number: int, protocol: str) -> str:
+    """A container port's name that no other component of the Space has; at most 15 characters."""
+    word = f"{component}/{number}/{protocol}"
+    return f"ip-{hashlib.sha256(word.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

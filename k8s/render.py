@@ -1,0 +1,59 @@
+"""A workload as manifests, in the order in which they are applied."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from k8s import isolation, pods, policy, routes, services, storage, tenant
+from k8s.errors import Unsupported
+from k8s.frame import Frame, Manifest
+from k8s.template import TemplateError, Templates
+from k8s.workload import Offer, Workload
+
+__all__ = ["Manifest", "TemplateError", "Unsupported", "workload"]
+
+
+def workload(
+    workload: Workload,
+    offer: Offer,
+    *,
+    addresses: Mapping[str, str] | None = None,
+    overrides: Path | None = None,
+) -> list[Manifest]:
+    """The manifests of everything that runs for one task, namespace first.
+
+    Args:
+        workload: What must run.
+        offer: What the operator's cluster offers.
+        addresses: Name of a Kubernetes Service → its ClusterIP, once known: services then reach
+            each other by the names in the file.
+        overrides: The operator's folder of templates, or None.
+
+    Raises:
+        Unsupported: The workload asks for what cannot be had; names the place in the file.
+        TemplateError: A template of the operator's is no template.
+        policy.Violation: A template of the operator's weakens the isolation of tenants.
+    """
+    _refuse_models(workload)
+    frame = Frame(workload=workload, offer=offer, templates=Templates(overrides))
+    manifests = [
+        *tenant.objects(frame),
+        *storage.config_maps(frame),
+        *storage.claims(frame),
+        *isolation.policies(frame),
+        *services.services(frame),
+        *pods.deployments(frame, addresses or {}),
+        *pods.disruption_budgets(frame),
+        *routes.routes(frame),
+    ]
+    policy.check(manifests, workload, offer)
+    return manifests
+
+
+def _refuse_models(workload: Workload) -> None:
+    for component in workload.components:
+        for container in component.containers:
+            if container.models:
+                raise Unsupported(
+                    f"services.{container.name}.models",
+                    "this provider fetches no models; let the service fetch them when it starts",
+                )

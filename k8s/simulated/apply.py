@@ -1,0 +1,107 @@
+"""Server-side apply: an object becomes what its manifest says, and keeps what others gave it."""
+
+import copy
+import re
+
+from k8s.simulated import defaults, selection, status
+from k8s.simulated.resources import DEPLOYMENTS, Json, Resource
+from k8s.simulated.store import Store
+
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 253
+_SYSTEM_FIELDS = ("uid", "resourceVersion", "creationTimestamp", "generation", "managedFields")
+
+
+def apply(
+    store: Store,
+    resource: Resource,
+    namespace: str,
+    name: str,
+    manifest: Json,
+    *,
+    manager: str,
+    dry_run: bool,
+) -> tuple[Json, bool]:
+    """The object as it is after the apply, and whether it is new; raises `Failure`.
+
+    A field that this manager applied before and does not apply now is gone; lists are replaced.
+    """
+    _check(resource, namespace, name, manifest)
+    if resource.namespaced and store.is_ending(namespace):
+        raise status.ending(resource, name, namespace)
+    wanted = _wanted(resource, namespace, name, manifest)
+    live = store.get(resource, namespace, name) if store.has(resource, namespace, name) else None
+    before = store.applied.get((live["metadata"]["uid"], manager), {}) if live else {}
+    merged = _merge(live or {}, before, wanted)
+    defaults.fill(store, resource, merged, live)
+    if resource == DEPLOYMENTS:
+        _check_deployment(name, merged, live)
+    if dry_run:
+        return store.complete(resource, merged), live is None
+    kept = store.put(resource, merged)
+    store.applied[kept["metadata"]["uid"], manager] = wanted
+    return kept, live is None
+
+
+def _check(resource: Resource, namespace: str, name: str, manifest: Json) -> None:
+    if (manifest.get("apiVersion"), manifest.get("kind")) != (resource.api_version, resource.kind):
+        sort = f"{manifest.get('apiVersion', '')}, Kind={manifest.get('kind', '')}"
+        raise status.bad_request(f"invalid object type: {'' if '/' in sort else '/'}{sort}")
+    metadata = manifest.get("metadata")
+    if not isinstance(metadata, dict):
+        raise status.bad_request("metadata: must be an object")
+    if metadata.get("name", name) != name:
+        raise status.bad_request(
+            f"the name of the object ({metadata['name']}) does not match the name on the URL "
+            f"({name})"
+        )
+    if metadata.get("namespace", namespace) != namespace:
+        raise status.bad_request(
+            f"the namespace of the object ({metadata['namespace']}) does not match the namespace "
+            f"on the URL ({namespace})"
+        )
+    if len(name) > _LONGEST_NAME or not _NAME.fullmatch(name):
+        message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of '
+        message += "lower case alphanumeric characters, '-' or '.'"
+        raise status.invalid(resource, name, "metadata.name", message)
+
+
+def _check_deployment(name: str, merged: Json, live: Json | None) -> None:
+    spec = merged.get("spec", {})
+    labels = spec.get("template", {}).get("metadata", {}).get("labels", {})
+    if not selection.of(spec.get("selector", {}))(labels):
+        message = f"Invalid value: {labels}: `selector` does not match template `labels`"
+        raise status.invalid(DEPLOYMENTS, name, "spec.template.metadata.labels", message)
+    if live and live["spec"]["selector"] != spec["selector"]:
+        message = f"Invalid value: {spec['selector']}: field is immutable"
+        raise status.invalid(DEPLOYMENTS, name, "spec.selector", message)
+    if not spec["template"].get("spec", {}).get("containers"):
+        raise status.invalid(DEPLOYMENTS, name, "spec.template.spec.containers", "Required value")
+
+
+def _wanted(resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
+    """The manifest without what is not a manager's to say."""
+    wanted = copy.deepcopy(manifest)
+    wanted.pop("status", None)
+    for field in _SYSTEM_FIELDS:
+        wanted["metadata"].pop(field, None)
+    wanted["metadata"]["name"] = name
+    if resource.namespaced:
+        wanted["metadata"]["namespace"] = namespace
+    return wanted
+
+
+def _merge(live: Json, before: Json, wanted: Json) -> Json:
+    """`live` with every field of `wanted`, and without those that only `before` has."""
+    merged = {field: value for field, value in live.items() if field not in before}
+    for field, value in live.items():
+        if field in before and field not in wanted and isinstance(before[field], dict):
+            rest = _merge(value, before[field], {}) if isinstance(value, dict) else {}
+            merged |= {field: rest} if rest else {}
+    for field, value in wanted.items():
+        old, applied = live.get(field), before.get(field)
+        if isinstance(value, dict) and isinstance(old, dict):
+            merged[field] = _merge(old, applied if isinstance(applied, dict) else {}, value)
+        else:
+            merged[field] = copy.deepcopy(value)
+    return merged

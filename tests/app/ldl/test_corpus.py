@@ -1,0 +1,35 @@
+"""Real deployment files."""
+
+from pathlib import Path
+
+import pytest
+
+from app import ldl
+from k8s.workload import Offer
+
+CORPUS = Path(__file__).parents[4] / "shared" / "corpus"
+REFUSED = {
+    "spaces/qwen3-8B/deploy.yaml": (
+        "line 5, column 1: found a tab character that violates indentation; "
+        "indent with spaces, not with tabs"
+    ),
+}
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"needs the real files in {CORPUS}")
+def test_exactly_the_broken_files_are_refused() -> None:
+    """Every real file is accepted where everything is offered, but for those that are broken."""
+    offer = Offer(node_ports=True, load_balancers=True, storage_classes={"*": "standard"})
+    found = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
+    refused = {}
+    for path in found:
+        try:
+            deployment = ldl.read(
+                path.read_bytes(), hardware=None, offer=offer, host="abc.provider.example"
+            )
+        except ldl.Refused as error:
+            refused[str(path.relative_to(CORPUS))] = str(error.problems[0])
+        else:
+            assert deployment.components
+    assert len(found) > 100
+    assert refused == REFUSED

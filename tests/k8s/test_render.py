@@ -1,0 +1,189 @@
+"""Workloads as manifests: the golden files, and what they do not show."""
+
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+import yaml
+
+from k8s import policy, render
+from k8s.workload import Component, Container, Model, Offer, Port, Resources, Workload
+
+HERE = Path(__file__).parent
+RENDERED = HERE / "rendered"
+OFFER = Offer(
+    node_ports=True,
+    load_balancers=True,
+    domain="cp.example.com",
+    blocked_networks=("10.200.0.2/32", "198.51.100.0/24", "2001:db8:1::/48"),
+)
+GATEWAY = replace(OFFER, gateway="gateways/public", runtime_class="gvisor")
+
+
+def _workload(name: str) -> Workload:
+    text = (HERE / "workloads" / f"{name}.json").read_bytes()
+    return msgspec.json.decode(text, type=Workload)
+
+
+def _addresses(manifests: list[render.Manifest]) -> dict[str, str]:
+    found = [one["metadata"]["name"] for one in manifests if one["kind"] == "Service"]
+    return {name: f"10.96.0.{number}" for number, name in enumerate(found, start=10)}
+
+
+def _of(manifests: list[render.Manifest], kind: str) -> list[Any]:
+    return [one for one in manifests if one["kind"] == kind]
+
+
+def _spec(manifests: list[render.Manifest], number: int = 0) -> Any:
+    return _of(manifests, "Deployment")[number]["spec"]["template"]["spec"]
+
+
+def _single(**changes: Any) -> Workload:
+    """The smallest Space, its only container changed."""
+    workload = _workload("single")
+    (component,) = workload.components
+    container = replace(component.containers[0], **changes)
+    return replace(workload, components=(replace(component, containers=(container,)),))
+
+
+@pytest.mark.parametrize(
+    ("name", "offer", "golden"),
+    [
+        ("single", Offer(), "single"),
+        ("everything", OFFER, "everything"),
+        ("everything", GATEWAY, "gateway"),
+        ("hostile", OFFER, "hostile"),
+    ],
+)
+def test_rendered_as_before(name: str, offer: Offer, golden: str) -> None:
+    """What is rendered is what the golden file says; `UPDATE_RENDERED=1` writes it anew."""
+    workload = _workload(name)
+    first = render.workload(workload, offer)
+    manifests = render.workload(workload, offer, addresses=_addresses(first))
+    text = yaml.safe_dump_all(manifests, sort_keys=False, width=100, allow_unicode=True)
+    file = RENDERED / f"{golden}.yaml"
+    if os.environ.get("UPDATE_RENDERED"):
+        file.write_text(text)
+    assert text == file.read_text()
+
+
+def test_order() -> None:
+    """Whatever an object needs comes before it, the namespace first."""
+    kinds = [one["kind"] for one in render.workload(_workload("everything"), OFFER)]
+    assert list(dict.fromkeys(kinds)) == [
+        "Namespace",
+        "ResourceQuota",
+        "LimitRange",
+        "NetworkPolicy",
+        "ConfigMap",
+        "PersistentVolumeClaim",
+        "Service",
+        "Deployment",
+        "PodDisruptionBudget",
+        "Ingress",
+    ]
+
+
+def test_selectors_outlive_a_task() -> None:
+    """A later task of the same Space has the same names and the same immutable selectors."""
+    workload = _workload("everything")
+    later = replace(workload, task_id="99999999-0000-0000-0000-000000000000", revision=1)
+    one, other = (
+        [(m["metadata"]["name"], m["spec"]["selector"]) for m in _of(manifests, "Deployment")]
+        for manifests in (render.workload(w, OFFER) for w in (workload, later))
+    )
+    assert one == other
+
+
+def test_services_know_each_other_by_name() -> None:
+    """Pods find other services at their ClusterIP, and those of their own pod at 127.0.0.1."""
+    workload = _workload("everything")
+    manifests = render.workload(
+        workload, OFFER, addresses=_addresses(render.workload(workload, OFFER))
+    )
+    worker, web = (
+        {alias["ip"]: alias["hostnames"] for alias in _spec(manifests, number)["hostAliases"]}
+        for number in (0, 1)
+    )
+    assert worker == {
+        "127.0.0.1": ["worker"],
+        "10.96.0.10": ["db"],
+        "10.96.0.11": ["web"],
+        "10.96.0.13": ["game"],
+    }
+    assert web["127.0.0.1"] == ["db", "web"]
+
+
+def test_our_environment_wins() -> None:
+    """A Space cannot tell its container to be another job, and a name is given once."""
+    container = _spec(render.workload(_workload("single"), Offer()))["containers"][0]
+    found = {one["name"]: one["value"] for one in container["env"]}
+    assert found["job_uuid"] == _workload("single").task_id
+    assert found["GREETING"] == "a=b"
+    assert found["EMPTY"] == ""
+    assert len(found) == len(container["env"])
+
+
+def test_overrides_may_add(tmp_path: Path) -> None:
+    """An operator's template may change what the rules leave open."""
+    built_in = Path(render.__file__).parent / "templates" / "deployment.yaml"
+    added = "      priorityClassName: tenants\n      containers:"
+    text = built_in.read_text().replace("      containers:", added)
+    (tmp_path / "deployment.yaml").write_text(text)
+    manifests = render.workload(_workload("single"), Offer(), overrides=tmp_path)
+    assert _spec(manifests)["priorityClassName"] == "tenants"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("      restartPolicy: Always\n", "      restartPolicy: Always\n      hostNetwork: true\n"),
+        ("enableServiceLinks: false", "enableServiceLinks: true"),
+        ("      containers:", "      initContainers: [{name: x, image: y}]\n      containers:"),
+        ("seccompProfile: {type: RuntimeDefault}", "seccompProfile: {type: Unconfined}"),
+        ("matchLabels: ${selector}", "matchLabels: {a: b}"),
+        ("spec:\n  replicas", "specs:\n  replicas"),
+    ],
+)
+def test_overrides_cannot_weaken(tmp_path: Path, before: str, after: str) -> None:
+    """An operator's template that opens a door is refused before anything is applied."""
+    built_in = (Path(render.__file__).parent / "templates" / "deployment.yaml").read_text()
+    assert before in built_in
+    (tmp_path / "deployment.yaml").write_text(built_in.replace(before, after))
+    with pytest.raises(policy.Violation, match=r"^Deployment/deploy-"):
+        render.workload(_workload("single"), Offer(), overrides=tmp_path)
+
+
+PORT = Port(number=80, service_port=80, public="host", hosts=("a.example.com",))
+NO_CORES = Resources(cpu_millis=1, memory_bytes=1, storage_bytes=1)
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"models": (Model(url="https://x", directory="/m", name="m"),)}, "services.web.models"),
+        ({"ports": (replace(PORT, public="node"),)}, "services.web.expose"),
+        ({"ports": (replace(PORT, public="address", endpoint="a"),)}, "endpoints"),
+        ({"ports": (replace(PORT, hosts=()),)}, "services.web.expose"),
+        ({"ports": (replace(PORT, hosts=("a b",)),)}, "services.web.expose"),
+        ({"ports": (PORT, replace(PORT, service_port=81))}, "services.web.expose"),
+        ({"ports": (PORT, replace(PORT, number=81, hosts=("b.c",)))}, "services.web.expose"),
+        ({"ports": (replace(PORT, clients=("db",)),)}, "services"),
+    ],
+)
+def test_unsupported_names_the_place(changes: dict[str, Any], path: str) -> None:
+    """What cannot be had is refused with its place in the file."""
+    with pytest.raises(render.Unsupported) as refused:
+        render.workload(_single(**changes), Offer())
+    assert refused.value.path == path
+
+
+def test_names_that_meet_are_refused() -> None:
+    """Two services whose names lead to the same object are never merged into one."""
+    workload = _workload("single")
+    twin = Component(name="web", containers=(Container(name="web", image="x", resources=NO_CORES),))
+    with pytest.raises(policy.Violation, match="its name or its pods"):
+        render.workload(replace(workload, components=(*workload.components, twin)), Offer())
