@@ -48,7 +48,7 @@ async def on_rejected(request: Request, error: Exception) -> Response:
     log.info(
         "request refused",
         method=request.method,
-        path=request.url.path,
+        path=request.scope["path"],
         status=error.status.value,
         code=error.code,
         detail=error.detail,

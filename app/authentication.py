@@ -48,7 +48,7 @@ class Authentication:
                 tolerance_seconds=self._tolerance_seconds,
             )
         except signing.InvalidSignatureError as error:
-            _refuse(str(error))
+            refuse(str(error))
 
     def orchestrator(self, subject: str, signature: str) -> str:
         """Check that the orchestrator signed `<cpAccount><nodeId><subject>`; return an id for the message.
@@ -57,18 +57,23 @@ class Authentication:
             Rejected: 401.
         """
         if not self._orchestrator:
-            _refuse("[HUB] OrchestratorPk is not set, so that nobody may sign with EIP-191")
+            refuse("[HUB] OrchestratorPk is not set, so that nobody may sign with EIP-191")
         message = self._prefix + subject
         try:
             signer = signing.signer(message, signature)
         except signing.InvalidSignatureError as error:
-            _refuse(str(error))
+            refuse(str(error))
         if signer != self._orchestrator:
-            _refuse("signed by another key than [HUB] OrchestratorPk")
+            refuse("signed by another key than [HUB] OrchestratorPk")
         return f"eip191:{signing.personal_digest(message).hex()}"
 
 
-def _refuse(why: str) -> NoReturn:
+def refuse(why: str) -> NoReturn:
+    """Refuse a request that nobody known has signed; `why` is for the operator alone.
+
+    Raises:
+        Rejected: 401.
+    """
     log.warning("signature refused", why=why)
     raise Rejected(
         HTTPStatus.UNAUTHORIZED,

@@ -3,6 +3,7 @@
 import asyncio
 from http import HTTPStatus
 
+import msgspec
 from starlette.requests import ClientDisconnect, Request
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -11,26 +12,27 @@ from app.errors import Rejected
 MAX_HEAD_BYTES = 32 << 10
 HEAD_SECONDS = 10.0
 BODY_SECONDS = 20.0
+LINGER_SECONDS = 3.0
+_FIELD_BYTES = len(": \r\n")
 
 
 async def body(request: Request, *, max_bytes: int) -> bytes:
     """Read a request's body.
 
     Raises:
-        Rejected: 413 as soon as it is longer than `max_bytes`, 408 when it does not end in time, 400
-            when the client goes away in the middle.
+        Rejected: 413 as soon as it says that it is, or is, longer than `max_bytes`, 408 when it does
+            not end in time, 400 when the client goes away in the middle.
     """
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise _too_large(max_bytes)
     chunks = bytearray()
     try:
         async with asyncio.timeout(BODY_SECONDS):
             async for chunk in request.stream():
                 chunks += chunk
                 if len(chunks) > max_bytes:
-                    raise Rejected(
-                        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-                        "too_large",
-                        f"the body is longer than {max_bytes} bytes ([WEBHOOK] MaxBodyBytes)",
-                    )
+                    raise _too_large(max_bytes)
     except TimeoutError:
         raise Rejected(
             HTTPStatus.REQUEST_TIMEOUT,
@@ -42,16 +44,33 @@ async def body(request: Request, *, max_bytes: int) -> bytes:
     return bytes(chunks)
 
 
-class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with limits on a request's head, which it does not have itself."""
+def _too_large(max_bytes: int) -> Rejected:
+    return Rejected(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        "too_large",
+        f"the body is longer than {max_bytes} bytes ([WEBHOOK] MaxBodyBytes)",
+    )
 
-    _head_bytes = 0
+
+class _TooLargeError(Exception):
+    """Ends the parsing of a head."""
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 with limits that it does not have itself.
+
+    A head has to come in time and to be small; so has whatever else of a request is not its body
+    (trailers, the framing of chunks). What a request still sends after its answer is read for a
+    moment, so that the answer arrives, and then cut off.
+    """
+
+    _quiet_bytes = 0
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for a head."""
         super().connection_made(transport)
-        self._wait()
+        self._within(HEAD_SECONDS)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
@@ -61,28 +80,50 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         """A further request on the connection has its own head."""
         super().on_message_begin()
-        self._wait()
+        self._within(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
         self._stop_waiting()
+        fields = sum(len(name) + len(value) + _FIELD_BYTES for name, value in self.headers)
+        if len(self.url) + fields > MAX_HEAD_BYTES:
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+            raise _TooLargeError
         super().on_headers_complete()
 
-    def data_received(self, data: bytes) -> None:
-        """Count what comes while the head is not complete."""
-        waiting = self._deadline
-        super().data_received(data)
-        if waiting is not None and self._deadline is waiting:
-            self._head_bytes += len(data)
-            if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+    def on_body(self, body: bytes) -> None:
+        """Count anew from here."""
+        self._quiet_bytes = 0
+        super().on_body(body)
 
-    def _wait(self) -> None:
+    def on_message_complete(self) -> None:
+        """The request is there, its body included."""
+        self._quiet_bytes = 0
         self._stop_waiting()
-        self._head_bytes = 0
-        self._deadline = self.loop.call_later(
-            HEAD_SECONDS, self._refuse, HTTPStatus.REQUEST_TIMEOUT
-        )
+        super().on_message_complete()
+        self.cycle.more_body = False
+
+    def on_response_complete(self) -> None:
+        """Wait for the rest of a request that was answered before it ended."""
+        super().on_response_complete()
+        if self.cycle.response_complete and self.cycle.more_body:
+            self._within(LINGER_SECONDS)
+
+    def data_received(self, data: bytes) -> None:
+        """Count what comes that is not a body."""
+        self._quiet_bytes += len(data)
+        super().data_received(data)
+        if self._quiet_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+            self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+
+    def send_400_response(self, msg: str) -> None:
+        """Tell that it was no HTTP, unless the request is refused already."""
+        if not self.transport.is_closing():
+            super().send_400_response(msg)
+
+    def _within(self, seconds: float) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(seconds, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
 
     def _stop_waiting(self) -> None:
         if self._deadline is not None:
@@ -90,8 +131,21 @@ class BoundedProtocol(HttpToolsProtocol):
             self._deadline = None
 
     def _refuse(self, status: HTTPStatus) -> None:
+        """Close the connection, with an answer when the request has none yet."""
         self._stop_waiting()
-        if not self.transport.is_closing():
-            line = f"HTTP/1.1 {status.value} {status.phrase}\r\nconnection: close\r\n\r\n"
-            self.transport.write(line.encode())
-            self.transport.close()
+        if self.transport.is_closing():
+            return
+        lingers = self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
+        if not lingers:
+            self.transport.write(_refusal(status))
+        self.transport.close()
+
+
+def _refusal(status: HTTPStatus) -> bytes:
+    document = {"type": "about:blank", "title": status.phrase, "status": status.value}
+    content = msgspec.json.encode(document)
+    head = (
+        f"HTTP/1.1 {status.value} {status.phrase}\r\ncontent-type: application/problem+json\r\n"
+        f"content-length: {len(content)}\r\nconnection: close\r\n\r\n"
+    )
+    return head.encode() + content

@@ -29,7 +29,7 @@ _GROWTH = 3
 _POLL_SECONDS = 0.25
 _CONCURRENT = 32
 _TIMEOUT_SECONDS = 15
-_LEASE_SECONDS = 60
+_LEASE_SECONDS = _TIMEOUT_SECONDS + 5
 _MAX_ANSWER_BYTES = 1 << 16
 _SHOWN_ERROR_CHARACTERS = 300
 _random = SystemRandom()
@@ -76,16 +76,15 @@ class Sender:
                 if token is None:
                     return
                 try:
-                    await self._drained(session, task_id)
+                    await self._drained(session, task_id, token)
                 finally:
                     await self._store.release(f"outbox:{task_id}", token)
             except Failure as error:
                 log.warning("delivery interrupted", task=task_id, error=error.message)
 
-    async def _drained(self, session: aiohttp.ClientSession, task_id: str) -> None:
+    async def _drained(self, session: aiohttp.ClientSession, task_id: str, token: str) -> None:
         """Send a task's callbacks, the oldest first, until one has to wait."""
-        deadline = time.monotonic() + _LEASE_SECONDS - 2 * _TIMEOUT_SECONDS
-        while time.monotonic() < deadline:
+        while await self._store.extend(f"outbox:{task_id}", token, _LEASE_SECONDS):
             callbacks = await self._store.callbacks(task_id)
             owed = next((one for one in callbacks if one.state == "owed"), None)
             if owed is None:

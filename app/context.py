@@ -22,7 +22,11 @@ from k8s.client import Cluster
 from k8s.workload import Offer
 
 _SOCKET_SECONDS = 5
+_PROMPT_SECONDS = 2
+_CONNECTIONS = 32
 _OFFER_KEPT_SECONDS = 60
+_SIMULATOR_SECONDS = 15
+_POLL_SECONDS = 0.05
 SIMULATED_KUBECONFIG = "simulated.kubeconfig"
 
 
@@ -57,23 +61,34 @@ class Context:
 
     @cached_property
     def async_store(self) -> AsyncStore:
-        """The memory, without waiting."""
-        return AsyncStore(
-            redis.asyncio.Redis.from_url(
-                self.config.api.redis_url,
-                password=self.config.api.redis_password or None,
-                socket_timeout=_SOCKET_SECONDS,
-                socket_connect_timeout=_SOCKET_SECONDS,
-                health_check_interval=30,
-            )
+        """The memory, without waiting; who asks while Redis is away is soon told so."""
+        pool = redis.asyncio.BlockingConnectionPool.from_url(
+            self.config.api.redis_url,
+            password=self.config.api.redis_password or None,
+            max_connections=_CONNECTIONS,
+            timeout=_PROMPT_SECONDS,
+            socket_timeout=_PROMPT_SECONDS,
+            socket_connect_timeout=_PROMPT_SECONDS,
+            health_check_interval=30,
         )
+        return AsyncStore(redis.asyncio.Redis.from_pool(pool))
 
     @cached_property
     def cluster(self) -> Cluster:
         """The cluster."""
         if self.config.cluster.simulated:
-            return client.connect(str(self.folder / SIMULATED_KUBECONFIG))
+            return client.connect(str(self._simulated()))
         return client.connect(self.config.cluster.kubeconfig)
+
+    def _simulated(self) -> Path:
+        """The simulated cluster writes how to reach it once it serves."""
+        path = self.folder / SIMULATED_KUBECONFIG
+        deadline = time.monotonic() + _SIMULATOR_SECONDS
+        while not path.exists():
+            if time.monotonic() > deadline:
+                raise ConfigError(f"{path} is missing; `computing-provider simulator` writes it")
+            time.sleep(_POLL_SECONDS)
+        return path
 
     @property
     def offer(self) -> Offer:

@@ -76,9 +76,8 @@ def _read(path: Path) -> bytes | None:
         return None
     with os.fdopen(descriptor, "rb") as file:
         if os.fstat(descriptor).st_mode & 0o077:
-            with contextlib.suppress(
-                PermissionError
-            ):  # A mounted Secret is read-only, and private by its pod.
+            # A mounted Secret is read-only, and private by its pod.
+            with contextlib.suppress(OSError):
                 os.fchmod(descriptor, 0o600)
         return file.read(4 * _KEY_BYTES)
 

@@ -9,12 +9,16 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
+import structlog
+
 from app import schema
 from app.config import Config
-from app.errors import Rejected, Temporary
+from app.errors import FieldError, Rejected, Temporary
 from app.events import Decision, Handler
 from app.models import Receipt
 from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
+
+log = structlog.get_logger()
 
 _LABEL_LENGTH = 10
 _LABEL_LETTERS = string.ascii_lowercase + string.digits
@@ -116,6 +120,21 @@ class Intake:
         except Temporary as error:
             raise unavailable() from error
 
+    async def remember(self, arrival: Arrival, answer: Answer) -> Answer:
+        """Answer an event about a task that is not there, and bind its key to what it said.
+
+        Raises:
+            Rejected: 409 when the key said something else before, 503; nothing was changed.
+        """
+        receipt = _receipt(arrival, answer, task_id="", now=time.time())
+        try:
+            await self._store.commit(self._transaction(arrival, receipt))
+        except Replayed as replayed:
+            return _again(arrival, replayed.receipt)
+        except Temporary as error:
+            raise unavailable() from error
+        return answer
+
     async def _taken(
         self,
         arrival: Arrival,
@@ -127,14 +146,16 @@ class Intake:
             now = time.time()
             try:
                 decision = await handler.handle(payload, _Moment(self._store, self._config, now))
-            except Rejected:
+            except Rejected as rejected:
                 await self._refuse_replay(arrival)
-                raise
+                raise _placed(rejected, arrival.pointer) from None
             answer = answered(decision)
+            receipt = _receipt(arrival, answer, task_id=decision.task.id, now=now)
             try:
-                await self._store.commit(self._transaction(arrival, decision, answer, now))
+                await self._store.commit(self._transaction(arrival, receipt, decision))
             except Conflict:
                 continue
+            log.info("event accepted", type=arrival.type, task=receipt.task_id)
             return answer
         raise unavailable()
 
@@ -145,20 +166,15 @@ class Intake:
             raise Replayed(receipt)
 
     def _transaction(
-        self, arrival: Arrival, decision: Decision, answer: Answer, now: float
+        self, arrival: Arrival, receipt: Receipt, decision: Decision | None = None
     ) -> Transaction:
+        limited = decision is not None and decision.limited
         return Transaction(
-            changes=decision.changes,
+            changes=decision.changes if decision else (),
             message_id=arrival.message_id,
-            receipt=Receipt(
-                digest=arrival.digest,
-                status=answer.status,
-                body=answer.body,
-                task_id=decision.task.id,
-                received_at=now,
-            ),
+            receipt=receipt,
             receipt_for_ever=arrival.for_ever,
-            max_active=self._config.task.max_active if decision.limited else None,
+            max_active=self._config.task.max_active if limited else None,
             counters=(f"events_accepted:{arrival.type}",),
         )
 
@@ -182,6 +198,28 @@ def _checked(arrival: Arrival, handler: Handler) -> Any:
         ) from None
 
 
+def _placed(rejected: Rejected, pointer: str) -> Rejected:
+    """A handler names fields of the data; the sender looks for them in the body."""
+    errors = tuple(FieldError(pointer + one.pointer, one.detail) for one in rejected.errors)
+    return Rejected(
+        rejected.status,
+        rejected.code,
+        rejected.detail,
+        errors=errors,
+        retry_after=rejected.retry_after,
+    )
+
+
+def _receipt(arrival: Arrival, answer: Answer, *, task_id: str, now: float) -> Receipt:
+    return Receipt(
+        digest=arrival.digest,
+        status=answer.status,
+        body=answer.body,
+        task_id=task_id,
+        received_at=now,
+    )
+
+
 def _again(arrival: Arrival, receipt: Receipt) -> Answer:
     if receipt.digest != arrival.digest:
         raise Rejected(
@@ -189,4 +227,5 @@ def _again(arrival: Arrival, receipt: Receipt) -> Answer:
             "message_differs",
             "this message id or signature was used before with other content; nothing was changed",
         )
+    log.info("event repeated", type=arrival.type, task=receipt.task_id)
     return Answer(receipt.status, receipt.body)

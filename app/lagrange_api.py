@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app import answers, bounded, links, rules, schema
+from app import answers, authentication, bounded, links, rules, schema
 from app.authentication import Authentication
 from app.config import Config
 from app.errors import Rejected
@@ -24,21 +22,10 @@ from app.receiver import decoded, refuse_other_media
 from app.schema import JobData
 from app.store import AsyncStore
 
-log = structlog.get_logger()
-
 BASE = "/api/v1/computing"
 JOBS = f"{BASE}/lagrange/jobs"
 EXPIRED = "The job was terminated due to its expiration date"
-_GONE = ("job_uuid", "task_uuid", "space_uuid")
-
-
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """Whose request it is: the idempotency key, what must not change, and whether the key never ages."""
-
-    message_id: str
-    digest: str
-    for_ever: bool
+_NAMES = ("job_uuid", "task_uuid", "space_uuid")
 
 
 class LagrangeApi:
@@ -61,25 +48,19 @@ class LagrangeApi:
     async def _job(self, event: str, request: Request) -> Response:
         """Assign or redeploy: JobData in, the same JobData out, completed."""
         body = await self._body(request)
-        if _is_webhook(request):
-            claim = self._webhook_claim(request, body)
-            refuse_other_media(request)
-            document = decoded(body)
-        else:
-            document = decoded(body)
-            claim = self._job_claim(event, document)
-            refuse_other_media(request)
         by_space = _is_webhook(request)
-        completed = partial(self._completed, document, by_space)
-        return await self._taken(event, document, claim, completed)
+        if by_space:
+            arrival = self._webhook(event, request, body)
+        else:
+            arrival = self._signed_job(event, request, body)
+        completed = partial(self._completed, arrival.data, by_space)
+        return _given(await self._intake.take(arrival, completed))
 
     async def _renew(self, request: Request) -> Response:
         """More seconds; an expired task is an answer here and no error."""
-        body = await self._body(request)
-        claim = self._webhook_claim(request, body)
-        refuse_other_media(request)
+        arrival = self._webhook("job.renewed", request, await self._body(request))
         try:
-            return await self._taken("job.renewed", decoded(body), claim, _said("success"))
+            return _given(await self._intake.take(arrival, _said("success")))
         except Rejected as rejected:
             if rejected.code != "expired":
                 raise
@@ -88,30 +69,28 @@ class LagrangeApi:
     async def _delete(self, request: Request) -> Response:
         """The end of a job; one that is gone already is deleted with success."""
         body = await self._body(request)
-        document = {name: value for name in _GONE if (value := request.query_params.get(name))}
         signature = request.query_params.get("node_id_task_uuid_signature", "")
-        signed_by_key = not _is_webhook(request) and bool(signature)
-        task_uuid = document.get("task_uuid", "")
-        if signed_by_key:
-            document = {"task_uuid": task_uuid}
-            message_id = self._authentication.orchestrator(task_uuid, signature)
-            claim = _Claim(message_id, digest("delete", task_uuid.lower()), for_ever=True)
-        else:
-            claim = self._webhook_claim(request, body)
+        if _is_webhook(request) or not signature:
+            return await self._terminated(self._webhook_deletion(request, body))
+        arrival = self._signed_deletion(request, signature)
+        answer = await self._terminated(arrival)
+        await self._refuse_spent(arrival.data["task_uuid"])
+        return answer
+
+    async def _terminated(self, arrival: Arrival) -> Response:
+        deleted = _said("deleted success")
         try:
-            answer = await self._taken("job.terminated", document, claim, _said("deleted success"))
+            return _given(await self._intake.take(arrival, deleted))
         except Rejected as rejected:
             if rejected.code != "unknown_task":
                 raise
-            return answers.raw(_envelope("deleted success"))
-        if signed_by_key:
-            await self._refuse_spent(task_uuid)
-        return answer
+            answer = Answer(HTTPStatus.OK, _envelope("deleted success"))
+            return _given(await self._intake.remember(arrival, answer))
 
     async def _refuse_spent(self, task_uuid: str) -> None:
         """A signature without time or nonce ends what it ended first, and no later job of the same name."""
         for task in await self._store.find(task_uuid.lower()):
-            if not task.ended and not task.stopping:
+            if task.task_uuid == task_uuid.lower() and not rules.is_over(task):
                 raise Rejected(
                     HTTPStatus.CONFLICT,
                     "signature_spent",
@@ -121,42 +100,38 @@ class LagrangeApi:
     async def _body(self, request: Request) -> bytes:
         return await bounded.body(request, max_bytes=self._authentication.max_body_bytes)
 
-    def _webhook_claim(self, request: Request, body: bytes) -> _Claim:
+    def _webhook(self, event: str, request: Request, body: bytes) -> Arrival:
         message = self._authentication.webhook(request.headers, body)
-        said = digest(request.method, request.url.path, request.url.query, body)
-        return _Claim(f"webhook:{message.id}", said, for_ever=False)
+        refuse_other_media(request)
+        return _arrival(event, decoded(body), f"webhook:{message.id}", digest(event, body))
 
-    def _job_claim(self, event: str, document: Any) -> _Claim:
+    def _webhook_deletion(self, request: Request, body: bytes) -> Arrival:
+        """The signature covers the body and not the query: what was asked binds at its first use."""
+        message = self._authentication.webhook(request.headers, body)
+        if body:
+            decoded(body)  # So that no other reading of `id.timestamp.body` is a request too.
+        named = {name: value for name in _NAMES if (value := request.query_params.get(name))}
+        said = digest("job.terminated", *(word for item in named.items() for word in item))
+        return _arrival("job.terminated", named, f"webhook:{message.id}", said)
+
+    def _signed_job(self, event: str, request: Request, body: bytes) -> Arrival:
         """An EIP-191 signature covers the source alone: what else was said binds at its first use."""
-        fields = document if isinstance(document, dict) else {}
-        source = fields.get("job_source_uri")
-        signature = fields.get("node_id_job_source_uri_signature")
-        message_id = self._authentication.orchestrator(
-            source if isinstance(source, str) else "",
-            signature if isinstance(signature, str) else "",
-        )
-        try:
-            job = schema.check(document, JobData)
-        except schema.Invalid as invalid:
-            raise Rejected(
-                HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
-            ) from None
-        return _Claim(message_id, digest(event, rules.meaning(job)), for_ever=True)
+        document = _document(body)
+        source = document.get("job_source_uri")
+        signature = document.get("node_id_job_source_uri_signature")
+        if not isinstance(source, str) or not isinstance(signature, str):
+            authentication.refuse("unsigned: neither headers nor node_id_job_source_uri_signature")
+        message_id = self._authentication.orchestrator(source, signature)
+        refuse_other_media(request)
+        said = digest(event, rules.meaning(_job_data(document)))
+        return _arrival(event, document, message_id, said, for_ever=True)
 
-    async def _taken(
-        self, event: str, document: Any, claim: _Claim, answered: Callable[[Decision], Answer]
-    ) -> Response:
-        arrival = Arrival(
-            type=event,
-            data=document,
-            message_id=claim.message_id,
-            digest=claim.digest,
-            pointer="",
-            for_ever=claim.for_ever,
-        )
-        answer = await self._intake.take(arrival, answered)
-        log.info("event accepted", type=event, message=claim.message_id)
-        return answers.raw(answer.body, status=answer.status)
+    def _signed_deletion(self, request: Request, signature: str) -> Arrival:
+        task_uuid = request.query_params.get("task_uuid", "")
+        message_id = self._authentication.orchestrator(task_uuid, signature)
+        said = digest("delete", task_uuid.lower())
+        named = {"task_uuid": task_uuid}
+        return _arrival("job.terminated", named, message_id, said, for_ever=True)
 
     def _completed(self, document: dict[str, Any], by_space: bool, decision: Decision) -> Answer:  # noqa: FBT001 - partial's
         task = decision.task
@@ -180,6 +155,36 @@ class LagrangeApi:
 
 def _is_webhook(request: Request) -> bool:
     return "webhook-signature" in request.headers
+
+
+def _arrival(
+    event: str, data: Any, message_id: str, said: str, *, for_ever: bool = False
+) -> Arrival:
+    return Arrival(
+        type=event, data=data, message_id=message_id, digest=said, pointer="", for_ever=for_ever
+    )
+
+
+def _document(body: bytes) -> dict[str, Any]:
+    """Return a body that holds its own signature; one that holds none is unsigned, whatever else it is."""
+    try:
+        document = decoded(body)
+    except Rejected:
+        document = None
+    return document if isinstance(document, dict) else {}
+
+
+def _job_data(document: Any) -> JobData:
+    try:
+        return schema.check(document, JobData)
+    except schema.Invalid as invalid:
+        raise Rejected(
+            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
+        ) from None
+
+
+def _given(answer: Answer) -> Response:
+    return answers.raw(answer.body, status=answer.status)
 
 
 def _said(data: str) -> Callable[[Decision], Answer]:

@@ -12,8 +12,8 @@ from redis.lock import Lock
 from app.errors import Temporary
 from app.store import keys
 
-LEASE_SECONDS = 15
-_RENEW_SECONDS = 4
+LEASE_SECONDS = 10
+_RENEW_SECONDS = 3
 _WAIT_SECONDS = 2.0
 
 

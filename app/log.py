@@ -1,5 +1,6 @@
 """Log lines: for people on a terminal, JSON otherwise; one event with its context, and no secrets."""
 
+import json
 import logging
 import sys
 from collections.abc import Iterable
@@ -21,21 +22,21 @@ def start(process: str, *, secrets: Iterable[str] = ()) -> None:
         structlog.processors.StackInfoRenderer(),
     ]
     terminal = sys.stderr.isatty()
-    tail: list[Processor] = (
+    renderers: list[Processor] = (
         [structlog.dev.ConsoleRenderer()]
         if terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
-    strike = _striking(secrets)
+    tail = [*renderers, _striking(secrets)]
     structlog.configure(
-        processors=[*shared, strike, *tail],
+        processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         logger_factory=structlog.WriteLoggerFactory(sys.stderr),
         cache_logger_on_first_use=True,
     )
     formatter = structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
-        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, strike, *tail],
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *tail],
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(formatter)
@@ -52,18 +53,11 @@ def _named(process: str) -> Processor:
 
 def _striking(secrets: Iterable[str]) -> Processor:
     """Whatever leads a secret into a log line, it does not get out of it."""
-    words = [word for word in secrets if word]
+    words = {form for word in secrets if word for form in (word, json.dumps(word)[1:-1])}
 
-    def strike(_: Any, __: str, event: EventDict) -> EventDict:
-        for key, value in event.items():
-            if isinstance(value, str) and any(word in value for word in words):
-                event[key] = _without(value, words)
-        return event
+    def strike(_: Any, __: str, line: Any) -> str:
+        for word in words:
+            line = line.replace(word, _STRUCK)
+        return str(line)
 
     return strike
-
-
-def _without(text: str, words: Iterable[str]) -> str:
-    for word in words:
-        text = text.replace(word, _STRUCK)
-    return text

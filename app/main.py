@@ -1,5 +1,8 @@
 """The process `web`: takes events in and answers questions."""
 
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from http import HTTPStatus
 
 import structlog
@@ -8,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.types import Lifespan
 
 from app import answers, bounded, events, links
 from app.authentication import Authentication
@@ -17,12 +21,14 @@ from app.intake import Intake, unavailable
 from app.lagrange_api import LagrangeApi
 from app.pages import Pages
 from app.receiver import Receiver
+from app.store import AsyncStore
 
 log = structlog.get_logger()
 
 _KEEP_ALIVE_SECONDS = 30
 _SHUTDOWN_SECONDS = 10
 _MAX_CONNECTIONS = 2000
+_NOT_STARTED = 3
 
 
 def application(context: Context) -> Starlette:
@@ -41,7 +47,7 @@ def application(context: Context) -> Starlette:
         LagrangeApi(authentication, intake, store, context.config),
         Pages(store, signer),
     )
-    return Starlette(
+    served = Starlette(
         routes=[route for part in parts for route in part.routes],
         exception_handlers={
             Rejected: answers.on_rejected,
@@ -49,7 +55,21 @@ def application(context: Context) -> Starlette:
             HTTPException: _on_http_exception,
             Exception: _on_exception,
         },
+        lifespan=_closing(store),
     )
+    served.router.redirect_slashes = False
+    return served
+
+
+def _closing(store: AsyncStore) -> Lifespan[Starlette]:
+    """Give connections back when the server stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    return lifespan
 
 
 async def _on_temporary(_: Request, error: Exception) -> Response:
@@ -68,22 +88,27 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
 
 
 async def _on_exception(request: Request, error: Exception) -> Response:
-    log.error("request failed", path=request.url.path, exc_info=error)
+    log.error("request failed", path=request.scope["path"], exc_info=error)
     rejected = Rejected(
         HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the provider failed; its log says how"
     )
     return answers.problem(rejected)
 
 
-def serve(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -> None:  # noqa: S104 - it is a server.
-    """Serve until SIGTERM; with TLS when the certificate is configured."""
+def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -> uvicorn.Server:  # noqa: S104 - it is a server.
+    """Return the server, with TLS when the certificate is configured; port 0 takes a free one.
+
+    Raises:
+        ConfigError: The configuration is incomplete, or the certificate cannot be used.
+    """
     config = context.config
-    uvicorn.run(
+    settings = uvicorn.Config(
         application(context),
         host=host,
         port=config.api.port if port is None else port,
         loop="uvloop",
         http=bounded.BoundedProtocol,
+        ws="none",
         ssl_certfile=config.log.crt_file or None,
         ssl_keyfile=config.log.key_file or None,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
@@ -93,3 +118,16 @@ def serve(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -
         access_log=False,
         log_config=None,
     )
+    try:
+        settings.load()
+    except OSError as error:
+        raise ConfigError(f"[LOG] CrtFile or KeyFile cannot be used: {error}") from error
+    return uvicorn.Server(settings)
+
+
+def serve(context: Context) -> None:
+    """Serve until SIGTERM; exit with 3 when the server did not start."""
+    running = server(context)
+    running.run()
+    if not running.started:
+        sys.exit(_NOT_STARTED)

@@ -3,6 +3,7 @@
 An entry only says where to look, the task's record what there is to do.
 """
 
+import math
 from collections.abc import Iterator
 from functools import cache
 
@@ -15,7 +16,8 @@ SWEEP = "app.work.sweep"
 JOB_TIMEOUT_SECONDS = 1800
 _RESULT_TTL_SECONDS = 60
 _FAILURE_TTL_SECONDS = 86400
-_RETRY = Retry(max=8, interval=[1, 2, 5, 10, 30, 60, 120, 300])
+_RETRY_SECONDS = (1, 2, 5, 10, 30, 60, 120, 300)
+_RETRY = Retry(max=len(_RETRY_SECONDS), interval=list(_RETRY_SECONDS))
 
 
 @cache
@@ -48,3 +50,18 @@ def entry(task_id: str, *, work: str = ADVANCE) -> Iterator[tuple[str | int | fl
     )
     for arguments, _ in pipeline.command_stack:
         yield arguments
+
+
+def retry(asked_seconds: float | None) -> Retry:
+    """Return what a function returns to be called again: later each time, or when the other side said.
+
+    When RQ's patience is over, the clock calls again: see `lifecycle.wake_stalled`.
+    """
+    if asked_seconds is None:
+        return _RETRY
+    return Retry(max=_RETRY.max, interval=[max(1, math.ceil(asked_seconds))])
+
+
+def longest_wait_seconds(asked_seconds: float | None) -> float:
+    """Return how long at most it takes until RQ calls again."""
+    return max(_RETRY_SECONDS[-1], asked_seconds or 0)

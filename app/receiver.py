@@ -4,7 +4,6 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
-import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -14,8 +13,6 @@ from app.authentication import Authentication
 from app.errors import Rejected
 from app.events import Decision, Event
 from app.intake import Answer, Arrival, Intake, digest
-
-log = structlog.get_logger()
 
 
 class Receiver:
@@ -46,7 +43,6 @@ class Receiver:
             digest=digest("webhook", body),
         )
         answer = await self._intake.take(arrival, self._answered)
-        log.info("event accepted", type=event.type, message=message.id)
         return answers.raw(answer.body, status=answer.status)
 
     def _answered(self, decision: Decision) -> Answer:

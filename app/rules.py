@@ -9,7 +9,7 @@ from app.models import State, Task
 from app.schema import JobData, Renewal, Termination
 
 
-def refuse_duration(seconds: int, limits: TaskTable, *, least: int, pointer: str = "/data") -> None:
+def refuse_duration(seconds: int, limits: TaskTable, *, least: int) -> None:
     """Check a duration.
 
     Raises:
@@ -22,7 +22,7 @@ def refuse_duration(seconds: int, limits: TaskTable, *, least: int, pointer: str
         HTTPStatus.UNPROCESSABLE_ENTITY,
         "invalid",
         f"duration {detail}",
-        errors=(FieldError(f"{pointer}/duration", detail),),
+        errors=(FieldError("/duration", detail),),
     )
 
 
@@ -32,26 +32,37 @@ async def named(reference: Renewal | Termination, intake: Intake) -> list[Task]:
     Raises:
         Rejected: 422 when it names none, 404 when none is known.
     """
-    if not reference.named:
+    uuid = reference.named
+    if not uuid:
         raise Rejected(
             HTTPStatus.UNPROCESSABLE_ENTITY,
             "invalid",
             "name the task by job_uuid, task_uuid or space_uuid",
-            errors=(FieldError("/data/job_uuid", "job_uuid, task_uuid or space_uuid is needed"),),
+            errors=(FieldError("/job_uuid", "job_uuid, task_uuid or space_uuid is needed"),),
         )
-    return await known(reference.named, intake)
+    tasks = [task for task in await intake.store.find(uuid) if _bears(task, reference)]
+    if not tasks:
+        raise unknown(uuid)
+    return tasks
 
 
-async def known(uuid: str, intake: Intake) -> list[Task]:
-    """Return the tasks known by a uuid (lower case), newest first.
+def _bears(task: Task, reference: Renewal | Termination) -> bool:
+    """Who names a task may not end a job or a Space that has the same uuid."""
+    if reference.job_uuid or reference.uuid:
+        return task.id == reference.named
+    if reference.task_uuid:
+        return task.task_uuid == reference.named
+    return task.space_uuid == reference.named
 
-    Raises:
-        Rejected: 404 when there is none.
-    """
-    tasks = await intake.store.find(uuid)
-    if tasks:
-        return tasks
-    raise Rejected(
+
+def is_over(task: Task) -> bool:
+    """Tell whether a task is over or being ended."""
+    return task.ended or task.stopping
+
+
+def unknown(uuid: str) -> Rejected:
+    """Return the refusal of a uuid (lower case) by which no task is known."""
+    return Rejected(
         HTTPStatus.NOT_FOUND,
         "unknown_task",
         f"no task is known by {uuid}; was it assigned to this provider?",
@@ -64,7 +75,7 @@ def refuse_ended(task: Task, verb: str) -> None:
     Raises:
         Rejected: 409, code `expired` or `ended`.
     """
-    if not task.ended and not task.stopping:
+    if not is_over(task):
         return
     code = "expired" if State.EXPIRED in {task.state, task.outcome} else "ended"
     raise Rejected(

@@ -8,14 +8,15 @@ from msgspec import Meta
 
 from app.errors import FieldError
 
-_UUID = r"^[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}$"
+_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
-Uuid = Annotated[str, Meta(pattern=_UUID, description="a uuid")]
-OptionalUuid = Annotated[str, Meta(pattern=rf"^$|{_UUID}", description="a uuid, or empty")]
+# `\Z`, since `$` also fits before a line's end.
+Uuid = Annotated[str, Meta(pattern=rf"^{_UUID}\Z", description="a uuid")]
+OptionalUuid = Annotated[str, Meta(pattern=rf"^({_UUID})?\Z", description="a uuid, or empty")]
 Url = Annotated[
     str,
     Meta(
-        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x20]+$",
+        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x20]+\Z",
         max_length=2048,
         description="an http(s) URL",
     ),
@@ -129,5 +130,5 @@ def _description(kind: Any) -> str:
 
 def source_uuid(url: str) -> str:
     """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the URL names none."""
-    match = re.search(rf"/({_UUID.strip('^$')})/?(?:[?#]|$)", url)
+    match = re.search(rf"/({_UUID})/?(?:[?#]|\Z)", url)
     return match[1].lower() if match else ""

@@ -1,9 +1,19 @@
 """The functions that RQ calls by name in a worker; their one argument is a task's id."""
 
+import time
+from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 
-from app import lifecycle
+import structlog
+from rq import Retry
+
+from app import lifecycle, queues
 from app.context import Context, opened
+from app.errors import Temporary
+from app.store import keys
+
+log = structlog.get_logger()
 
 
 @cache
@@ -17,11 +27,29 @@ def prepare() -> None:
     _ = _context().cluster
 
 
-def advance(task_id: str) -> None:
+def advance(task_id: str) -> Retry | None:
     """Take a task as far as it goes."""
-    lifecycle.advance(_context(), task_id)
+    return _tried(lifecycle.advance, task_id)
 
 
-def sweep(task_id: str) -> None:
+def sweep(task_id: str) -> Retry | None:
     """Remove what is left of a task that is over."""
-    lifecycle.sweep(_context(), task_id)
+    return _tried(lifecycle.sweep, task_id)
+
+
+def _tried(operation: Callable[[Context, str], None], task_id: str) -> Retry | None:
+    """Carry out an operation; what is away now is tried again later."""
+    context = _context()
+    try:
+        operation(context, task_id)
+    except Temporary as error:
+        log.warning("work postponed", task=task_id, category=error.category, error=error.message)
+        return _postponed(context, task_id, error)
+    return None
+
+
+def _postponed(context: Context, task_id: str, error: Temporary) -> Retry:
+    until = time.time() + queues.longest_wait_seconds(error.retry_after)
+    with suppress(Temporary):
+        context.store.postpone(keys.PENDING, task_id, until)
+    return queues.retry(error.retry_after)

@@ -16,7 +16,9 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     Raises:
         Rejected: 404 when the job is not held; 409 when it is over, or the source is another Space.
     """
-    task = (await rules.known(job.uuid.lower(), intake))[0]
+    task = await intake.store.get(job.uuid.lower())
+    if task is None:
+        raise rules.unknown(job.uuid.lower())
     rules.refuse_ended(task, "redeployed")
     space_uuid = source_uuid(job.job_source_uri)
     if task.space_uuid and space_uuid and space_uuid != task.space_uuid:

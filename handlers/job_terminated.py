@@ -19,6 +19,6 @@ async def handle(termination: Termination, intake: Intake) -> Decision:
     changes = tuple(
         transitions.stopping(task, State.TERMINATED, reason, now=intake.now)
         for task in tasks
-        if not task.ended and not task.stopping
+        if not rules.is_over(task)
     )
     return Decision(task=changes[0].after if changes else tasks[0], changes=changes)

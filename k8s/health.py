@@ -59,11 +59,8 @@ def assess(
         now: Aware.
     """
     alive = [pod for pod in pods if _is_of(pod, revision) and not pod.deleting]
-    made = {
-        _component(one.spec.template.metadata): one
-        for one in deployments
-        if _is_current(one, revision)
-    }
+    current = [one for one in deployments if _is_current(one, revision)]
+    made = {_component(one.spec.template.metadata): one for one in current}
     findings: list[Finding] = []
     ready = True
     for component, replicas in sorted(components.items()):

@@ -34,6 +34,7 @@ _CONTAINER_KEYS = {
     "env",
     "image",
     "imagePullPolicy",
+    "lifecycle",
     "livenessProbe",
     "name",
     "ports",
@@ -111,6 +112,9 @@ def _container(manifest: Manifest, container: Part) -> None:
     require(not capabilities.get("add"), manifest, "no capability may be added")
     dropped = _RAW_SOCKETS.intersection(capabilities.get("drop", ()))
     require(bool(dropped), manifest, "the capability NET_RAW has to be dropped")
+    lifecycle = container.get("lifecycle", {})
+    _only(manifest, lifecycle, {"preStop"}, "container.lifecycle")
+    _only(manifest, lifecycle.get("preStop", {}), {"sleep"}, "container.lifecycle.preStop")
     for port in container.get("ports", ()):
         _only(manifest, port, _PORT_KEYS, "container.ports")
     for mount in container.get("volumeMounts", ()):

@@ -12,6 +12,7 @@ LOCAL = "127.0.0.1"
 PROBE_PERIOD_SECONDS = 5
 PROBE_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 15
+FAREWELL_SECONDS = 3
 
 _ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
@@ -117,6 +118,7 @@ def _container(frame: Frame, component: Component, container: Container) -> dict
             "ports": _ports(component, container) or None,
             "resources": _resources(container),
             "readiness_probe": _readiness(container),
+            "lifecycle": _farewell(container),
             "volume_mounts": storage.mounts(component, container) or None,
         },
     )
@@ -169,3 +171,10 @@ def _readiness(container: Container) -> dict[str, Any] | None:
         return {**command, **timing, "timeoutSeconds": COMMAND_TIMEOUT_SECONDS}
     first = next((port.number for port in container.ports if port.protocol == "TCP"), None)
     return None if first is None else {"tcpSocket": {"port": first}, **timing}
+
+
+def _farewell(container: Container) -> dict[str, Any] | None:
+    """What is routed to the old pod while routes change to the new one is still answered."""
+    if not any(port.public for port in container.ports):
+        return None
+    return {"preStop": {"sleep": {"seconds": FAREWELL_SECONDS}}}

@@ -136,12 +136,11 @@ def follow(
                     failures = 0
                 yield event
         except (ClusterError, *_NONSENSE) as error:
-            expired = isinstance(error, Gone) and failures == 0
-            delay = 0.0 if expired else _delay_seconds(pace, failures, error)
-            failures += 1
-            if not expired:
+            if failures or not isinstance(error, Gone):
+                delay = _delay_seconds(pace, failures, error)
                 on_trouble(f"watching {path}: {error}", delay)
-            stopped.wait(delay)
+                stopped.wait(delay)
+            failures += 1
             yield Idle()
 
 

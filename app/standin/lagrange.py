@@ -30,8 +30,7 @@ class Lagrange:
     Its methods may be called from any thread and block; from an event loop, call them by
     `asyncio.to_thread` when what they talk to runs in the same loop.
 
-    Attributes:
-        signer: What `app.standin.messages` makes requests with, to change or repeat by `send`.
+    `signer` is what `app.standin.messages` makes requests with, to change or repeat by `send`.
 
     Args:
         host: Address to listen on.
@@ -183,9 +182,8 @@ class Lagrange:
         with self.records.changed:
             while True:
                 arrived = self.callbacks(job_uuid)
-                found = next((one for one in arrived if one.status == status), None)
-                if found is not None:
-                    return found
+                if found := [one for one in arrived if one.status == status]:
+                    return found[0]
                 if not self.records.changed.wait(deadline - time.monotonic()):
                     told = ", ".join(one.status for one in arrived) or "nothing"
                     raise TimeoutError(f"{status} was not reported of {job_uuid}; so far: {told}")

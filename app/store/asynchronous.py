@@ -17,6 +17,10 @@ if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[2])
 return 1
 """
+_EXTEND = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('EXPIRE', KEYS[1], ARGV[2])
+"""
 _RELEASE = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 )
@@ -30,6 +34,7 @@ class AsyncStore:
         self.connection: Any = connection
         self._script = connection.register_script(change.SCRIPT)
         self._settle = connection.register_script(_SETTLE)
+        self._extend = connection.register_script(_EXTEND)
         self._release = connection.register_script(_RELEASE)
 
     async def commit(self, transaction: change.Transaction) -> None:
@@ -58,7 +63,10 @@ class AsyncStore:
         return await self._many(ids)
 
     async def _many(self, ids: Iterable[bytes]) -> list[Task]:
-        tasks = [await self.get(task_id.decode()) for task_id in ids]
+        pipeline = self.connection.pipeline(transaction=False)
+        for task_id in ids:
+            pipeline.hmget(keys.task(task_id.decode()), "record", "version")
+        tasks = map(reading.task, await self._asked(pipeline.execute()))
         return [task for task in tasks if task]
 
     async def outbox_due(self, now: float) -> list[str]:
@@ -97,6 +105,11 @@ class AsyncStore:
         taken = await self._asked(self.connection.set(keys.lock(name), token, nx=True, ex=seconds))
         return token if taken else None
 
+    async def extend(self, name: str, token: str, seconds: int) -> bool:
+        """Keep a lock for longer; False when it is not ours any more."""
+        key = keys.lock(name)
+        return bool(await self._asked(self._extend(keys=(key,), args=(token, seconds))))
+
     async def release(self, name: str, token: str) -> None:
         """Give a lock back, unless it is somebody else's by now."""
         await self._asked(self._release(keys=(keys.lock(name),), args=(token,)))
@@ -117,6 +130,10 @@ class AsyncStore:
     async def ping(self) -> None:
         """Return when Redis answers."""
         await self._asked(self.connection.ping())
+
+    async def close(self) -> None:
+        """Give every connection back."""
+        await self.connection.aclose(close_connection_pool=True)
 
     async def _asked(self, question: Awaitable[Any]) -> Any:
         try:

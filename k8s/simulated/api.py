@@ -2,7 +2,7 @@
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from http import HTTPStatus
 
@@ -47,16 +47,7 @@ def create(
         store, startup_seconds=startup_seconds, termination_seconds=termination_seconds
     )
     requests = Requests(store, kubelet, bookmark_seconds=bookmark_seconds)
-    authorization = f"Bearer {token}".encode() if token else b""
-
-    async def answer(request: Request) -> Response:
-        try:
-            _authenticate(request, authorization)
-            if (said := _about_itself(request.url.path.rstrip("/"))) is not None:
-                return said
-            return await requests.answer(request, paths.parse(request.url.path))
-        except Failure as failure:
-            return document(failure.status, failure.code)
+    answer = _answerer(requests, f"Bearer {token}".encode() if token else b"")
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -68,6 +59,19 @@ def create(
 
     methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
     return Starlette(routes=[Route("/{path:path}", answer, methods=methods)], lifespan=lifespan)
+
+
+def _answerer(requests: Requests, authorization: bytes) -> Callable[[Request], Awaitable[Response]]:
+    async def answer(request: Request) -> Response:
+        try:
+            _authenticate(request, authorization)
+            if (said := _about_itself(request.url.path.rstrip("/"))) is not None:
+                return said
+            return await requests.answer(request, paths.parse(request.url.path))
+        except Failure as failure:
+            return document(failure.status, failure.code)
+
+    return answer
 
 
 def _authenticate(request: Request, authorization: bytes) -> None:

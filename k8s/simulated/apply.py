@@ -2,8 +2,9 @@
 
 import copy
 import re
+from typing import Any
 
-from k8s.simulated import defaults, selection, status
+from k8s.simulated import defaults, selection, shapes, status
 from k8s.simulated.resources import DEPLOYMENTS, Json, Resource
 from k8s.simulated.store import Store
 
@@ -26,6 +27,7 @@ def apply(
 
     A field that this manager applied before and does not apply now is gone; lists are replaced.
     """
+    manifest = _without_nulls(manifest)
     _check(resource, namespace, name, manifest)
     if resource.namespaced and store.is_ending(namespace):
         raise status.ending(resource, name, namespace)
@@ -41,6 +43,13 @@ def apply(
     kept = store.put(resource, merged)
     store.applied[kept["metadata"]["uid"], manager] = wanted
     return kept, live is None
+
+
+def _without_nulls(part: Any) -> Any:
+    """A field that is null is a field that is left out."""
+    if isinstance(part, dict):
+        return {k: _without_nulls(v) for k, v in part.items() if v is not None}
+    return [_without_nulls(one) for one in part] if isinstance(part, list) else part
 
 
 def _check(resource: Resource, namespace: str, name: str, manifest: Json) -> None:
@@ -64,6 +73,7 @@ def _check(resource: Resource, namespace: str, name: str, manifest: Json) -> Non
         message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of '
         message += "lower case alphanumeric characters, '-' or '.'"
         raise status.invalid(resource, name, "metadata.name", message)
+    shapes.check(resource, name, manifest)
 
 
 def _check_deployment(name: str, merged: Json, live: Json | None) -> None:
@@ -75,8 +85,6 @@ def _check_deployment(name: str, merged: Json, live: Json | None) -> None:
     if live and live["spec"]["selector"] != spec["selector"]:
         message = f"Invalid value: {spec['selector']}: field is immutable"
         raise status.invalid(DEPLOYMENTS, name, "spec.selector", message)
-    if not spec["template"].get("spec", {}).get("containers"):
-        raise status.invalid(DEPLOYMENTS, name, "spec.template.spec.containers", "Required value")
 
 
 def _wanted(resource: Resource, namespace: str, name: str, manifest: Json) -> Json:

@@ -1,6 +1,7 @@
 """The loop that brings the objects nearer to what they are asked to be."""
 
 import asyncio
+import logging
 import time
 
 from k8s.simulated import deletion, deployments
@@ -9,14 +10,26 @@ from k8s.simulated.store import Store
 
 _PAUSE_SECONDS = 0.01
 _LONGEST_WAIT_SECONDS = 3600.0
+_AFTER_FAILURE_SECONDS = 1.0
+
+_log = logging.getLogger(__name__)
 
 
 async def run(store: Store, kubelet: Kubelet) -> None:
     """Step for ever: whenever anything has changed, and when time alone changes something."""
     while True:
         version = store.version
-        deletion.collect(store)
-        due = [when for when in (deployments.step(store), kubelet.step()) if when is not None]
+        try:
+            due = _step(store, kubelet)
+        except Exception:  # noqa: BLE001 - the top of the loop: one bad object must not end it.
+            _log.exception("a controller failed and is tried again")
+            due = time.time() + _AFTER_FAILURE_SECONDS
         await asyncio.sleep(_PAUSE_SECONDS)
-        wait = min(due, default=time.time() + _LONGEST_WAIT_SECONDS) - time.time()
-        await store.changed(version, wait)
+        await store.changed(version, due - time.time())
+
+
+def _step(store: Store, kubelet: Kubelet) -> float:
+    """Let every controller do its part; the unix time at which to do so again at the latest."""
+    deletion.collect(store)
+    due = [when for when in (deployments.step(store), kubelet.step()) if when is not None]
+    return min(due, default=time.time() + _LONGEST_WAIT_SECONDS)

@@ -1,5 +1,6 @@
 """Quantities of resources: `100m`, `2`, `16Gi`, `1e3`."""
 
+import re
 from collections.abc import Iterable
 from fractions import Fraction
 
@@ -11,16 +12,19 @@ _SUFFIXES = {
     **{letter: Fraction(1000) ** -power for power, letter in enumerate("mun", 1)},
 }
 
+_QUANTITY = re.compile(
+    r"(?P<number>[0-9]{1,20}(?:\.[0-9]{0,20})?(?:[eE][0-9]{1,2})?)(?P<suffix>[kKMGTPE]i|[numkMGTPE]|)"
+)
+
 Amounts = dict[str, Fraction]
 
 
 def parse(text: str | int) -> Fraction:
     """The number that a quantity stands for; raises `ValueError` when it is none."""
-    written = str(text)
-    for suffix in sorted(_SUFFIXES, key=len, reverse=True):
-        if written.endswith(suffix):
-            return Fraction(written.removesuffix(suffix)) * _SUFFIXES[suffix]
-    return Fraction(written)
+    match = _QUANTITY.fullmatch(str(text))
+    if match is None:
+        raise ValueError(f"{str(text)[:100]!r} is no quantity")
+    return Fraction(match["number"]) * _SUFFIXES.get(match["suffix"], Fraction(1))
 
 
 def write(amount: Fraction) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from k8s.simulated.api import create
 
@@ -43,15 +44,7 @@ def serve(
     """
     token = token or secrets.token_urlsafe(32)
     app = create(startup_seconds=startup_seconds, history=history, token=token)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            timeout_graceful_shutdown=_GOODBYE_SECONDS,
-        )
-    )
+    server = _server(app)
     with _listening(port) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         signal.signal(signal.SIGTERM, _exit)
@@ -60,6 +53,18 @@ def serve(
             server.run(sockets=[listener])
         finally:
             kubeconfig.unlink(missing_ok=True)
+
+
+def _server(app: Starlette) -> uvicorn.Server:
+    return uvicorn.Server(
+        uvicorn.Config(
+            app,
+            log_level="warning",
+            access_log=False,
+            lifespan="on",
+            timeout_graceful_shutdown=_GOODBYE_SECONDS,
+        )
+    )
 
 
 def _exit(_signal: int, _frame: FrameType | None) -> None:

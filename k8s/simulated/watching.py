@@ -28,6 +28,10 @@ class Collection:
     selector: Selector
     fields: dict[str, str]
 
+    def of(self, store: Store) -> list[Json]:
+        """Those that there are, in the order of their names."""
+        return [one for one in store.find(self.resource, self.namespace) if self.has(one)]
+
     def has(self, one: Json | None) -> bool:
         """Whether the object is one of them."""
         if one is None or self.namespace not in {"", one["metadata"].get("namespace", "")}:
@@ -47,7 +51,7 @@ def _field(one: Json, path: str) -> str:
 def page(store: Store, collection: Collection, *, limit: int, token: str) -> Json:
     """The objects, or as many of them as fit on a page; raises `Failure` for a bad `token`."""
     resource = collection.resource
-    found = [one for one in store.find(resource, collection.namespace) if collection.has(one)]
+    found = collection.of(store)
     version = store.version
     if token:
         start = _read(token)
@@ -96,9 +100,8 @@ async def follow(
     end = time.monotonic() + seconds
     if not version:
         version = store.version
-        for one in store.find(collection.resource, collection.namespace):
-            if collection.has(one):
-                yield _line("ADDED", one)
+        for one in collection.of(store):
+            yield _line("ADDED", one)
     bookmark = time.monotonic() + bookmark_seconds
     while True:
         try:
@@ -106,10 +109,9 @@ async def follow(
         except status.Failure as failure:
             yield _line("ERROR", failure.status)
             return
-        for change in changes:
-            version = change.version
-            if (told := _told(collection, change)) is not None:
-                yield told
+        for told in filter(None, (_told(collection, change) for change in changes)):
+            yield told
+        version = changes[-1].version if changes else version
         moment = time.monotonic()
         if bookmark_seconds and moment >= min(bookmark, end):
             yield _line("BOOKMARK", _bookmark(collection.resource, version))

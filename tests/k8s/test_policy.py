@@ -124,7 +124,7 @@ CASES = {
         "volumeMounts",
         [{"name": "a", "mountPath": "/a", "mountPropagation": "Bidirectional"}],
     ),
-    "a lifecycle": _set(_container, "lifecycle", {}),
+    "a lifecycle": _set(_container, "lifecycle", {"postStart": {}}),
     "any pods": _set(_of("Service", "spec"), "selector", {"app": "x"}),
     "an outside name": _set(_of("Service", "spec"), "externalName", "kube.example"),
     "external addresses": _set(_of("Service", "spec"), "externalIPs", ["1.2.3.4"]),

@@ -1,0 +1,9 @@
+"""`computing-provider demo`: one job from its webhook to its end, shown as it happens.
+
+Real processes, a real Redis, a stand-in for Lagrange that speaks its protocol, and a cluster:
+simulated, or a real one. All of it is made for the demonstration and gone after it.
+"""
+
+from app.demo.play import Choice, play
+
+__all__ = ["Choice", "play"]

@@ -1,0 +1,60 @@
+"""What one task and its tenant have on the cluster, and their end there."""
+
+import time
+from collections import Counter
+from contextlib import suppress
+
+from app.demo.patience import Failed
+from k8s import apply, labels, paths
+from k8s.client import Cluster
+from k8s.errors import NotFound
+
+_POLL_SECONDS = 0.3
+
+
+def version(cluster: Cluster) -> str:
+    """Return the version of Kubernetes and the number of nodes, for people.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    told = cluster.get("/version").get("gitVersion", "of unknown version")
+    nodes = len(cluster.list("/api/v1/nodes"))
+    return f"Kubernetes {told}, {nodes} node{'s' if nodes != 1 else ''}"
+
+
+def objects(cluster: Cluster, namespace: str, task_id: str) -> Counter[str]:
+    """Return how many objects of each kind the task has, pods included.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    found: Counter[str] = Counter()
+    for kind in (*apply.KINDS, "Pod"):
+        with suppress(NotFound):  # The cluster has no such kind.
+            path = paths.collection(kind, namespace)
+            found[kind] = len(cluster.list(path, selector=labels.of_task(task_id)))
+    return +found
+
+
+def shown(found: Counter[str]) -> str:
+    """Return the counts for people."""
+    return " · ".join(f"{count} {kind}" for kind, count in sorted(found.items())) or "none"
+
+
+def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> None:
+    """Delete the namespace and wait until it is gone; one that is absent is gone.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+        Failed: It is not gone in time.
+    """
+    path = f"{paths.collection('Namespace', '')}/{namespace}"
+    deadline = time.monotonic() + seconds
+    with suppress(NotFound):
+        while True:
+            if "deletionTimestamp" not in cluster.get(path)["metadata"]:
+                cluster.delete(path)
+            if time.monotonic() > deadline:
+                raise Failed(f"namespace {namespace} is still being deleted after {seconds:g} s")
+            time.sleep(_POLL_SECONDS)

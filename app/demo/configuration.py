@@ -1,0 +1,74 @@
+"""The provider's folder as the demonstration fills it, and the environment of its processes."""
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from app.demo.memory import Memory
+from app.standin import Lagrange
+
+DOMAIN = "demo.example.com"
+ACCOUNT = "0x00000000000000000000000000000000000000de"
+
+_REDIS = {"CP_API_REDISURL", "CP_API_REDISPASSWORD"}
+_CLUSTER = "CP_CLUSTER_"
+_OWN_CLUSTER = {"CP_CLUSTER_KUBECONFIG", "CP_CLUSTER_SIMULATED"}
+
+
+def environment(folder: Path, outer: Mapping[str, str], *, simulated: bool) -> dict[str, str]:
+    """Return the environment of the provider's processes.
+
+    Of the operator's settings only those count that the demonstration has to share: where Redis is,
+    and how a real cluster is used. The others are of another provider than this one.
+    """
+    kept = set(_REDIS)
+    if not simulated:
+        kept |= {name for name in outer if name.startswith(_CLUSTER)} - _OWN_CLUSTER
+    found = {
+        name: value for name, value in outer.items() if not name.startswith("CP_") or name in kept
+    }
+    return found | {"CP_PATH": str(folder)}
+
+
+def write(
+    folder: Path, *, lagrange: Lagrange, memory: Memory, kubeconfig: Path | None, ingress_class: str
+) -> None:
+    """Write config.toml: a provider that listens to this Lagrange alone."""
+    port = _free_port()
+    cluster: dict[str, Any] = {"Simulated": True}
+    if kubeconfig:
+        cluster = {"Kubeconfig": str(kubeconfig.absolute()), "IngressClass": ingress_class}
+    tables: dict[str, dict[str, Any]] = {
+        "API": {
+            "Port": port,
+            "MultiAddress": f"/ip4/127.0.0.1/tcp/{port}",
+            "Domain": DOMAIN,
+            "RedisUrl": memory.url,
+            "RedisPassword": memory.password,
+        },
+        "LAG": {"ServerUrl": lagrange.url, "AccessToken": lagrange.access_token},
+        "WEBHOOK": {"Secrets": [lagrange.secret], "PublicKeys": [lagrange.public_key]},
+        "HUB": {"OrchestratorPk": lagrange.address, "AccountAddress": ACCOUNT},
+        "CLUSTER": cluster,
+        "SOURCE": {"AllowPrivateAddresses": True},
+        "TASK": {"Workers": 1},
+    }
+    path = folder / "config.toml"
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write("\n".join(_table(name, content) for name, content in tables.items()))
+
+
+def _table(name: str, content: Mapping[str, Any]) -> str:
+    # JSON's strings, numbers, booleans and lists of them are TOML's.
+    lines = [f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in content.items()]
+    return "\n".join([f"[{name}]", *lines, ""])
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,105 @@
+"""How a host name is reached from here: the ingress controller's class, and its address."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from app.demo.patience import Failed
+from k8s import labels, paths
+from k8s.client import Cluster
+from k8s.errors import NotFound
+
+_CLASSES = "/apis/networking.k8s.io/v1/ingressclasses"
+_DEFAULT = "ingressclass.kubernetes.io/is-default-class"
+_HTTP = 80
+_MOST_ADDRESSES = 8
+_NODE_ADDRESSES = ("ExternalIP", "InternalIP")
+
+Object = Mapping[str, Any]
+
+
+def class_name(cluster: Cluster, configured: str) -> str:
+    """Return the IngressClass to use: the configured one, `nginx`, the default, or the only one.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+        Failed: There is none that would do.
+    """
+    classes = cluster.list(_CLASSES)
+    names = [one["metadata"]["name"] for one in classes]
+    default = [one["metadata"]["name"] for one in classes if _is_default(one)]
+    wanted = [configured] if configured else ["nginx", *default, *names[: len(names) == 1]]
+    for name in wanted:
+        if name in names:
+            return name
+    raise Failed(
+        f"the cluster has no IngressClass {' or '.join(wanted)} (it has {', '.join(names) or 'none'}); "
+        "install an ingress controller, or name the class in CP_CLUSTER_INGRESSCLASS"
+    )
+
+
+def _is_default(one: Object) -> bool:
+    return bool(one["metadata"].get("annotations", {}).get(_DEFAULT) == "true")
+
+
+def routes(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    """Return the task's Ingress objects and HTTPRoutes.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    found = []
+    for kind in ("Ingress", "HTTPRoute"):
+        with suppress(NotFound):  # The cluster has no such kind.
+            path = paths.collection(kind, namespace)
+            found += cluster.list(path, selector=labels.of_task(task_id))
+    return found
+
+
+def addresses(cluster: Cluster, namespace: str, task_id: str) -> list[str]:
+    """Return where an ingress controller may listen, `host` or `host:port`, the likeliest first.
+
+    Raises:
+        ClusterError: The cluster does not answer, or refuses.
+    """
+    found: list[str] = []
+    for route in routes(cluster, namespace, task_id):
+        found += _balancers(route)
+    nodes = _nodes(cluster)
+    for service in cluster.list("/api/v1/services"):
+        found += _of_service(service, nodes)
+    return list(dict.fromkeys([*found, *nodes]))[:_MOST_ADDRESSES]
+
+
+def _balancers(one: Object) -> Iterator[str]:
+    status = one.get("status", {}).get("loadBalancer", {})
+    for entry in status.get("ingress") or ():
+        if address := entry.get("ip") or entry.get("hostname"):
+            yield _host(address)
+
+
+def _of_service(service: Object, nodes: list[str]) -> Iterator[str]:
+    """Yield where a Service that serves port 80 to the world can be reached; tenants' own do not count."""
+    if service["metadata"].get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER:
+        return
+    spec = service.get("spec", {})
+    port = next((one for one in spec.get("ports") or () if one.get("port") == _HTTP), None)
+    if port is None or spec.get("type") not in {"LoadBalancer", "NodePort"}:
+        return
+    yield from _balancers(service)
+    if node_port := port.get("nodePort"):
+        yield from (f"{node}:{node_port}" for node in nodes)
+
+
+def _nodes(cluster: Cluster) -> list[str]:
+    found = [
+        (_NODE_ADDRESSES.index(one["type"]), _host(one["address"]))
+        for node in cluster.list("/api/v1/nodes")
+        for one in node.get("status", {}).get("addresses", ())
+        if one["type"] in _NODE_ADDRESSES
+    ]
+    return [address for _, address in sorted(found)]
+
+
+def _host(address: str) -> str:
+    return f"[{address}]" if ":" in address else address

@@ -1,0 +1,217 @@
+"""A whole provider for tests: real processes, real Redis, a stand-in for Lagrange, some cluster."""
+
+import json
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import httpx2
+
+from app import embedded, signing
+from app.context import Context, opened
+from app.models import Task
+from app.standin import Job, Lagrange
+from app.supervisor import Child, Supervisor, own
+from app.transport import Answer
+from k8s import apply, labels, names, paths
+from k8s.errors import NotFound
+
+WALLET = "0x" + "ab" * 20
+HARDWARE = "CPU only · 2 vCPU · 4 GiB"
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def eventually(what: str, condition: Callable[[], Any], *, seconds: float = 30) -> Any:
+    """Return the condition's first true value; fail when it does not come in time."""
+    deadline = time.monotonic() + seconds
+    while True:
+        if found := condition():
+            return found
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def descendants(pid: int) -> Iterator[int]:
+    """Yield the processes below one, the deepest first."""
+    with suppress(OSError):
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
+            yield from descendants(int(child))
+            yield int(child)
+
+
+@dataclass
+class Provider:
+    """Processes that can be killed one by one; `keep` starts again what died, as `run` does."""
+
+    folder: Path
+    lagrange: Lagrange
+    port: int
+    redis_port: int
+    supervisor: Supervisor
+    redis_process: Any
+    _stopped: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @cached_property
+    def context(self) -> Context:
+        """Its memory and its cluster, as its processes see them."""
+        return opened(str(self.folder))
+
+    def keep(self) -> None:
+        """Start what does not run, for as long as the test goes on."""
+        while not self._stopped.wait(0.05):
+            self.supervisor.tick()
+        self.supervisor.stop()
+
+    def stop(self) -> None:
+        """Let `keep` end."""
+        self._stopped.set()
+
+    def wait_ready(self) -> None:
+        """Return once web answers."""
+        eventually("web answers", lambda: self.read("/readyz"), seconds=30)
+
+    def read(self, path: str) -> bytes | None:
+        """Return what web answers to a GET; None when it does not, or with an error."""
+        with suppress(httpx2.HTTPError):
+            answer = httpx2.get(self.url + path, timeout=2)
+            return answer.content if answer.is_success else None
+        return None
+
+    def pids(self, name: str) -> list[int]:
+        """Return the processes of a kind (`worker`) and all below them."""
+        found = []
+        for child in self.supervisor.children:
+            if child.name.startswith(name) and child.process and child.process.poll() is None:
+                found += [*descendants(child.process.pid), child.process.pid]
+        return found
+
+    def kill(self, name: str) -> None:
+        """Kill -9 the processes of a kind and all below them."""
+        for pid in self.pids(name):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def kill_redis(self) -> None:
+        """Kill -9 Redis."""
+        self.redis_process.kill()
+        self.redis_process.wait()
+
+    def start_redis(self) -> None:
+        """Start Redis again on what it wrote."""
+        self.redis_process = embedded.start(self.folder / "redis", self.redis_port)
+
+    def assign(self, space: Path, *, duration: int = 900, wallet: str = WALLET) -> Job:
+        """Have Lagrange assign a Space; return the job once it was accepted."""
+        space_uuid = self.lagrange.add_space(space, wallet=wallet, hardware=HARDWARE)
+        job = self.lagrange.job(space_uuid, duration)
+        answer = self.lagrange.assign(self.url, job)
+        assert answer.status == 202, answer.body
+        return job
+
+    def terminate(self, job: Job) -> Answer:
+        """Have Lagrange end a job."""
+        return self.lagrange.terminate(self.url, job)
+
+    def task(self, job: Job) -> Task:
+        """Return the record of a job."""
+        found = self.context.store.get(job.uuid)
+        assert found is not None
+        return found
+
+    def remains(self, task_id: str, *, wallet: str = WALLET) -> list[str]:
+        """Return what the cluster holds of a task, pods included: `Kind/name`."""
+        found = []
+        for kind in (*apply.KINDS, "Pod"):
+            path = paths.collection(kind, names.namespace(wallet))
+            with suppress(NotFound):
+                objects = self.context.cluster.list(path, selector=labels.of_task(task_id))
+                found += [f"{kind}/{one['metadata']['name']}" for one in objects]
+        return found
+
+    def statuses(self, job: Job) -> list[str]:
+        """Return what Lagrange was told of a job, each callback once, in the order of arrival."""
+        told: dict[int, str] = {}
+        for one in self.lagrange.callbacks(job.uuid):
+            told.setdefault(one.body["sequence"], one.status)
+        assert list(told) == sorted(told), "callbacks overtook each other"
+        return list(told.values())
+
+
+def configuration(lagrange: Lagrange, port: int, redis_port: int, **cluster: Any) -> str:
+    """Return a config.toml."""
+    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in cluster.items())
+    return f"""
+[API]
+Port = {port}
+MultiAddress = "/ip4/127.0.0.1/tcp/{port}"
+Domain = "example.com"
+RedisUrl = "redis://127.0.0.1:{redis_port}"
+[LAG]
+ServerUrl = "{lagrange.url}"
+AccessToken = "{lagrange.access_token}"
+[WEBHOOK]
+Secrets = ["{lagrange.secret}"]
+PublicKeys = ["{lagrange.public_key}"]
+[HUB]
+OrchestratorPk = "{lagrange.address}"
+AccountAddress = "0x00000000000000000000000000000000000000aa"
+[CLUSTER]
+{lines}
+[SOURCE]
+AllowPrivateAddresses = true
+"""
+
+
+@contextmanager
+def running(folder: Path, **cluster: Any) -> Iterator[Provider]:
+    """Run a provider in a folder; `cluster` is its [CLUSTER] table."""
+    with ExitStack() as stack:
+        lagrange = stack.enter_context(Lagrange())
+        port, redis_port = free_port(), free_port()
+        (folder / "redis").mkdir(parents=True)
+        redis_process = embedded.start(folder / "redis", redis_port)
+        (folder / "config.toml").write_text(configuration(lagrange, port, redis_port, **cluster))
+        environment = {**os.environ, "CP_PATH": str(folder)}
+        names = ["web", "worker", "watcher", "clock"]
+        if cluster.get("Simulated"):
+            names.append("simulator")
+        children = [Child(name, own(name)) for name in names]
+        provider = Provider(
+            folder, lagrange, port, redis_port, Supervisor(children, environment), redis_process
+        )
+        identity = provider.context.identity
+        lagrange.know(
+            account="0x00000000000000000000000000000000000000aa",
+            node_id=identity.node_id,
+            provider_key=signing.public_text(identity.signing_key.public_key()),
+        )
+        keeper = threading.Thread(target=provider.keep)
+        keeper.start()
+        try:
+            provider.wait_ready()
+            yield provider
+        finally:
+            provider.stop()
+            keeper.join()
+            provider.redis_process.kill()
+            provider.redis_process.wait()

@@ -1,0 +1,112 @@
+"""The process `web` for tests: its server in a thread, and a client that does as it is told."""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import redis
+
+from app import main
+from app.context import Context
+from tests import market
+
+_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back; header names are lower case."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        """The body, decoded."""
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """Where a provider listens."""
+
+    port: int
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+        *,
+        seconds: float = _SECONDS,
+    ) -> Answer:
+        """Make one request on a connection of its own."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
+        try:
+            connection.request(method, path, body, dict(headers or {}))
+            response = connection.getresponse()
+            found = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, found, response.read())
+        finally:
+            connection.close()
+
+    def post(self, path: str, body: bytes, headers: Mapping[str, str] | None = None) -> Answer:
+        """POST."""
+        return self.call("POST", path, body, headers)
+
+    def send(self, message: market.Signed, path: str = "/webhooks") -> Answer:
+        """POST a signed message."""
+        return self.post(path, message.body, message.headers)
+
+    def webhook(self, kind: str, data: Any) -> Answer:
+        """Sign an event and send it."""
+        return self.send(market.signed(kind, data))
+
+    def connect(self) -> socket.socket:
+        """Return a bare connection."""
+        return socket.create_connection(("127.0.0.1", self.port), _SECONDS)
+
+
+@contextmanager
+def serving(context: Context) -> Iterator[Web]:
+    """Serve as the process `web` does, in a thread."""
+    server = main.server(context, host="127.0.0.1", port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + _SECONDS
+    while not server.started:
+        assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.005)
+    try:
+        yield Web(server.servers[0].sockets[0].getsockname()[1])
+    finally:
+        server.should_exit = True
+        thread.join(_SECONDS)
+
+
+def everything(redis_url: str) -> dict[bytes, Any]:
+    """Return all that Redis holds, but metrics."""
+    with redis.Redis.from_url(redis_url) as connection:
+        names = [name for name in connection.scan_iter(count=1000) if name != b"cp:metrics"]
+        return {name: _content(connection, name) for name in names}
+
+
+def _content(connection: Any, name: bytes) -> Any:
+    kind = connection.type(name)
+    if kind == b"string":
+        return connection.get(name)
+    if kind == b"hash":
+        return connection.hgetall(name)
+    if kind == b"set":
+        return connection.smembers(name)
+    if kind == b"zset":
+        return connection.zrange(name, 0, -1, withscores=True)
+    return connection.lrange(name, 0, -1)
