@@ -16,7 +16,7 @@ from starlette.types import Lifespan
 from app import answers, bounded, events, links
 from app.authentication import Authentication
 from app.context import Context, refuse_incomplete
-from app.errors import Rejected, Temporary
+from app.errors import ConfigError, Rejected, Temporary
 from app.intake import Intake, unavailable
 from app.lagrange_api import LagrangeApi
 from app.pages import Pages

@@ -1,4 +1,4 @@
-"""What many tests stand on: a real Redis, and a provider's folder that uses it."""
+"""What many tests stand on: a real Redis, and a provider that uses it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import redis
 from app import embedded
 from app.context import Context, opened
 from tests import market
+from tests.web import Web, serving
 
 
 @pytest.fixture(scope="session")
@@ -26,18 +27,37 @@ def redis_url(redis_server: str) -> str:
     return redis_server
 
 
+@pytest.fixture(scope="session")
+def served_context(
+    redis_server: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[Context, Web]]:
+    """One provider for each process that runs tests, serving; it keeps nothing outside Redis."""
+    folder = tmp_path_factory.mktemp("provider")
+    (folder / "config.toml").write_text(market.configuration(redis_server))
+    opening = opened(str(folder))
+    with serving(opening) as web:
+        yield opening, web
+    opening.redis.close()
+
+
+@pytest.fixture
+def context(served_context: tuple[Context, Web], redis_url: str) -> Context:
+    """The provider's context, with nothing in its memory."""
+    assert redis_url
+    return served_context[0]
+
+
+@pytest.fixture
+def web(served_context: tuple[Context, Web], redis_url: str) -> Web:
+    """The provider's process `web`, with nothing in its memory."""
+    assert redis_url
+    return served_context[1]
+
+
 @pytest.fixture
 def provider_folder(tmp_path: Path, redis_url: str) -> Path:
-    """A provider's folder, which knows the keys of `tests.market`."""
+    """The folder of a further provider, which knows the keys of `tests.market`."""
     folder = tmp_path / "provider"
     folder.mkdir()
     (folder / "config.toml").write_text(market.configuration(redis_url))
     return folder
-
-
-@pytest.fixture
-def context(provider_folder: Path) -> Iterator[Context]:
-    """The provider's context."""
-    opening = opened(str(provider_folder))
-    yield opening
-    opening.redis.close()

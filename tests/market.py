@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ SECRET = "whsec_" + base64.b64encode(b"a secret of twenty-four+").decode()
 OLD_SECRET = "whsec_" + base64.b64encode(b"an older secret, 24 byte").decode()
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC_KEY = (
-    "whpk_" + base64.b64encode(KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    "whpk_"
+    + base64.b64encode(KEY.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
 )
 ORCHESTRATOR = Account.from_key("0x" + "11" * 32)
 CP_ACCOUNT = "0x00000000000000000000000000000000000000aa"
@@ -27,6 +29,9 @@ SPACES = "https://api.lagrange.example/spaces"
 _ids = itertools.count(1)
 
 Headers = dict[str, str]
+
+# One of eth-account's libraries lifts Python's limit, with which the service reads JSON from strangers.
+sys.setrecursionlimit(1000)
 
 
 def configuration(redis_url: str, *, more: str = "") -> str:

@@ -6,7 +6,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -157,9 +157,16 @@ class Provider:
         return list(told.values())
 
 
-def configuration(lagrange: Lagrange, port: int, redis_port: int, **cluster: Any) -> str:
-    """Return a config.toml."""
-    lines = "\n".join(f"{key} = {json.dumps(value)}" for key, value in cluster.items())
+def configuration(
+    lagrange: Lagrange, port: int, redis_port: int, orchestrator: str, **tables: dict[str, Any]
+) -> str:
+    """Return a config.toml with these tables beside what a test provider needs."""
+    lines = [
+        line
+        for name, table in tables.items()
+        for line in (f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in table.items()))
+    ]
+    more = "\n".join(lines)
     return f"""
 [API]
 Port = {port}
@@ -173,24 +180,40 @@ AccessToken = "{lagrange.access_token}"
 Secrets = ["{lagrange.secret}"]
 PublicKeys = ["{lagrange.public_key}"]
 [HUB]
-OrchestratorPk = "{lagrange.address}"
+OrchestratorPk = "{orchestrator}"
 AccountAddress = "0x00000000000000000000000000000000000000aa"
-[CLUSTER]
-{lines}
 [SOURCE]
 AllowPrivateAddresses = true
+{more}
 """
 
 
 @contextmanager
-def running(folder: Path, **cluster: Any) -> Iterator[Provider]:
-    """Run a provider in a folder; `cluster` is its [CLUSTER] table."""
+def running(
+    folder: Path, *, orchestrator: str = "", task: Mapping[str, Any] = {}, **cluster: Any
+) -> Iterator[Provider]:
+    """Run a provider in a folder.
+
+    Args:
+        folder: Becomes its `CP_PATH`.
+        orchestrator: Whose EIP-191 signatures count; the stand-in's unless given.
+        task: The [TASK] table.
+        cluster: The [CLUSTER] table.
+    """
     with ExitStack() as stack:
         lagrange = stack.enter_context(Lagrange())
         port, redis_port = free_port(), free_port()
         (folder / "redis").mkdir(parents=True)
         redis_process = embedded.start(folder / "redis", redis_port)
-        (folder / "config.toml").write_text(configuration(lagrange, port, redis_port, **cluster))
+        text = configuration(
+            lagrange,
+            port,
+            redis_port,
+            orchestrator or lagrange.address,
+            CLUSTER=cluster,
+            TASK=dict(task),
+        )
+        (folder / "config.toml").write_text(text)
         environment = {**os.environ, "CP_PATH": str(folder)}
         names = ["web", "worker", "watcher", "clock"]
         if cluster.get("Simulated"):

@@ -2,17 +2,20 @@
 
 import http.client
 import json
+import os
 import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import redis
 
-from app import main
+from app import main, supervisor
 from app.context import Context
 from tests import market
 
@@ -110,3 +113,35 @@ def _content(connection: Any, name: bytes) -> Any:
     if kind == b"zset":
         return connection.zrange(name, 0, -1, withscores=True)
     return connection.lrange(name, 0, -1)
+
+
+@contextmanager
+def processes(folder: Path, count: int, **environment: str) -> Iterator[list[int]]:
+    """Run several processes `web` on one folder; yield their ports."""
+    ports = [free_port() for _ in range(count)]
+    with ExitStack() as stack:
+        for port in ports:
+            given = {**os.environ, **environment, "CP_PATH": str(folder), "CP_API_PORT": str(port)}
+            process = supervisor.start(supervisor.own("web"), given)
+            stack.callback(supervisor.end, process, _SECONDS)
+        for port in ports:
+            wait_ready(Web(port))
+        yield ports
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_ready(web: Web) -> None:
+    """Return once it says that it is ready."""
+    deadline = time.monotonic() + _SECONDS
+    while True:
+        with suppress(OSError):
+            if web.call("GET", "/readyz").status == HTTPStatus.OK:
+                return
+        assert time.monotonic() < deadline, "web does not become ready"
+        time.sleep(0.02)

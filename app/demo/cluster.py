@@ -42,8 +42,8 @@ def shown(found: Counter[str]) -> str:
     return " · ".join(f"{count} {kind}" for kind, count in sorted(found.items())) or "none"
 
 
-def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> None:
-    """Delete the namespace and wait until it is gone; one that is absent is gone.
+def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> bool:
+    """Delete the namespace and wait until it is gone; False when there was none.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
@@ -51,10 +51,13 @@ def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> None:
     """
     path = f"{paths.collection('Namespace', '')}/{namespace}"
     deadline = time.monotonic() + seconds
+    existed = False
     with suppress(NotFound):
         while True:
             if "deletionTimestamp" not in cluster.get(path)["metadata"]:
                 cluster.delete(path)
+            existed = True
             if time.monotonic() > deadline:
                 raise Failed(f"namespace {namespace} is still being deleted after {seconds:g} s")
             time.sleep(_POLL_SECONDS)
+    return existed

@@ -32,8 +32,9 @@ def class_name(cluster: Cluster, configured: str) -> str:
     for name in wanted:
         if name in names:
             return name
+    found = ", ".join(names) or "none"
     raise Failed(
-        f"the cluster has no IngressClass {' or '.join(wanted)} (it has {', '.join(names) or 'none'}); "
+        f"the cluster has no IngressClass {' or '.join(wanted)}; it has {found}; "
         "install an ingress controller, or name the class in CP_CLUSTER_INGRESSCLASS"
     )
 
@@ -79,7 +80,7 @@ def _balancers(one: Object) -> Iterator[str]:
 
 
 def _of_service(service: Object, nodes: list[str]) -> Iterator[str]:
-    """Yield where a Service that serves port 80 to the world can be reached; tenants' own do not count."""
+    """Yield where a Service that serves port 80 to the world is reached, unless it is a tenant's."""
     if service["metadata"].get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER:
         return
     spec = service.get("spec", {})

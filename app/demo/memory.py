@@ -61,7 +61,7 @@ def _configured(api: Api) -> Iterator[Memory]:
 
 
 def _connected(api: Api) -> redis.Redis:
-    """A provider that works on the same database would take the demonstration's jobs for its own."""
+    """Refuse a database in use: a provider that works on it would take our jobs for its own."""
     try:
         connection = redis.Redis.from_url(
             api.redis_url,

@@ -69,8 +69,21 @@ class Patience:
             raise Interrupted(self._signalled)
         self.meanwhile()
 
-    def until(self, what: str, condition: Callable[[], _T | None], *, seconds: float) -> _T:
+    def until(
+        self,
+        what: Callable[[], str],
+        condition: Callable[[], _T | None],
+        *,
+        seconds: float,
+        every: float = _POLL_SECONDS,
+    ) -> _T:
         """Return the condition's first result that is true.
+
+        Args:
+            what: Says what is waited for, for people.
+            condition: Quick; asked again and again.
+            seconds: How long at most.
+            every: Seconds between two looks.
 
         Raises:
             Failed: It did not come in time.
@@ -82,11 +95,11 @@ class Patience:
             if found := condition():
                 return found
             if time.monotonic() > deadline:
-                raise Failed(f"this took longer than {seconds:g} s: {what}")
-            self.show(what)
-            time.sleep(_POLL_SECONDS)
+                raise Failed(f"this took longer than {seconds:g} s: {what()}")
+            self.show(what())
+            time.sleep(every)
 
-    def call(self, what: str, function: Callable[[], _T], *, seconds: float) -> _T:
+    def call(self, what: Callable[[], str], function: Callable[[], _T], *, seconds: float) -> _T:
         """Return a slow function's result, or raise what it raised.
 
         Raises:

@@ -31,7 +31,7 @@ def stop(supervisor: Supervisor, *, seconds: float) -> int:
 
 
 def _kill_session(leader: int) -> None:
-    """Kill what is left of a session: each process leads one, and a piece of work has its own group."""
+    """Kill what is left of a session; a piece of work has a group of its own in its worker's."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
     for pid in _members(leader):

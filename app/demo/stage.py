@@ -1,27 +1,32 @@
 """Everything that takes part: set up before the first act, and gone after the last."""
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from app import log, signing
+from app import signing
 from app.config import load
 from app.context import SIMULATED_KUBECONFIG, Context
 from app.demo import cluster, configuration, ingress, page, processes
 from app.demo.memory import memory
-from app.demo.patience import Patience
+from app.demo.patience import Failed, Patience
 from app.demo.screen import Screen
 from app.errors import Temporary
 from app.standin import Callback, Lagrange
 from app.supervisor import Child, Supervisor
-from k8s import client
+from k8s import client, names
 from k8s.client import Cluster
+from k8s.errors import ClusterError
 
 _READY_SECONDS = 60
 _CALL_SECONDS = 30
 _STOP_SECONDS = 5
+_REMOVAL_SECONDS = 120
 _POLL_SECONDS = 0.1
+_WALLET_BYTES = 20
+_OK = 200
 
 Children = Callable[[Context], list[Child]]
 
@@ -36,6 +41,7 @@ class Stage:
         lagrange: The stand-in for Lagrange.
         context: The provider's.
         cluster: The provider's.
+        wallet: The owner of the Space: a tenant of this demonstration alone.
     """
 
     screen: Screen
@@ -43,6 +49,12 @@ class Stage:
     lagrange: Lagrange
     context: Context
     cluster: Cluster
+    wallet: str
+
+    @property
+    def namespace(self) -> str:
+        """The tenant's."""
+        return names.namespace(self.wallet)
 
     @property
     def provider_url(self) -> str:
@@ -55,68 +67,129 @@ class Stage:
         return self.context.config.cluster.simulated
 
 
-@contextmanager
-def setting(
-    folder: Path,
-    outer: Mapping[str, str],
-    screen: Screen,
-    patience: Patience,
-    *,
-    kubeconfig: Path | None,
-    children: Children,
-) -> Iterator[Stage]:
-    """Set up, yield the stage, and end every process however the play ends.
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a stage is set up.
 
-    Raises:
-        ClusterError: The cluster does not answer, or refuses.
-        ConfigError: There is no Redis, or it does not start.
-        Failed: Something does not come up.
-        Interrupted: A signal came.
+    Attributes:
+        folder: The provider's; empty.
+        outer: The operator's environment.
+        screen: What people see.
+        patience: How to wait.
+        kubeconfig: Of a real cluster; None: a simulated one.
+        children: The processes of a provider.
     """
-    environment = configuration.environment(folder, outer, simulated=kubeconfig is None)
-    with ExitStack() as stack:
-        lagrange = stack.enter_context(Lagrange(on_callback=lambda one: _tell(screen, one)))
-        screen.line("lagrange", f"a stand-in serves {lagrange.url}")
-        chosen = _ingress_class(kubeconfig, environment, screen, patience)
-        remembered = stack.enter_context(memory(folder / "redis", environment))
-        screen.line("redis", remembered.description)
-        configuration.write(
-            folder,
-            lagrange=lagrange,
-            memory=remembered,
-            kubeconfig=kubeconfig,
-            ingress_class=chosen,
+
+    folder: Path
+    outer: Mapping[str, str]
+    screen: Screen
+    patience: Patience
+    kubeconfig: Path | None
+    children: Children
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Set up, yield the stage, and leave nothing behind however the play ends.
+
+        Raises:
+            ClusterError: The cluster does not answer, or refuses.
+            ConfigError: There is no Redis, or it does not start.
+            Failed: Something does not come up, or cannot be removed.
+            Interrupted: A signal came.
+        """
+        environment = configuration.environment(
+            self.folder, self.outer, simulated=self.kubeconfig is None
         )
-        context = Context(folder, load(folder, environment))
-        _introduce(lagrange, context)
-        supervisor = Supervisor(children(context), environment)
-        stack.callback(processes.stop, supervisor, seconds=_STOP_SECONDS)
-        patience.meanwhile = supervisor.tick
-        yield _come_up(supervisor, context, lagrange, screen, patience)
+        with ExitStack() as stack:
+            lagrange = stack.enter_context(Lagrange(on_callback=self._tell))
+            self.screen.line("lagrange", f"a stand-in serves {lagrange.url}")
+            ingress_class = self._look_at_cluster(environment)
+            remembered = stack.enter_context(memory(self.folder / "redis", environment))
+            self.screen.line("redis", remembered.description)
+            configuration.write(
+                self.folder,
+                lagrange=lagrange,
+                memory=remembered,
+                kubeconfig=self.kubeconfig,
+                ingress_class=ingress_class,
+            )
+            context = Context(self.folder, load(self.folder, environment))
+            _introduce(lagrange, context)
+            wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
+            if self.kubeconfig:
+                stack.callback(self._remove_tenant, context.cluster, names.namespace(wallet))
+            self._start(stack, Supervisor(self.children(context), environment))
+            cluster_there = self._await(context)
+            yield Stage(
+                screen=self.screen,
+                patience=self.patience,
+                lagrange=lagrange,
+                context=context,
+                cluster=cluster_there,
+                wallet=wallet,
+            )
 
+    def _tell(self, one: Callback) -> None:
+        words = one.reason.removeprefix(f"{one.status}: ")
+        reason = f": {words}" if words else ""
+        repeated = ", sent again" if one.repeated else ""
+        text = f"{one.sequence or '?'}  {one.status}{reason}"
+        self.screen.line("callback", text, f"signature {one.signature}{repeated}")
 
-def _tell(screen: Screen, one: Callback) -> None:
-    text = f"{one.sequence or '?':>2}  {one.status}" + (f": {one.reason}" if one.reason else "")
-    screen.line("callback", text, f"signature {one.signature}" + ", again" * one.repeated)
+    def _look_at_cluster(self, environment: Mapping[str, str]) -> str:
+        """Return the ingress class of a real cluster, before anything is started for it."""
+        if self.kubeconfig is None:
+            return ""
+        found = client.connect(str(self.kubeconfig))
+        told = self._call("the cluster answers", lambda: cluster.version(found))
+        self.screen.line("cluster", told, str(self.kubeconfig))
+        configured = environment.get("CP_CLUSTER_INGRESSCLASS", "")
+        if environment.get("CP_CLUSTER_GATEWAY"):
+            return configured
+        return self._call("its ingress", lambda: ingress.class_name(found, configured))
 
+    def _start(self, stack: ExitStack, supervisor: Supervisor) -> None:
+        stack.callback(self._stop, supervisor)
+        self.patience.meanwhile = supervisor.tick
+        supervisor.tick()
+        running = ", ".join(child.name for child in supervisor.children)
+        self.screen.line("provider", f"starts its processes: {running}")
 
-def _ingress_class(
-    kubeconfig: Path | None, environment: Mapping[str, str], screen: Screen, patience: Patience
-) -> str:
-    """Look at the real cluster, before anything else is started."""
-    if kubeconfig is None:
-        return ""
-    found = client.connect(str(kubeconfig))
-    told = patience.call("the cluster", lambda: cluster.version(found), seconds=_CALL_SECONDS)
-    screen.line("cluster", told, str(kubeconfig))
-    if environment.get("CP_CLUSTER_GATEWAY"):
-        return ""
-    configured = environment.get("CP_CLUSTER_INGRESSCLASS", "")
-    return patience.call(
-        "its ingress classes",
-        lambda: ingress.class_name(found, configured),
-        seconds=_CALL_SECONDS,
-    )
+    def _stop(self, supervisor: Supervisor) -> None:
+        count = processes.stop(supervisor, seconds=_STOP_SECONDS)
+        self.screen.line("provider", f"its {count} processes have ended")
+
+    def _await(self, context: Context) -> Cluster:
+        """Return the cluster once it and the provider are there."""
+        if context.config.cluster.simulated:
+            where = context.folder / SIMULATED_KUBECONFIG
+            self.patience.until(
+                lambda: "the simulated cluster", where.exists, seconds=_READY_SECONDS
+            )
+            told = self._call("the cluster answers", lambda: cluster.version(context.cluster))
+            self.screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
+        url = f"http://127.0.0.1:{context.config.api.port}"
+        self.patience.until(
+            lambda: "the provider answers",
+            lambda: _is_ready(url),
+            seconds=_READY_SECONDS,
+            every=_POLL_SECONDS,
+        )
+        self.screen.line("provider", f"answers at {url}", f"node {context.identity.node_id[:12]}…")
+        return context.cluster
+
+    def _call(self, what: str, function: Callable[[], str]) -> str:
+        return self.patience.call(lambda: what, function, seconds=_CALL_SECONDS)
+
+    def _remove_tenant(self, found: Cluster, namespace: str) -> None:
+        try:
+            if cluster.remove_tenant(found, namespace, seconds=_REMOVAL_SECONDS):
+                self.screen.line("cluster", f"namespace {namespace} is gone")
+        except (ClusterError, Failed) as error:
+            raise Failed(
+                f"something may be left on the cluster: {error}; "
+                f"`kubectl delete namespace {namespace}` removes it"
+            ) from error
 
 
 def _introduce(lagrange: Lagrange, context: Context) -> None:
@@ -128,28 +201,7 @@ def _introduce(lagrange: Lagrange, context: Context) -> None:
     )
 
 
-def _come_up(
-    supervisor: Supervisor, context: Context, lagrange: Lagrange, screen: Screen, patience: Patience
-) -> Stage:
-    if context.config.cluster.simulated:
-        where = context.folder / SIMULATED_KUBECONFIG
-        patience.until("the simulated cluster starts", where.exists, seconds=_READY_SECONDS)
-        told = patience.call(
-            "the cluster", lambda: cluster.version(context.cluster), seconds=_CALL_SECONDS
-        )
-        screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
-    stage = Stage(
-        screen=screen, patience=patience, lagrange=lagrange, context=context, cluster=context.cluster
-    )
-    patience.until(
-        "the provider starts", lambda: _is_ready(stage), seconds=_READY_SECONDS, every=_POLL_SECONDS
-    )
-    names = ", ".join(child.name for child in supervisor.children)
-    screen.line("provider", f"answers at {stage.provider_url}", names)
-    return stage
-
-
-def _is_ready(stage: Stage) -> bool:
+def _is_ready(url: str) -> bool:
     with suppress(Temporary):
-        return page.get(f"{stage.provider_url}/readyz").status == 200  # noqa: PLR2004 - HTTP
+        return page.get(f"{url}/readyz").status == _OK
     return False

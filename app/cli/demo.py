@@ -1,0 +1,35 @@
+"""`demo`: one job from its webhook to its end, shown as it happens."""
+
+import sys
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--keep", is_flag=True, help="Leave it running to look around, until Ctrl-C.")
+@click.option(
+    "--kubeconfig",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Do it on this cluster, and fetch the page.  [default: a simulated cluster]",
+)
+@click.option(
+    "--ingress",
+    metavar="ADDRESS",
+    default="",
+    help="Where that cluster's ingress controller answers HTTP.  [default: look for it]",
+)
+def demo(*, keep: bool, kubeconfig: Path | None, ingress: str) -> None:
+    """Show one job from its webhook to its end; nothing is left afterwards.
+
+    Everything that takes part is made for it, in a temporary folder: a Redis (unless
+    CP_API_REDISURL names one), a stand-in for Lagrange, the provider's processes, and a cluster
+    that is simulated.
+    """
+    from app import demo as demonstration  # noqa: PLC0415 - who needs it pays for it.
+    from app.cli.processes import children  # noqa: PLC0415
+
+    if ingress and kubeconfig is None:
+        raise click.UsageError("--ingress needs --kubeconfig: the simulated cluster serves no page")
+    choice = demonstration.Choice(keep=keep, kubeconfig=kubeconfig, ingress=ingress)
+    sys.exit(demonstration.play(choice, children))

@@ -1,0 +1,159 @@
+"""The operator's configuration."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from app import config
+from app.errors import ConfigError
+
+V030 = """
+[API]
+Port = 8085                                     # The port number that the web server listens on
+MultiAddress = "/ip4/<public_ip>/tcp/<port>"    # The multiAddress for libp2p
+Domain = ""                                     # The domain name
+
+RedisUrl = "redis://127.0.0.1:6379"           # The redis server address
+RedisPassword = ""                            # The redis server access password
+
+[LOG]
+CrtFile = "/YOUR_DOMAIN_NAME_CRT_PATH/server.crt"
+KeyFile = "/YOUR_DOMAIN_NAME_KEY_PATH/server.key"
+
+[LAG]
+ServerUrl = "https://api.lagrangedao.org"
+AccessToken = ""
+
+[MCS]
+ApiKey = ""
+BucketName = ""
+Network = "polygon.mainnet"
+FileCachePath = "/tmp"
+
+[Registry]
+ServerAddress = ""
+UserName = ""
+Password = ""
+"""
+
+
+def load(folder: Path, text: str = "", **environment: str) -> config.Config:
+    """Load a configuration."""
+    (folder / "config.toml").write_text(text)
+    return config.load(folder, environment)
+
+
+def problems(folder: Path, text: str = "", **environment: str) -> tuple[str, ...]:
+    """Return what is wrong with a configuration."""
+    with pytest.raises(ConfigError) as caught:
+        load(folder, text, **environment)
+    return caught.value.problems
+
+
+def test_v030(tmp_path: Path) -> None:
+    """The file of v0.3.0 is read as it is."""
+    found = load(tmp_path, V030)
+    assert (found.api.port, found.lag.server_url) == (8085, "https://api.lagrangedao.org")
+    assert found.log.crt_file.endswith("server.crt")
+
+
+def test_no_file(tmp_path: Path) -> None:
+    """Without a file there are the defaults."""
+    assert config.load(tmp_path, {}) == config.Config()
+
+
+@pytest.mark.parametrize(("table", "key", "kind"), list(config.keys()))
+def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: Any) -> None:
+    """Each key can be set by a variable, which wins over the file."""
+    text = str(kind)
+    value, expected = ("value", "value")
+    if "int" in text:
+        value, expected = "7", 7  # type: ignore[assignment]
+    elif "bool" in text:
+        value, expected = "true", True  # type: ignore[assignment]
+    elif "tuple" in text:
+        value, expected = "a, b", ("a", "b")  # type: ignore[assignment]
+    elif "dict" in text:
+        value, expected = '{fast = "ssd"}', {"fast": "ssd"}  # type: ignore[assignment]
+    name = config.variable(table, key)
+    assert re.fullmatch(r"CP_[A-Z]+_[A-Z]+", name)
+    found = load(tmp_path, V030, **{name: value})
+    tables = dict(zip(config.tables(), msgspec.structs.astuple(found), strict=True))
+    keys = [field.encode_name for field in msgspec.structs.fields(tables[table])]
+    assert msgspec.structs.astuple(tables[table])[keys.index(key)] == expected
+
+
+def test_names_of_the_documentation() -> None:
+    """The variables that are promised are there."""
+    assert config.variable("API", "Port") == "CP_API_PORT"
+    assert config.variable("LAG", "ServerUrl") == "CP_LAG_SERVERURL"
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("[API]\nPrt = 1", "did you mean Port?"),
+        ("[API]\nredisUrl = 1", "did you mean RedisUrl?"),
+        ("[WEBHOOK]\nSecret = []", "did you mean Secrets?"),
+        ("[LOGS]\nCrtFile = ''", "did you mean LOG?"),
+        ("[registry]\n", "did you mean Registry?"),
+    ],
+)
+def test_unknown_keys(tmp_path: Path, text: str, suggestion: str) -> None:
+    """What is unknown is an error with the nearest known name."""
+    [problem] = problems(tmp_path, text)
+    assert suggestion in problem
+
+
+def test_all_unknown_keys_at_once(tmp_path: Path) -> None:
+    """Every unknown key has its line."""
+    assert len(problems(tmp_path, "[API]\nA1 = 1\nB2 = 2\n[XYZ]\n")) == 3
+
+
+def test_wrong_values_at_once(tmp_path: Path) -> None:
+    """Every table with a wrong value is named with its key, and secrets are not repeated."""
+    text = "[API]\nPort = 70000\n[WEBHOOK]\nSecrets = 'whsec_hunter2'\n[LAG]\nAccessToken = 5\n"
+    found = problems(tmp_path, text)
+    assert [line.partition(":")[0] for line in found] == [
+        "[API] Port",
+        "[LAG] AccessToken",
+        "[WEBHOOK] Secrets",
+    ]
+    assert "hunter2" not in "".join(found)
+
+
+@pytest.mark.parametrize("text", ["[API", "API = 5", "[API]\nPort = 1\nPort = 2", "\x00"])
+def test_malformed_files(tmp_path: Path, text: str) -> None:
+    """A file that is no TOML, or has no tables, is an error and no traceback."""
+    assert problems(tmp_path, text)
+
+
+def test_wrong_variables(tmp_path: Path) -> None:
+    """A variable is checked as the file is."""
+    assert "[API] Port" in problems(tmp_path, CP_API_PORT="many")[0]
+
+
+def test_secrets_are_masked(tmp_path: Path) -> None:
+    """What is shown to people holds no secret."""
+    text = """
+[API]
+RedisUrl = "rediss://user:hunter2@redis:6379/0"
+RedisPassword = "hunter2"
+[LAG]
+AccessToken = "hunter2"
+[MCS]
+ApiKey = "hunter2"
+[Registry]
+Password = "hunter2"
+[WEBHOOK]
+Secrets = ["hunter2", "hunter2"]
+"""
+    found = load(tmp_path, text)
+    shown = list(config.shown(found))
+    assert "hunter2" not in repr(shown)
+    assert ("API", "RedisUrl", "rediss://…@redis:6379/0") in shown
+    assert ("WEBHOOK", "Secrets", "(2 set)") in shown
+    assert set(config.secrets(found)) == {"hunter2"}
