@@ -1,4 +1,4 @@
-"""Who may change anything: senders of Standard Webhooks, and the orchestrator of v1.1.5 (EIP-191)."""
+"""Who may change anything: senders of Standard Webhooks, and v1.1.5's orchestrator (EIP-191)."""
 
 import time
 from collections.abc import Mapping
@@ -51,7 +51,7 @@ class Authentication:
             refuse(str(error))
 
     def orchestrator(self, subject: str, signature: str) -> str:
-        """Check that the orchestrator signed `<cpAccount><nodeId><subject>`; return an id for the message.
+        """Check that the orchestrator signed `<cpAccount><nodeId><subject>`; return an id for it.
 
         Raises:
             Rejected: 401.

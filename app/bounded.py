@@ -20,8 +20,8 @@ async def body(request: Request, *, max_bytes: int) -> bytes:
     """Read a request's body.
 
     Raises:
-        Rejected: 413 as soon as it says that it is, or is, longer than `max_bytes`, 408 when it does
-            not end in time, 400 when the client goes away in the middle.
+        Rejected: 413 as soon as it says that it is, or is, longer than `max_bytes`, 408 when it
+            does not end in time, 400 when the client goes away in the middle.
     """
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced) > max_bytes:

@@ -62,7 +62,7 @@ class Clock:
         lifecycle.wake_stalled(self._context)
 
     def _schedule(self) -> None:
-        """Put what RQ retries later back on its queue; a worker's own scheduler outlives its worker."""
+        """Put what RQ retries later back on its queue; a worker's own would outlive it."""
         self._scheduler.acquire_locks()
         if self._scheduler.acquired_locks:
             self._scheduler.enqueue_scheduled_jobs()

@@ -1,4 +1,4 @@
-"""The operator's configuration: `config.toml` of v0.3.0 with new tables, each key open to `CP_*` variables."""
+"""The operator's configuration: v0.3.0's `config.toml` with new tables, and `CP_*` variables."""
 
 import difflib
 import os
@@ -133,7 +133,7 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read `config.toml` of this folder (absent: all defaults) and let `CP_<TABLE>_<KEY>` win over it.
+    """Read this folder's `config.toml` (absent: all defaults); `CP_<TABLE>_<KEY>` wins over it.
 
     Raises:
         ConfigError: One line for each wrong, unknown or contradictory key.
@@ -145,7 +145,7 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Config:
         document = {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
-    problems = list(_unknown(document))
+    problems = [*_unknown(document), *_unknown_variables(environment)]
     if problems:
         raise ConfigError(*problems)
     for table, key, kind, value in _overrides(environment):
@@ -218,6 +218,14 @@ def _unknown(document: dict[str, Any]) -> Iterator[str]:
         for key in content:
             if key not in names:
                 yield f"[{table}] {key}: unknown key{_suggestion(key, names)}"
+
+
+def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
+    known = {variable(table, key) for table, key, _ in keys()}
+    prefixes = tuple(f"CP_{table}_".upper() for table in tables())
+    for name in sorted(environment):
+        if name.startswith(prefixes) and name not in known:
+            yield f"{name}: unknown variable{_suggestion(name, known)}"
 
 
 def _suggestion(word: str, known: Any) -> str:

@@ -1,4 +1,4 @@
-"""What operations may use, opened once per process: folder, configuration, identity, memory, cluster."""
+"""What operations may use, opened once per process, each part at its first use."""
 
 import os
 import time

@@ -2,18 +2,21 @@
 
 import shutil
 import socket
-import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 
 from app import supervisor
 from app.errors import ConfigError
+
+if TYPE_CHECKING:
+    import subprocess
 
 _PROGRAMS = ("valkey-server", "redis-server")
 _READY_SECONDS = 10

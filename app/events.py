@@ -51,7 +51,7 @@ class Intake(Protocol):
 
 
 class Event(msgspec.Struct, frozen=True):
-    """The payload of a webhook (Standard Webhooks): `timestamp` is ISO 8601, `data` the event's own."""
+    """A webhook's payload (Standard Webhooks): `timestamp` is ISO 8601, `data` the event's own."""
 
     type: str
     data: Any

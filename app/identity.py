@@ -1,4 +1,4 @@
-"""Who this provider is: one secp256k1 key in `$CP_PATH/private_key`, everything else derived from it."""
+"""Who this provider is: a secp256k1 key in `$CP_PATH/private_key`, and what derives from it."""
 
 import contextlib
 import os
@@ -39,11 +39,11 @@ class Identity:
 
     @cached_property
     def signing_key(self) -> Ed25519PrivateKey:
-        """The key that signs callbacks; derived, so that all replicas share it without a second file."""
+        """The key that signs callbacks, derived: all replicas share it without a second file."""
         return Ed25519PrivateKey.from_private_bytes(self.derive("callbacks"))
 
     def derive(self, purpose: str) -> bytes:
-        """Return 32 bytes for one purpose that tell nothing about the key or other purposes (HKDF, RFC 5869)."""
+        """Return 32 bytes for one purpose, which tell nothing of the key (HKDF, RFC 5869)."""
         info = f"computing-provider {purpose}".encode()
         return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(self.secret)
 

@@ -1,4 +1,4 @@
-"""From an authentic event to its answer: validate, decide, commit; the same for every form of the wire."""
+"""From an authentic event to its answer: validate, decide, commit; alike for every wire form."""
 
 import hashlib
 import secrets
@@ -160,7 +160,7 @@ class Intake:
         raise unavailable()
 
     async def _refuse_replay(self, arrival: Arrival) -> None:
-        """An event that was accepted before is answered as before, whatever became of the task since."""
+        """An event accepted before is answered as before, whatever became of the task since."""
         receipt = await self._store.receipt(arrival.message_id)
         if receipt:
             raise Replayed(receipt)

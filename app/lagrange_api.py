@@ -1,4 +1,4 @@
-"""The endpoints of v0.3.0 and v1.1.5 (protocol section 2), authenticated, answered in their own shapes."""
+"""The endpoints of v0.3.0 and v1.1.5 (protocol section 2): authenticated, in their own shapes."""
 
 import time
 from collections.abc import Callable
@@ -88,13 +88,13 @@ class LagrangeApi:
             return _given(await self._intake.remember(arrival, answer))
 
     async def _refuse_spent(self, task_uuid: str) -> None:
-        """A signature without time or nonce ends what it ended first, and no later job of the same name."""
+        """A signature without time or nonce ends what it ended first, and no later job."""
         for task in await self._store.find(task_uuid.lower()):
             if task.task_uuid == task_uuid.lower() and not rules.is_over(task):
                 raise Rejected(
                     HTTPStatus.CONFLICT,
                     "signature_spent",
-                    f"this signature ended an earlier job; end job {task.id} by a Standard Webhooks request",
+                    f"this signature ended an earlier job; end job {task.id} by Standard Webhooks",
                 )
 
     async def _body(self, request: Request) -> bytes:
@@ -106,7 +106,7 @@ class LagrangeApi:
         return _arrival(event, decoded(body), f"webhook:{message.id}", digest(event, body))
 
     def _webhook_deletion(self, request: Request, body: bytes) -> Arrival:
-        """The signature covers the body and not the query: what was asked binds at its first use."""
+        """The signature covers the body, not the query: what was asked binds at its first use."""
         message = self._authentication.webhook(request.headers, body)
         if body:
             decoded(body)  # So that no other reading of `id.timestamp.body` is a request too.
@@ -115,7 +115,7 @@ class LagrangeApi:
         return _arrival("job.terminated", named, f"webhook:{message.id}", said)
 
     def _signed_job(self, event: str, request: Request, body: bytes) -> Arrival:
-        """An EIP-191 signature covers the source alone: what else was said binds at its first use."""
+        """An EIP-191 signature covers the source alone: all else binds at its first use."""
         document = _document(body)
         source = document.get("job_source_uri")
         signature = document.get("node_id_job_source_uri_signature")
@@ -166,7 +166,7 @@ def _arrival(
 
 
 def _document(body: bytes) -> dict[str, Any]:
-    """Return a body that holds its own signature; one that holds none is unsigned, whatever else it is."""
+    """Return a body that holds its own signature; one that holds none is unsigned."""
     try:
         document = decoded(body)
     except Rejected:

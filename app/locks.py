@@ -53,7 +53,7 @@ def held(connection: redis.Redis, *names: str) -> Iterator[Held]:
     done = threading.Event()
     try:
         for name in names:
-            locks.append(_acquired(connection, name))
+            locks.append(_acquired(connection, name))  # noqa: PERF401 - what is held by then is given back.
         keeper = threading.Thread(target=_keep, args=(locks, done), daemon=True)
         keeper.start()
         try:

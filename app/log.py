@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, JSON otherwise; one event with its context, and no secrets."""
+"""Log lines: for people on a terminal, JSON otherwise; one event each, and no secrets."""
 
 import json
 import logging

@@ -166,7 +166,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted event: what it said (a digest) and what it was answered, for the next time it comes."""
+    """An accepted event: what it said (a digest) and what it was answered."""
 
     digest: str
     status: int

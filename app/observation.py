@@ -23,8 +23,8 @@ _LOOK_AGAIN_SECONDS = 1.0
 class Observation:
     """Pods and Deployments by task, as the watch tells them; not for several threads.
 
-    A task stays to be looked at until its record was read and the cluster's word on it written down:
-    a failing store loses nothing.
+    A task stays to be looked at until its record was read and the cluster's word on it written
+    down: a failing store loses nothing.
     """
 
     def __init__(self, context: Context) -> None:

@@ -62,7 +62,7 @@ class Pages:
 
 
 class _Numbers(Collector):
-    """Numbers out of Redis, where neither a fork nor a restart loses them, as Prometheus reads them."""
+    """Numbers out of Redis, where no fork or restart loses them, as Prometheus reads them."""
 
     def __init__(self, numbers: dict[str, int]) -> None:
         self._numbers = numbers

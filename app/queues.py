@@ -53,7 +53,7 @@ def entry(task_id: str, *, work: str = ADVANCE) -> Iterator[tuple[str | int | fl
 
 
 def retry(asked_seconds: float | None) -> Retry:
-    """Return what a function returns to be called again: later each time, or when the other side said.
+    """Return what a function returns to be called again: later each time, or when it was asked to.
 
     When RQ's patience is over, the clock calls again: see `lifecycle.wake_stalled`.
     """

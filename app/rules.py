@@ -85,8 +85,18 @@ def refuse_ended(task: Task, verb: str) -> None:
     )
 
 
+def refuse_overdue(task: Task, now: float) -> None:
+    """Check that a task's time is not over, though the clock may not have ended it yet.
+
+    Raises:
+        Rejected: 409, code `expired`.
+    """
+    if task.expires_at is not None and task.expires_at <= now:
+        raise Rejected(HTTPStatus.CONFLICT, "expired", "the task's time is over; assign a new job")
+
+
 def same_job(one: JobData, other: JobData) -> bool:
-    """Tell whether two assignments ask for the same: what Lagrange updates on the way does not count."""
+    """Tell whether two assignments ask for the same; what Lagrange updates does not count."""
     return _meaning(one) == _meaning(other)
 
 
@@ -105,5 +115,5 @@ def _meaning(job: JobData) -> tuple[object, ...]:
 
 
 def meaning(job: JobData) -> str:
-    """Return the fields of a job that say what is to run, for how long and for how much, as text."""
+    """Return as text what a job says of what is to run, for how long and for how much."""
     return repr(_meaning(job))

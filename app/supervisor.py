@@ -1,4 +1,4 @@
-"""`run`: all processes of the provider under one that restarts what dies and shuts down in order."""
+"""`run`: all processes under one that restarts what dies and shuts down in order."""
 
 import ctypes
 import os
@@ -93,7 +93,7 @@ class Supervisor:
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
     """Start a process that the kernel ends with us, whatever ends us."""
-    return subprocess.Popen(
+    return subprocess.Popen(  # noqa: S603 - only our own commands come here.
         command,
         env=dict(environment),
         stdin=subprocess.DEVNULL,

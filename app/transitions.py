@@ -15,7 +15,7 @@ from app.schema import JobData, source_uuid
 from app.store import keys
 from app.store.change import Change, Guard
 
-# Lagrange's words for our states, protocol section 4; `accepted` and `terminating` are our own affair.
+# Lagrange's words for our states, protocol section 4; the other states are our own affair.
 _STATUSES = {
     State.FETCHING: "downloadSource",
     State.BUILDING: "buildImage",
@@ -109,16 +109,16 @@ def deploying(
     notes: Iterable[str],
     **facts: Any,
 ) -> Change:
-    """Return that it is known what has to run; `facts` are the fields of Task learnt from the Space."""
+    """Return that it is known what has to run; `facts` are the fields of Task learnt since."""
     after = replace(task, state=State.DEPLOYING, **facts)
     change = _told(task, after, now, workload=workload, guards=tuple(guards))
     warnings = tuple(Happening(at=now, what="warning", detail=note) for note in notes)
     return dataclasses.replace(change, happenings=change.happenings + warnings)
 
 
-def applied(task: Task, *, now: float, holder: str | None) -> Change:
-    """Return that the cluster was told to run the wanted revision, and whose the Space's objects are."""
-    after = replace(task, applied_revision=task.revision)
+def applied(task: Task, *, now: float, components: dict[str, int], holder: str | None) -> Change:
+    """Return that the cluster was told to run the wanted revision, and whose the objects are."""
+    after = replace(task, applied_revision=task.revision, components=components)
     guard = Guard(keys.HOLDERS, task.space_uuid, holder, task.id)
     change = _changed(task, after, now, "applied", f"revision {task.revision}")
     return dataclasses.replace(change, guards=(guard,))

@@ -14,7 +14,7 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     """Accept a job; the same job again is answered as before and changes nothing.
 
     Raises:
-        Rejected: 409 when the uuid is held with other content; 422 when the duration is out of bounds.
+        Rejected: 409 when the uuid is held with other content; 422 when the duration is wrong.
     """
     held = await intake.store.get(job.uuid.lower())
     if held:
@@ -22,7 +22,7 @@ async def handle(job: JobData, intake: Intake) -> Decision:
             raise Rejected(
                 HTTPStatus.CONFLICT,
                 "job_differs",
-                f"job {held.id} was assigned before with other content; give a new job a uuid of its own",
+                f"job {held.id} was assigned before with other content; give a new job a new uuid",
             )
         return Decision(task=held)
     limits = intake.config.task

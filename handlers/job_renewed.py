@@ -16,6 +16,7 @@ async def handle(renewal: Renewal, intake: Intake) -> Decision:
     tasks = await rules.named(renewal, intake)
     task = next((one for one in tasks if not rules.is_over(one)), tasks[0])
     rules.refuse_ended(task, "renewed")
+    rules.refuse_overdue(task, intake.now)
     rules.refuse_duration(task.duration + renewal.duration, intake.config.task, least=1)
     change = transitions.renewed(task, seconds=renewal.duration, now=intake.now)
     return Decision(task=change.after, changes=(change,))

@@ -145,7 +145,7 @@ class Workload:
         wallet: The owner's `0x…` address; names the namespace.
         revision: Counts deployments of the task from 1; part of every pod's labels.
         result_url: Where the result document can be read, or empty.
-        components: At least one; the first one that has a port with `public="host"` is the main one,
+        components: At least one; the first that has a port with `public="host"` is the main one,
             else the first.
     """
 
@@ -166,16 +166,16 @@ class Offer:
     Attributes:
         node_ports: Ports beside the host name's are published by NodePort Services.
         load_balancers: LDL endpoints of kind `ip` get a LoadBalancer Service.
-        storage_classes: LDL storage class → the cluster's StorageClass; the key `*` stands for every
-            class that is not named.
+        storage_classes: LDL storage class → the cluster's StorageClass; the key `*` stands for
+            every class that is not named.
         ingress_class: Of Ingress objects.
         gateway: `namespace/name` of the Gateway for HTTPRoutes; empty: Ingress objects instead.
         runtime_class: RuntimeClass of tenants' pods; empty: the cluster's default.
         domain: The provider's domain; tenants' hosts are labels below it.
         ingress_namespace: Where the ingress controller runs; empty: in any namespace that is no
             tenant's.
-        blocked_networks: Networks (CIDR) that tenants must not reach beside the reserved ones: the
-            addresses of nodes, pods and services.
+        blocked_networks: Networks (CIDR) that tenants must not reach beside the reserved ones:
+            those of nodes, pods and services.
     """
 
     node_ports: bool = False

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
 
 import click
 
@@ -17,7 +17,7 @@ _USAGE = 2
 class Commands(click.Group):
     """Commands that live in modules of their own, imported when one of them is called."""
 
-    elsewhere: dict[str, str] = {
+    elsewhere: ClassVar = {
         "task": "app.cli.tasks:task",
         "render": "app.cli.render:render",
         "info": "app.cli.info:info",
@@ -39,7 +39,7 @@ class Commands(click.Group):
         """Import a command."""
         if name not in self.elsewhere:
             return None
-        module, _, attribute = self.elsewhere[name].partition(":")
+        module, attribute = self.elsewhere[name].split(":")
         command: click.Command = getattr(__import__(module, fromlist=[attribute]), attribute)
         return command
 

@@ -36,8 +36,8 @@ _MAX_FILE_BYTES = 16 << 20
 def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> None:
     """Print the manifests of a Space's folder, or of one LDL or SDL file.
 
-    Exits with 2 and one line per problem when the Space is refused. Without a config.toml, it renders
-    for a provider that offers everything.
+    Exits with 2 and one line per problem when the Space is refused. Without a config.toml, it
+    renders for a provider that offers everything.
     """
     import yaml  # noqa: PLC0415 - only here.
 

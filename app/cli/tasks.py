@@ -90,7 +90,7 @@ def _remaining(one: Task) -> str:
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_context
 def get(context: Context, uuid: str, *, as_json: bool) -> None:
-    """Show one task, its events, pods and callbacks. UUID is the job's, the task's or the Space's."""
+    """Show a task, its events, pods and callbacks. UUID is the job's, the task's or the Space's."""
     try:
         one = _found(context, uuid)
         shown = _details(context, one)

@@ -24,7 +24,7 @@ RENEWAL_SECONDS = 1800
 
 _ANSWER_SECONDS = 20
 _SIMULATED_SECONDS = 30
-_REAL_SECONDS = 300
+_REAL_SECONDS = 180
 _OVER = ("terminated", "expired")
 
 
@@ -202,7 +202,9 @@ def leave_nothing(assigned: Assigned) -> None:
         raise Failed(f"the task is over and still has {cluster.shown(found)}")
     removed = stage.patience.call(
         lambda: "the tenant's namespace goes",
-        lambda: cluster.remove_tenant(stage.cluster, stage.namespace, seconds=_REAL_SECONDS),
+        lambda: cluster.remove_tenant(
+            stage.cluster, stage.namespace, seconds=_REAL_SECONDS, waiting=stage.screen.waiting
+        ),
         seconds=_REAL_SECONDS,
     )
     if removed:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 
 from app.demo.patience import Failed
@@ -42,8 +43,16 @@ def shown(found: Counter[str]) -> str:
     return " · ".join(f"{count} {kind}" for kind, count in sorted(found.items())) or "none"
 
 
-def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> bool:
+def remove_tenant(
+    cluster: Cluster, namespace: str, *, seconds: float, waiting: Callable[[str], None]
+) -> bool:
     """Delete the namespace and wait until it is gone; False when there was none.
+
+    Args:
+        cluster: Where.
+        namespace: The tenant's.
+        seconds: How long to wait at most.
+        waiting: Called now and then with what is waited for.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
@@ -57,6 +66,7 @@ def remove_tenant(cluster: Cluster, namespace: str, *, seconds: float) -> bool:
             if "deletionTimestamp" not in cluster.get(path)["metadata"]:
                 cluster.delete(path)
             existed = True
+            waiting(f"namespace {namespace} goes")
             if time.monotonic() > deadline:
                 raise Failed(f"namespace {namespace} is still being deleted after {seconds:g} s")
             time.sleep(_POLL_SECONDS)

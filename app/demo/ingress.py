@@ -80,7 +80,7 @@ def _balancers(one: Object) -> Iterator[str]:
 
 
 def _of_service(service: Object, nodes: list[str]) -> Iterator[str]:
-    """Yield where a Service that serves port 80 to the world is reached, unless it is a tenant's."""
+    """Yield where a Service that serves port 80 to the world is reached; not a tenant's."""
     if service["metadata"].get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER:
         return
     spec = service.get("spec", {})

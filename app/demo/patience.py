@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from types import FrameType
 from typing import TypeVar
 
-from app.errors import Failure
+from app.errors import ConfigError, Failure
 from k8s.errors import ClusterError
 
 _T = TypeVar("_T")
@@ -32,6 +32,9 @@ class Interrupted(Exception):
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
         self.number = number
+
+
+EXPECTED = (ClusterError, ConfigError, Failed, Failure, OSError)
 
 
 def _nothing() -> None:

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import TextIO
 
 from app import log
-from app.demo import acts, invitation
-from app.demo.patience import Failed, Interrupted, Patience
+from app.demo import acts, invitation, journal
+from app.demo.patience import EXPECTED, Interrupted, Patience
 from app.demo.screen import Screen
 from app.demo.stage import Children, Setting, Stage
 from app.demo.visit import visit
-from app.errors import ConfigError, Failure
-from k8s.errors import ClusterError
 
 _LOG = "demo.log"
-_TAIL_LINES = 8
 _SIGNALLED = 128
 _PREFIX = "computing-provider-demo-"
 
@@ -71,7 +68,7 @@ def _outcome(setting: Setting, choice: Choice) -> int:
     except Interrupted as interrupted:
         screen.failure(f"stopped by {interrupted}; nothing is left")
         return _SIGNALLED + interrupted.number
-    except (ClusterError, ConfigError, Failed, Failure, OSError) as error:
+    except EXPECTED as error:
         screen.failure(str(error))
         _show_log(screen, setting.folder / _LOG)
         return 1
@@ -112,10 +109,9 @@ def _summary(stage: Stage, callbacks: int) -> str:
 
 
 def _show_log(screen: Screen, path: Path) -> None:
-    screen.plain(f"  The log is {path}")
-    with suppress(OSError):
-        for line in path.read_text("utf-8", "replace").splitlines()[-_TAIL_LINES:]:
-            screen.quote(line)
+    screen.plain(f"  What the processes logged is in {path}")
+    for line in journal.gravest(path):
+        screen.quote(line)
 
 
 @contextmanager

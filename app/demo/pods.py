@@ -12,6 +12,7 @@ from k8s.objects import ContainerStatus, Pod
 
 log = structlog.get_logger()
 
+_RANDOM_LETTERS = 5
 _STARTING = {"", "ContainerCreating", "PodInitializing"}
 
 
@@ -43,9 +44,11 @@ class Pods:
 
     @property
     def progress(self) -> str:
-        """How many of how many are ready."""
-        states = list(self._states.values())
-        return f"{states.count('ready')} of {len(states)} pods are ready"
+        """How many of how many are ready, and how the others are."""
+        states = dict(self._states)
+        others = [f"{name}: {state}" for name, state in states.items() if state != "ready"]
+        ready = f"{len(states) - len(others)} of {len(states)} pods are ready"
+        return "; ".join([ready, *others])
 
     def _follow(self) -> None:
         for event in watch.follow(
@@ -87,9 +90,9 @@ def _on_trouble(error: str, seconds: float) -> None:
 
 
 def short_name(pod: Pod) -> str:
-    """Return the service and the last part of a pod's name."""
+    """Return the service and the random end of a pod's name."""
     component = pod.metadata.labels.get(labels.COMPONENT, "")
-    return f"{component} {pod.metadata.name.rpartition('-')[2]}".strip()
+    return f"{component} {pod.metadata.name[-_RANDOM_LETTERS:]}".strip()
 
 
 def state(pod: Pod) -> str:

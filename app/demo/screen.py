@@ -1,5 +1,6 @@
 """What the demonstration looks like: one line for each event, with the seconds since the start."""
 
+import os
 import shutil
 import textwrap
 import threading
@@ -23,7 +24,7 @@ _COLOURS = {
     "pod": "blue",
     "url": "green",
     "page": "green",
-    "warning": "yellow",
+    "trouble": "red",
 }
 
 
@@ -39,6 +40,7 @@ class Screen:
 
     def __post_init__(self) -> None:
         self._terminal = self.file.isatty()
+        self._coloured = self._terminal and not os.environ.get("NO_COLOR")
         self._last = time.monotonic()
 
     @property
@@ -108,7 +110,7 @@ class Screen:
     def _styled(
         self, text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False
     ) -> str:
-        if not self._terminal:
+        if not self._coloured:
             return text
         return click.style(text, fg=fg, bold=bold or None, dim=dim or None)
 

@@ -11,7 +11,7 @@ from app.config import load
 from app.context import SIMULATED_KUBECONFIG, Context
 from app.demo import cluster, configuration, ingress, page, processes
 from app.demo.memory import memory
-from app.demo.patience import Failed, Patience
+from app.demo.patience import EXPECTED, Failed, Interrupted, Patience
 from app.demo.screen import Screen
 from app.errors import Temporary
 from app.standin import Callback, Lagrange
@@ -100,7 +100,7 @@ class Setting:
         environment = configuration.environment(
             self.folder, self.outer, simulated=self.kubeconfig is None
         )
-        with ExitStack() as stack:
+        with ExitStack() as stack, self._announced():
             lagrange = stack.enter_context(Lagrange(on_callback=self._tell))
             self.screen.line("lagrange", f"a stand-in serves {lagrange.url}")
             ingress_class = self._look_at_cluster(environment)
@@ -128,6 +128,19 @@ class Setting:
                 cluster=cluster_there,
                 wallet=wallet,
             )
+
+    @contextmanager
+    def _announced(self) -> Iterator[None]:
+        """Tell why the play ends early at once; what follows may take its time."""
+        try:
+            yield
+        except EXPECTED as error:
+            self.screen.line("trouble", str(error))
+            self.screen.heading("Everything is removed")
+            raise
+        except Interrupted as interrupted:
+            self.screen.heading(f"Everything is removed, by {interrupted}")
+            raise
 
     def _tell(self, one: Callback) -> None:
         words = one.reason.removeprefix(f"{one.status}: ")
@@ -183,7 +196,9 @@ class Setting:
 
     def _remove_tenant(self, found: Cluster, namespace: str) -> None:
         try:
-            if cluster.remove_tenant(found, namespace, seconds=_REMOVAL_SECONDS):
+            if cluster.remove_tenant(
+                found, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
+            ):
                 self.screen.line("cluster", f"namespace {namespace} is gone")
         except (ClusterError, Failed) as error:
             raise Failed(

@@ -1,4 +1,4 @@
-"""What workers, the watcher and the clock do with a task; each step can be repeated from any line."""
+"""What workers, watcher and clock do with a task; each step can be repeated from any line."""
 
 from app.lifecycle.advance import advance
 from app.lifecycle.ending import end_due, wake_stalled

@@ -19,7 +19,7 @@ Step = Callable[[Work], None]
 
 
 def advance(context: Context, task_id: str) -> None:
-    """Take a task as far as it goes; harmless when there is nothing to do or somebody else is at it.
+    """Take a task as far as it goes; harmless when there is nothing to do or it is taken.
 
     Who holds the task looks at its record again after every step, so that nothing is missed by
     leaving it alone.
@@ -47,7 +47,7 @@ def _advance(context: Context, task_id: str) -> None:
 
 
 def next_step(task: Task) -> Step | None:
-    """Return what there is to do for a task; None: nothing, or others (cluster, clock) have the word."""
+    """Return what there is to do for a task; None: nothing, or cluster and clock have the word."""
     if task.ended:
         return None
     if task.stopping:

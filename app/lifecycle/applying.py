@@ -33,7 +33,10 @@ def apply(work: Work) -> None:
     with locks.held(context.redis, f"space:{task.space_uuid}"):
         deploy(context, workload, work)
         holder = context.store.field(keys.HOLDERS, task.space_uuid)
-        work.commit(transitions.applied(task, now=time.time(), holder=holder))
+        components = {one.name: one.replicas for one in workload.components}
+        work.commit(
+            transitions.applied(task, now=time.time(), components=components, holder=holder)
+        )
 
 
 def deploy(context: Context, workload: Workload, work: Work) -> None:

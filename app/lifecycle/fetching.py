@@ -59,7 +59,6 @@ def fetch(work: Work) -> None:
                 space_name=space.name,
                 wallet=space.wallet,
                 hardware=space.hardware,
-                components={one.name: one.replicas for one in plan.workload.components},
                 fallback=_fallback(task, predecessor),
             )
         )

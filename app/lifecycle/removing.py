@@ -34,7 +34,7 @@ def remove(work: Work) -> None:
 
 
 def _restored(work: Work) -> Task | None:
-    """Bring the version before back, so that its objects are its own again; return whose they are."""
+    """Bring the version before back: its objects are its own again; return whose they are."""
     context, fallback = work.context, work.task.fallback
     if fallback is None or fallback.task_id == work.task.id:
         return None

@@ -1,4 +1,4 @@
-"""One worker at one task: what a step may use, and how it notices that it is not wanted any more."""
+"""One worker at one task: what a step may use, and how it notices that it is not wanted."""
 
 import time
 from dataclasses import dataclass

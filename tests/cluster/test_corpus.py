@@ -43,7 +43,7 @@ def refusal(path: Path) -> str:
 def test_the_corpus(
     cluster: Cluster, wallets: Callable[[], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The API server takes whatever is rendered; whatever is refused is refused for a known reason."""
+    """The API server takes all that is rendered; what is refused is refused for a known reason."""
     monkeypatch.setenv("CP_PATH", str(tmp_path))
     wallet = wallets()
     wrong = []
