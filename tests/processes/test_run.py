@@ -39,9 +39,9 @@ def serving(pid: int) -> dict[int, str]:
     found = {}
     with suppress(OSError):
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            found[int(child)] = (
-                Path(f"/proc/{child}/cmdline").read_bytes().split(b"\0")[-2].decode()
-            )
+            words = Path(f"/proc/{child}/cmdline").read_text().split("\0")
+            if len(words) > 1 and words[-2] in SERVES:
+                found[int(child)] = words[-2]
     return found
 
 
