@@ -1,7 +1,6 @@
 """What happens to one job: it is assigned, comes up, is renewed, ends, and is gone."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
 from importlib import resources
@@ -10,11 +9,11 @@ from pathlib import Path
 import msgspec
 import yaml
 
-from app.demo import cluster, page
+from app.demo import callbacks, cluster, page
+from app.demo.assigned import Accepted, Assigned
 from app.demo.patience import Failed
 from app.demo.pods import Pods
 from app.demo.stage import Stage
-from app.standin import Callback, Job
 from app.transport import Answer
 
 SPACE = "visitors"
@@ -23,17 +22,7 @@ DURATION_SECONDS = 3600
 RENEWAL_SECONDS = 1800
 
 _ANSWER_SECONDS = 20
-_SIMULATED_SECONDS = 30
-_REAL_SECONDS = 180
-_OVER = ("terminated", "expired")
-
-
-class Accepted(msgspec.Struct, frozen=True):
-    """What the provider answers to an assignment."""
-
-    task_id: str
-    url: str
-    status_url: str
+_REMOVAL_SECONDS = 120
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -41,16 +30,11 @@ class Status(msgspec.Struct, frozen=True):
 
     state: str
     expires_at: datetime | None
+    ended_at: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Assigned:
-    """A job that the provider has accepted."""
-
-    stage: Stage
-    job: Job
-    accepted: Accepted
-    pods: Pods
+class _Problem(msgspec.Struct, frozen=True):
+    detail: str
 
 
 def space() -> Path:
@@ -100,8 +84,16 @@ def _send(stage: Stage, what: str, send: Callable[[], Answer]) -> Answer:
     phrase = HTTPStatus(answer.status).phrase
     stage.screen.line("answer", f"{answer.status} {phrase}")
     if answer.status != HTTPStatus.ACCEPTED:
-        raise Failed(f"the provider answered {answer.status}: {' '.join(page.lines(answer.body))}")
+        raise Failed(f"the provider answered {answer.status}: {_detail(answer)}")
     return answer
+
+
+def _detail(answer: Answer) -> str:
+    """What a problem document says, or any other answer."""
+    try:
+        return msgspec.json.decode(answer.body, type=_Problem).detail
+    except msgspec.DecodeError:
+        return " ".join(page.lines(answer.body))
 
 
 def come_up(assigned: Assigned) -> None:
@@ -112,7 +104,7 @@ def come_up(assigned: Assigned) -> None:
         Failed: Lagrange is told that it failed, or nothing in time.
         Interrupted: A signal came.
     """
-    _await_callback(assigned, ("running",), lambda: assigned.pods.progress)
+    callbacks.wait(assigned, "running", fatal=("failed",), progress=lambda: assigned.pods.progress)
     stage = assigned.stage
     found = stage.patience.call(
         lambda: "the cluster answers",
@@ -147,6 +139,13 @@ def renew(assigned: Assigned) -> None:
 
 
 def _expiry(assigned: Assigned) -> datetime:
+    status = _status(assigned)
+    if status.expires_at is None:
+        raise Failed(f"the task is {status.state} and has no expiry")
+    return status.expires_at
+
+
+def _status(assigned: Assigned) -> Status:
     answer = assigned.stage.patience.call(
         lambda: "the provider's answer",
         lambda: page.get(assigned.accepted.status_url),
@@ -154,10 +153,7 @@ def _expiry(assigned: Assigned) -> datetime:
     )
     if answer.status != HTTPStatus.OK:
         raise Failed(f"the task's status cannot be read: {answer.status}")
-    status = msgspec.json.decode(answer.body, type=Status)
-    if status.expires_at is None:
-        raise Failed(f"the task is {status.state} and has no expiry")
-    return status.expires_at
+    return msgspec.json.decode(answer.body, type=Status)
 
 
 def _clock(when: datetime) -> str:
@@ -174,12 +170,16 @@ def terminate(assigned: Assigned) -> None:
     """
     stage = assigned.stage
     stage.screen.heading("Lagrange ends the job")
+    status = _status(assigned)
+    if status.ended_at is not None:
+        stage.screen.line("task", f"is {status.state} already")
+        return
     _send(
         stage,
         "job.terminated, signed",
         lambda: stage.lagrange.terminate(stage.provider_url, assigned.job),
     )
-    _await_callback(assigned, _OVER, lambda: "its pods end")
+    callbacks.wait(assigned, "terminated", progress=lambda: "its pods end")
 
 
 def leave_nothing(assigned: Assigned) -> None:
@@ -203,47 +203,9 @@ def leave_nothing(assigned: Assigned) -> None:
     removed = stage.patience.call(
         lambda: "the tenant's namespace goes",
         lambda: cluster.remove_tenant(
-            stage.cluster, stage.namespace, seconds=_REAL_SECONDS, waiting=stage.screen.waiting
+            stage.cluster, stage.namespace, seconds=_REMOVAL_SECONDS, waiting=stage.screen.waiting
         ),
-        seconds=_REAL_SECONDS,
+        seconds=_REMOVAL_SECONDS,
     )
     if removed:
         stage.screen.line("cluster", "the tenant's namespace is gone, too")
-
-
-def check_callbacks(assigned: Assigned) -> int:
-    """Return how many callbacks came.
-
-    Raises:
-        Failed: One was not in order, or its signature does not hold.
-    """
-    callbacks = assigned.stage.lagrange.callbacks(assigned.job.uuid)
-    for one in callbacks:
-        if one.signature != "valid":
-            raise Failed(
-                f"callback {one.sequence} ({one.status}): its signature is {one.signature}"
-            )
-        if not one.in_order:
-            raise Failed(f"callback {one.sequence} ({one.status}) came out of order")
-    return len(callbacks)
-
-
-def _await_callback(
-    assigned: Assigned, statuses: Iterable[str], progress: Callable[[], str]
-) -> Callback:
-    """Wait for a callback with one of these statuses, or with another that nothing good follows."""
-    stage = assigned.stage
-    wanted = {*statuses, "failed"}
-
-    def arrived() -> Callback | None:
-        told = stage.lagrange.callbacks(assigned.job.uuid)
-        return next((one for one in reversed(told) if one.status in wanted), None)
-
-    callback = stage.patience.until(
-        lambda: f"a callback that says {' or '.join(statuses)}; {progress()}",
-        arrived,
-        seconds=_SIMULATED_SECONDS if stage.simulated else _REAL_SECONDS,
-    )
-    if callback.status == "failed":
-        raise Failed(f"the job failed: {callback.reason}")
-    return callback

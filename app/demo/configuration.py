@@ -4,15 +4,21 @@ import json
 import os
 import socket
 from collections.abc import Mapping
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from app.demo.memory import Memory
 from app.standin import Lagrange
+from k8s.pods import FAREWELL_SECONDS
 
 DOMAIN = "demo.example.com"
 ACCOUNT = "0x00000000000000000000000000000000000000de"
 
+_DEPLOYMENT = "deployment.yaml"
+_GRACE_SECONDS = FAREWELL_SECONDS + 2
 _REDIS = {"CP_API_REDISURL", "CP_API_REDISPASSWORD"}
 _CLUSTER = "CP_CLUSTER_"
 _OWN_CLUSTER = {"CP_CLUSTER_KUBECONFIG", "CP_CLUSTER_SIMULATED"}
@@ -59,6 +65,14 @@ def write(
     path = folder / "config.toml"
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
         file.write("\n".join(_table(name, content) for name, content in tables.items()))
+
+
+def write_templates(folder: Path) -> None:
+    """Have pods end within seconds: whatever runs in them, nobody will miss it."""
+    template = yaml.safe_load((resources.files("k8s") / "templates" / _DEPLOYMENT).read_text())
+    template["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = _GRACE_SECONDS
+    (folder / "templates").mkdir()
+    (folder / "templates" / _DEPLOYMENT).write_text(yaml.safe_dump(template))
 
 
 def _table(name: str, content: Mapping[str, Any]) -> str:

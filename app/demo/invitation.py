@@ -6,8 +6,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from app.context import SIMULATED_KUBECONFIG
-from app.demo.acts import Assigned
+from app.demo.assigned import Assigned
 
 _COMMAND = "computing-provider"
 
@@ -25,7 +24,6 @@ def show(assigned: Assigned, ingress_address: str) -> None:
 def _commands(assigned: Assigned, ingress_address: str) -> list[str]:
     stage = assigned.stage
     folder = stage.context.folder
-    kubeconfig = stage.context.config.cluster.kubeconfig or str(folder / SIMULATED_KUBECONFIG)
     command = _command()
     lines = [
         f"export CP_PATH={shlex.quote(str(folder))}",
@@ -34,8 +32,9 @@ def _commands(assigned: Assigned, ingress_address: str) -> list[str]:
         f"{command} info",
         f"curl {stage.provider_url}/metrics",
         f"tail -f {shlex.quote(str(folder / 'demo.log'))}",
-        f"kubectl --kubeconfig {shlex.quote(kubeconfig)} -n {stage.namespace} get all",
     ]
+    if kubeconfig := stage.context.config.cluster.kubeconfig:
+        lines.append(f"kubectl --kubeconfig {shlex.quote(kubeconfig)} -n {stage.namespace} get all")
     if ingress_address:
         host = urlsplit(assigned.accepted.url).hostname
         lines.append(f"curl -H 'Host: {host}' http://{ingress_address}/")

@@ -44,7 +44,7 @@ def memory(folder: Path, environment: Mapping[str, str]) -> Iterator[Memory]:
         return
     name = Path(embedded.program()).name
     with embedded.server(folder) as url:
-        yield Memory(url, "", f"{name}, a server of its own at {url}")
+        yield Memory(url, "", f"{name} at {url}")
 
 
 @contextmanager
@@ -52,9 +52,7 @@ def _configured(api: Api) -> Iterator[Memory]:
     """Use an empty database of the operator's, and empty it of what is ours."""
     connection = _connected(api)
     try:
-        yield Memory(
-            api.redis_url, api.redis_password, "the configured server, as in CP_API_REDISURL"
-        )
+        yield Memory(api.redis_url, api.redis_password, "the server that CP_API_REDISURL names")
     finally:
         _forget(connection)
         connection.close()

@@ -59,6 +59,11 @@ class Patience:
         for number in _SIGNALS:
             signal.signal(number, self._on_signal)
 
+    def ignore(self) -> None:
+        """Take no signals any more: everything is over, and the exit code is known."""
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
+
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         self._signalled = number
 

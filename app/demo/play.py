@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from app import log
-from app.demo import acts, invitation, journal
+from app.demo import acts, callbacks, invitation, journal
 from app.demo.patience import EXPECTED, Interrupted, Patience
 from app.demo.screen import Screen
 from app.demo.stage import Children, Setting, Stage
@@ -55,8 +55,9 @@ def play(choice: Choice, children: Children, outer: Mapping[str, str] = os.envir
         patience.listen()
         setting = Setting(folder, outer, screen, patience, choice.kubeconfig, children)
         code = _outcome(setting, choice)
-    if code != 1:
-        shutil.rmtree(folder, ignore_errors=True)
+        if code != 1:
+            shutil.rmtree(folder, ignore_errors=True)
+        patience.ignore()
     return code
 
 
@@ -81,7 +82,7 @@ def _acts(setting: Setting, choice: Choice) -> str:
     where = "a real cluster" if choice.kubeconfig else "a simulated cluster"
     screen.title(
         f"One job from its webhook to its end, on {where}",
-        f"in {setting.folder}; what the processes log goes to {_LOG} there",
+        f"The log of the processes is {setting.folder / _LOG}",
     )
     screen.heading("A provider starts")
     with setting.stage() as stage, ExitStack() as stack:
@@ -95,7 +96,7 @@ def _acts(setting: Setting, choice: Choice) -> str:
             stage.patience.forever()
         acts.terminate(assigned)
         acts.leave_nothing(assigned)
-        count = acts.check_callbacks(assigned)
+        count = callbacks.check(assigned)
         screen.heading("The provider stops")
     return _summary(stage, count)
 
@@ -109,7 +110,7 @@ def _summary(stage: Stage, callbacks: int) -> str:
 
 
 def _show_log(screen: Screen, path: Path) -> None:
-    screen.plain(f"  What the processes logged is in {path}")
+    screen.plain(f"  The log of the processes is {path}")
     for line in journal.gravest(path):
         screen.quote(line)
 

@@ -1,7 +1,6 @@
 """What the demonstration looks like: one line for each event, with the seconds since the start."""
 
 import os
-import shutil
 import textwrap
 import threading
 import time
@@ -16,6 +15,8 @@ _INDENT = " " * (10 + _WHO_WIDTH + 2)
 _LEAST_TEXT_WIDTH = 30
 _FIRST_WAIT_SECONDS = 0.7
 _WAIT_REFRESH_SECONDS = 0.2
+_USUAL_WIDTH = 80
+_UNFOLDED = 1_000_000
 _CLEAR = "\r\033[K"
 _COLOURS = {
     "sent": "cyan",
@@ -74,11 +75,15 @@ class Screen:
 
     def success(self, text: str) -> None:
         """Print the good end."""
-        self._write("\n" + self._styled("✔ ", fg="green") + text)
+        self._end(self._styled("✔", fg="green", bold=True), text)
 
     def failure(self, text: str) -> None:
         """Print the bad end."""
-        self._write("\n" + self._styled("✘ ", fg="red", bold=True) + text)
+        self._end(self._styled("✘", fg="red", bold=True), text)
+
+    def _end(self, mark: str, text: str) -> None:
+        lines = _wrapped(text, self._width() - 2)
+        self._write(f"\n{mark} " + "\n  ".join(lines))
 
     def waiting(self, what: str) -> None:
         """Show on a terminal what is waited for, once that takes longer than a moment."""
@@ -89,23 +94,24 @@ class Screen:
             return
         self._wait_from = now
         line = f"{self.seconds:6.1f} s  {'':<{_WHO_WIDTH}}  … {what}"
-        room = shutil.get_terminal_size().columns - 1
+        room = self._width() - 1
         with self._lock:
             self._waits = True
             self._put(_CLEAR + self._styled(line[:room], dim=True))
 
     def _folded(self, text: str, note: str) -> str:
-        lines = textwrap.wrap(text, self._room()) or [""]
+        lines = _wrapped(text, self._room())
         if note and len(lines[-1]) + 2 + len(note) <= self._room():
             lines[-1] += "  " + self._styled(note, dim=True)
         elif note:
-            lines += [self._styled(one, dim=True) for one in textwrap.wrap(note, self._room())]
+            lines += [self._styled(one, dim=True) for one in _wrapped(note, self._room())]
         return ("\n" + _INDENT).join(lines)
 
     def _room(self) -> int:
-        if not self._terminal:
-            return 10_000
-        return max(shutil.get_terminal_size().columns - len(_INDENT), _LEAST_TEXT_WIDTH)
+        return max(self._width() - len(_INDENT), _LEAST_TEXT_WIDTH)
+
+    def _width(self) -> int:
+        return _columns(self.file) if self._terminal else _UNFOLDED
 
     def _styled(
         self, text: str, *, fg: str | None = None, bold: bool = False, dim: bool = False
@@ -125,3 +131,13 @@ class Screen:
         with suppress(OSError):
             self.file.write(text)
             self.file.flush()
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    return textwrap.wrap(text, width, break_on_hyphens=False) or [""]
+
+
+def _columns(file: TextIO) -> int:
+    with suppress(OSError):
+        return os.get_terminal_size(file.fileno()).columns or _USUAL_WIDTH
+    return _USUAL_WIDTH

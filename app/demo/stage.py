@@ -10,7 +10,7 @@ from app import signing
 from app.config import load
 from app.context import SIMULATED_KUBECONFIG, Context
 from app.demo import cluster, configuration, ingress, page, processes
-from app.demo.memory import memory
+from app.demo.memory import Memory, memory
 from app.demo.patience import EXPECTED, Failed, Interrupted, Patience
 from app.demo.screen import Screen
 from app.errors import Temporary
@@ -106,15 +106,7 @@ class Setting:
             ingress_class = self._look_at_cluster(environment)
             remembered = stack.enter_context(memory(self.folder / "redis", environment))
             self.screen.line("redis", remembered.description)
-            configuration.write(
-                self.folder,
-                lagrange=lagrange,
-                memory=remembered,
-                kubeconfig=self.kubeconfig,
-                ingress_class=ingress_class,
-            )
-            context = Context(self.folder, load(self.folder, environment))
-            _introduce(lagrange, context)
+            context = self._configured(environment, lagrange, remembered, ingress_class)
             wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
             if self.kubeconfig:
                 stack.callback(self._remove_tenant, context.cluster, names.namespace(wallet))
@@ -128,6 +120,31 @@ class Setting:
                 cluster=cluster_there,
                 wallet=wallet,
             )
+
+    def _configured(
+        self,
+        environment: Mapping[str, str],
+        lagrange: Lagrange,
+        remembered: Memory,
+        ingress_class: str,
+    ) -> Context:
+        """Fill the provider's folder, and let Lagrange know whose it is."""
+        configuration.write(
+            self.folder,
+            lagrange=lagrange,
+            memory=remembered,
+            kubeconfig=self.kubeconfig,
+            ingress_class=ingress_class,
+        )
+        configuration.write_templates(self.folder)
+        context = Context(self.folder, load(self.folder, environment))
+        identity = context.identity
+        lagrange.know(
+            account=configuration.ACCOUNT,
+            node_id=identity.node_id,
+            provider_key=signing.public_text(identity.signing_key.public_key()),
+        )
+        return context
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
@@ -199,21 +216,12 @@ class Setting:
             if cluster.remove_tenant(
                 found, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
             ):
-                self.screen.line("cluster", f"namespace {namespace} is gone")
+                self.screen.line("cluster", "the tenant's namespace is gone")
         except (ClusterError, Failed) as error:
             raise Failed(
                 f"something may be left on the cluster: {error}; "
                 f"`kubectl delete namespace {namespace}` removes it"
             ) from error
-
-
-def _introduce(lagrange: Lagrange, context: Context) -> None:
-    identity = context.identity
-    lagrange.know(
-        account=configuration.ACCOUNT,
-        node_id=identity.node_id,
-        provider_key=signing.public_text(identity.signing_key.public_key()),
-    )
 
 
 def _is_ready(url: str) -> bool:

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from app.demo import ingress, page
-from app.demo.acts import Assigned
+from app.demo.assigned import Assigned
 from app.demo.patience import Failed
 from app.errors import Temporary
 

@@ -1,0 +1,27 @@
+"""A job that the provider has accepted."""
+
+from dataclasses import dataclass
+
+import msgspec
+
+from app.demo.pods import Pods
+from app.demo.stage import Stage
+from app.standin import Job
+
+
+class Accepted(msgspec.Struct, frozen=True):
+    """What the provider answers to an assignment."""
+
+    task_id: str
+    url: str
+    status_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assigned:
+    """A job that the provider has accepted."""
+
+    stage: Stage
+    job: Job
+    accepted: Accepted
+    pods: Pods
