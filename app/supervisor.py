@@ -7,8 +7,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import FrameType
 
 import structlog
@@ -108,14 +110,31 @@ def _die_with_parent() -> None:
 
 
 def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Ask a process to end, wait, and kill its group when it does not."""
+    """Ask a process to end, wait, and kill what is left of its session."""
     if process.poll() is None:
         process.terminate()
-    try:
+    with suppress(subprocess.TimeoutExpired):
         process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    kill_session(process.pid)
+    process.wait()
+
+
+def kill_session(leader: int) -> None:
+    """Kill what is left of a session; a piece of work has a group of its own in its worker's."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(leader, signal.SIGKILL)
+    for pid in _members(leader):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _members(session: int) -> Iterator[int]:
+    """Yield the processes of a session, as far as this system tells."""
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = entry.read_text(errors="replace").rpartition(")")[2].split()
+            if int(fields[3]) == session:
+                yield int(entry.parent.name)
 
 
 def own(*arguments: str) -> list[str]:
