@@ -1,0 +1,214 @@
+"""The documents say what is so."""
+
+import ast
+import configparser
+import re
+import subprocess
+import sys
+import tomllib
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from app import callbacks, cli, config, locks, queues, worker
+from app.cli.processes import children
+from app.context import Context
+from app.models import State
+from app.store import change, keys
+from k8s.symptoms import Category
+from tests import documents
+from tests.documents import ARCHITECTURE, README, ROOT
+
+SAMPLE = ROOT / "config.toml.sample"
+KEYS = tuple(config.keys())
+_POSITIONS = {"Reason": 0, "_translated": 2}  # Where calls have a category without its name.
+
+
+def test_the_sample_is_the_defaults(tmp_path: Path) -> None:
+    """The sample is read without complaint, and means the same as no file."""
+    (tmp_path / "config.toml").write_text(SAMPLE.read_text("utf-8"), "utf-8")
+    assert config.load(tmp_path, {}) == config.Config()
+
+
+def test_the_sample_has_every_key() -> None:
+    """Every key is in the sample, below a line that explains it or its group."""
+    sample = tomllib.loads(SAMPLE.read_text("utf-8"))
+    found = {(table, key) for table, content in sample.items() for key in content}
+    assert found == {(table, key) for table, key, _ in KEYS}
+
+
+def test_the_procfile_names_the_processes(context: Context) -> None:
+    """Procfile starts the same processes as `run`, each by its command."""
+    lines = (ROOT / "Procfile").read_text("utf-8").splitlines()
+    named = dict(line.split(": ", 1) for line in lines)
+    started = {child.command[-1] for child in children(context)}
+    assert named == {name: f"computing-provider {name}" for name in started}
+
+
+def test_the_rows_are_those_that_are_checked() -> None:
+    """The rows in the architecture are the layers that import-linter holds, in their order."""
+    linted = configparser.ConfigParser()
+    linted.read(ROOT / ".importlinter")
+    layers = linted["importlinter:contract:app"]["layers"].strip().splitlines()
+    expected = [sorted(re.findall(r"[\w.]+", layer)) for layer in layers]
+    rows = [sorted(documents.words([row])) for row in documents.cells(ARCHITECTURE, "Layers")[1:]]
+    assert rows == expected
+
+
+def test_every_key_of_redis_is_told() -> None:
+    """The architecture's table of keys has each key that there is, and no other."""
+    code = Path(keys.__file__).read_text("utf-8")
+    names = set(re.findall(r'"(cp:[a-z]+)', code))
+    told = documents.words(documents.cells(ARCHITECTURE, "Redis"))
+    assert {":".join(one.split(":")[:2]) for one in told if one.startswith("cp:")} == names
+
+
+def test_every_transition_is_told() -> None:
+    """The architecture's table of transitions has each function of `transitions`."""
+    tree = ast.parse((ROOT / "app" / "transitions.py").read_text("utf-8"))
+    functions = {one.name for one in tree.body if isinstance(one, ast.FunctionDef)}
+    told = documents.words(documents.cells(ARCHITECTURE, "States"))
+    assert set(told) == {name for name in functions if not name.startswith("_")}
+
+
+def test_every_state_is_told() -> None:
+    """The picture of states and the protocol know each state."""
+    picture = documents.blocks(ARCHITECTURE, "mermaid")[0]
+    protocol = documents.section(documents.PROTOCOL, "`GET /tasks/{task_id}`")
+    for state in State:
+        assert f"`{state}`" in protocol
+        assert state in picture or state is State.BUILDING
+
+
+def _modules() -> Iterator[Path]:
+    """Yield the modules of `app` that the processes and `render` are made of."""
+    names = ("main", "work", "worker", "watcher", "clock", "cli.render", "cli.tasks")
+    imports = ", ".join(f"app.{name}" for name in names)
+    script = f"import sys, {imports}; app.events.handlers(); print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=ROOT)
+    for name in done.stdout.decode().split():
+        if name.startswith(("app.", "handlers.")):
+            path = ROOT / name.replace(".", "/")
+            yield path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _categories() -> Iterator[str]:
+    """Yield every category of a failure or a reason that the code names."""
+    for path in _modules():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.keyword) and node.arg == "category":
+                yield from _texts(node.value)
+            elif isinstance(node, ast.Call) and getattr(node.func, "id", "") in _POSITIONS:
+                position = _POSITIONS[getattr(node.func, "id", "")]
+                yield from (text for one in node.args[position:][:1] for text in _texts(one))
+            elif isinstance(node, ast.Assign):
+                name = getattr(node.targets[0], "id", "").lstrip("_")
+                yield from _texts(node.value) if name in {"CATEGORY", "UNAVAILABLE"} else ()
+
+
+def _texts(node: ast.expr) -> Iterator[str]:
+    if isinstance(node, ast.IfExp):
+        yield from (*_texts(node.body), *_texts(node.orelse))
+    elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+
+
+def test_every_category_has_its_remedy() -> None:
+    """The README's tables of trouble have every category that there is, and no other."""
+    told = documents.words(documents.cells(README, "Troubleshooting"))
+    known = {*_categories(), *map(str, Category)}
+    assert len(known) > 20
+    assert known - set(told) == set()
+    log_lines = {"waiting for redis", "accepted", "deploying", "parked"}
+    assert set(told) - known - log_lines == set()
+
+
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("What happens when something dies", f"its lock ends after {locks.LEASE_SECONDS} s"),
+        (
+            "What happens when something dies",
+            f"heartbeat after {worker._MISSED_HEARTBEATS * worker._MONITORING_SECONDS} s",
+        ),
+        (
+            "What happens when something dies",
+            f"nobody was seen at for {change.WORK_LEASE.seconds} s",
+        ),
+        ("What happens when something dies", f"outbox ends after {callbacks._LEASE_SECONDS} s"),
+        (
+            "What happens when something dies",
+            "after {}, {}, {}, {}, {}, {}, {} and {} s by RQ".format(*queues._RETRY_SECONDS),
+        ),
+        ("Callbacks", f"up to {callbacks._CONCURRENT} tasks at once"),
+        ("Redis", f"an event: a digest, the answer; {change.RECEIPT_KEPT.days} days"),
+        ("Redis", f"forgotten after {change.ENDED_KEPT.days} days"),
+    ],
+)
+def test_times_are_those_of_the_code(title: str, words: str) -> None:
+    """What the architecture says of times is what the code does."""
+    assert words in " ".join(documents.section(ARCHITECTURE, title).split())
+
+
+def test_links_lead_somewhere() -> None:
+    """Every link inside the project leads to a file, and to a heading or an anchor in it."""
+    for document in documents.ALL:
+        for target in re.findall(r"\]\(([^)\s]+)\)", documents.prose(document)):
+            if re.match(r"[a-z]+:", target):
+                continue
+            file, _, anchor = target.partition("#")
+            path = (document.parent / file).resolve() if file else document
+            assert path.exists(), f"{document.name}: {target}"
+            assert not anchor or anchor in _anchors(path), f"{document.name}: {target}"
+
+
+def _anchors(document: Path) -> set[str]:
+    whole = documents.prose(document)
+    headings = re.findall(r"^#+ (.*)$", whole, re.MULTILINE)
+    slugs = {re.sub(r"[^\w -]", "", one.lower()).replace(" ", "-") for one in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', whole))
+
+
+def test_mentioned_commands_exist() -> None:
+    """Each command and option that the documents mention is one of the command line."""
+    for document in documents.ALL:
+        for words in documents.mentioned(document):
+            _check_command(words)
+
+
+def _check_command(words: list[str]) -> None:
+    command: click.Command = cli.main
+    parents = click.Context(command)
+    for word in words:
+        if isinstance(command, click.Group):
+            found = command.get_command(parents, word)
+            assert found is not None, f"there is no command {' '.join(words)}"
+            command = found
+        elif word.startswith("-"):
+            options = {name for one in command.params for name in one.opts}
+            assert word in options, f"there is no option {word} in {' '.join(words)}"
+
+
+def test_the_picture_can_be_drawn() -> None:
+    """The picture is well-formed, and has a title for who cannot see it."""
+    root = ET.parse(ROOT / "docs" / "architecture.svg").getroot()  # noqa: S314 - our own file.
+    assert [one.tag.rpartition("}")[2] for one in root][:2] == ["title", "desc"]
+
+
+def test_the_version_has_its_notes() -> None:
+    """The changelog begins with the version that the package has."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    newest = re.search(r"^## (\S+)", documents.text(ROOT / "CHANGELOG.md"), re.MULTILINE)
+    assert newest
+    assert newest[1] == version
+
+
+def test_the_licence_is_whole() -> None:
+    """LICENSE is the Apache License 2.0 from its title to its appendix."""
+    text = " ".join((ROOT / "LICENSE").read_text("utf-8").split())
+    assert text.startswith("Apache License Version 2.0, January 2004")
+    for part in ("9. Accepting Warranty", "END OF TERMS AND CONDITIONS", "APPENDIX"):
+        assert part in text

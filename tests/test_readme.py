@@ -1,0 +1,168 @@
+"""Every command of the README was run: by the tests below, or by `.ci/run`."""
+
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app import signing, transitions
+from app.context import Context, opened
+from app.schema import JobData
+from tests import documents, market
+from tests.documents import README, ROOT
+from tests.provider import eventually, free_port
+from tests.web import Web, wait_ready
+
+BY_CI = {"make demo", "make test", "make install"}
+STAYING = {f"computing-provider {name}" for name in ("run", "web", "worker", "watcher", "clock")}
+QUICK = [line for line in documents.commands(README) if line not in BY_CI | STAYING]
+KUBECONFIG = """
+apiVersion: v1
+kind: Config
+current-context: away
+contexts: [{name: away, context: {cluster: away, user: nobody}}]
+clusters: [{name: away, cluster: {server: "http://127.0.0.1:1"}}]
+users: [{name: nobody, user: {}}]
+"""
+
+
+@pytest.fixture
+def context(provider_folder: Path) -> Iterator[Context]:
+    """The context of a provider of its own: commands may change its folder."""
+    opening = opened(str(provider_folder))
+    yield opening
+    opening.redis.close()
+
+
+@pytest.fixture
+def environment(context: Context, tmp_path: Path) -> dict[str, str]:
+    """The environment of an operator with a provider, and with one task by the name of `$JOB`."""
+    job = market.job()
+    change = transitions.accepted(
+        JobData(uuid=job["uuid"], duration=900, job_source_uri=job["job_source_uri"]),
+        host="x.cp.example.com",
+        now=time.time(),
+        start_timeout_seconds=3600,
+    )
+    context.store.commit(change)
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(KUBECONFIG)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("CP_")}
+    return kept | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "CP_PATH": str(context.folder),
+        "CP_CLUSTER_KUBECONFIG": str(kubeconfig),
+        "JOB": job["uuid"],
+    }
+
+
+def bash(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run one line in the project's folder."""
+    command = ["bash", "-euc", line]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def test_all_commands_are_accounted_for() -> None:
+    """What the tests here do not run, CI runs, or the Makefile for it."""
+    lines = set(documents.commands(README))
+    assert lines >= BY_CI | STAYING
+    ci = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
+    assert {"make demo", "make test"} <= set(ci)
+    makefile = (ROOT / "Makefile").read_text("utf-8")
+    assert re.search(r"^demo: install$", makefile, re.MULTILINE)
+
+
+@pytest.mark.parametrize("line", QUICK)
+def test_a_command_of_the_readme(environment: dict[str, str], line: str) -> None:
+    """The command does what it says and exits with 0."""
+    done = bash(line, environment)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("line", sorted(STAYING))
+def test_a_process_of_the_readme(
+    environment: dict[str, str], context: Context, tmp_path: Path, line: str
+) -> None:
+    """The process comes up, stays, and ends in peace when it is told to."""
+    port, log = free_port(), tmp_path / "process.log"
+    settings = environment | {"CP_API_PORT": str(port), "CP_CLUSTER_SIMULATED": "false"}
+    if line.endswith("run"):
+        settings |= {"CP_CLUSTER_SIMULATED": "true", "CP_TASK_WORKERS": "1"}
+    with log.open("w") as file:
+        process = subprocess.Popen(shlex.split(line), env=settings, stdout=file, stderr=file)
+    try:
+        eventually(f"{line} is up", _sign(shlex.split(line)[1], context, port, log))
+        assert process.poll() is None, log.read_text()
+    finally:
+        process.send_signal(signal.SIGTERM)
+        code = process.wait(60)
+    assert code in {0, -signal.SIGTERM}, log.read_text()
+    assert "Traceback" not in log.read_text()
+
+
+def _sign(name: str, context: Context, port: int, log: Path) -> Callable[[], object]:
+    """Return by what a process of this name is known to be up."""
+
+    def serves() -> bool:
+        wait_ready(Web(port))
+        return True
+
+    return {
+        "run": serves,
+        "web": serves,
+        "worker": lambda: context.redis.exists("rq:workers"),
+        "watcher": lambda: "watch interrupted" in log.read_text(),
+        "clock": lambda: context.redis.exists("rq:scheduler-lock:work"),
+    }[name]
+
+
+def test_the_minimal_configuration_works(environment: dict[str, str], context: Context) -> None:
+    """The README's configuration, with a secret made as it says, is complete."""
+    (making,) = (line for line in documents.commands(README) if line.startswith("python3 -c"))
+    secret = bash(making, environment).stdout.strip()
+    assert signing.parse_keys((secret,), ())
+    (minimal,) = documents.blocks(README, "toml")
+    text = minimal.replace("whsec_…", secret)
+    assert secret in text
+    (context.folder / "config.toml").write_text(text, "utf-8")
+    done = bash("computing-provider config check", environment)
+    assert done.returncode == 0, done.stderr
+    assert secret not in done.stdout + done.stderr
+
+
+def test_a_refusal_looks_as_shown(environment: dict[str, str]) -> None:
+    """The README's refused file is refused in the words that it shows, with 2."""
+    (shown,) = (one for one in documents.blocks(README, "text") if one.startswith("$ "))
+    command, *lines = shown.splitlines()
+    done = bash(command.removeprefix("$ "), environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == lines
+
+
+def test_the_sample_alone_is_told_to_be_incomplete(
+    environment: dict[str, str], context: Context
+) -> None:
+    """`config check` on the sample as it is names what has to be set, and exits with 2."""
+    (context.folder / "config.toml").write_bytes((ROOT / "config.toml.sample").read_bytes())
+    done = bash("computing-provider config check", environment)
+    assert done.returncode == 2
+    assert "[API] Domain" in done.stderr
+    assert "[WEBHOOK] Secrets" in done.stderr
