@@ -9,10 +9,10 @@ from app.demo import processes
 from app.supervisor import Child, Supervisor
 
 GRANDCHILD = """
-import os, sys, time
+import os, time
 if os.fork() == 0:
     os.setpgrp()
-print(os.getpid(), flush=True)
+os.write(1, b"%d\n" % os.getpid())
 time.sleep(60)
 """
 
