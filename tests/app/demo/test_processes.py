@@ -8,7 +8,7 @@ from pathlib import Path
 from app.demo import processes
 from app.supervisor import Child, Supervisor
 
-GRANDCHILD = """
+GRANDCHILD = r"""
 import os, time
 if os.fork() == 0:
     os.setpgrp()
