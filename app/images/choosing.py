@@ -1,0 +1,36 @@
+"""Which builder builds: the one that the operator names, else the first that this machine has."""
+
+import shutil
+
+from app.errors import Permanent
+from app.images.buildctl import Buildctl
+from app.images.containers import Containers
+from app.images.docker import Docker
+from app.images.order import Builder
+
+BUILDERS: tuple[Builder, ...] = (
+    Containers("buildah"),
+    Containers("podman"),
+    Buildctl(),
+    Docker(),
+)
+
+
+def choose(named: str) -> Builder:
+    """Return a builder that is on the PATH; those without a daemon go first.
+
+    Args:
+        named: `buildah`, `podman`, `buildctl` or `docker`; empty: whichever is there.
+
+    Raises:
+        Permanent: `no_builder`.
+    """
+    for builder in BUILDERS:
+        if named in {"", builder.program} and shutil.which(builder.program):
+            return builder
+    wanted = named or "buildah, podman, buildctl or docker"
+    raise Permanent(
+        "this Space has to be built from its Dockerfile, and this provider has no builder;"
+        f" its operator has to install {wanted}, see [BUILD]",
+        category="no_builder",
+    )

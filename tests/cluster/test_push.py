@@ -1,0 +1,131 @@
+"""Pushes to a registry that asks who we are: a real one, behind a proxy that checks."""
+
+import asyncio
+import base64
+import io
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import aiohttp
+import pytest
+from aiohttp import web
+
+from app import images
+from app.errors import Permanent
+from app.images import Order, Registry
+from app.images.choosing import BUILDERS
+from app.images.order import Builder
+from app.standin.thread import LoopThread
+
+BUSYBOX = Path("/bin/busybox")
+REGISTRY = os.environ.get("CLUSTER_REGISTRY", "")
+EXPECTED = "Basic " + base64.b64encode(b"operator:hunter2").decode()
+LOCAL = [one for one in BUILDERS if one.runs_steps]
+
+pytestmark = [
+    pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name a registry"),
+    pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
+]
+
+
+async def forward(request: web.Request) -> web.StreamResponse:
+    """Ask for Basic credentials, and hand on what has the right ones."""
+    if request.headers.get("Authorization") != EXPECTED:
+        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
+    left_out = {"Authorization", "Content-Length", "Transfer-Encoding"}
+    headers = {name: value for name, value in request.headers.items() if name not in left_out}
+    url = f"http://{REGISTRY}{request.raw_path}"
+    async with (
+        aiohttp.ClientSession(auto_decompress=False) as session,
+        session.request(
+            request.method, url, headers=headers, data=io.BytesIO(await request.read())
+        ) as response,
+    ):
+        kept = {
+            name: value
+            for name, value in response.headers.items()
+            if name not in {"Content-Length", "Transfer-Encoding", "Date", "Connection"}
+        }
+        body = await response.read()
+        return web.Response(status=response.status, headers=kept, body=body)
+
+
+@pytest.fixture(scope="module")
+def asking() -> Iterator[str]:
+    """The address of a registry that asks for credentials."""
+    thread = LoopThread()
+    application = web.Application(client_max_size=64 << 20)
+    application.router.add_route("*", "/{path:.*}", forward)
+    runner = web.AppRunner(application)
+
+    async def start() -> int:
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        return int(runner.addresses[0][1])
+
+    port = thread.run(start())
+    yield f"127.0.0.1:{port}"
+    thread.run(runner.cleanup())
+    thread.stop()
+
+
+@pytest.fixture
+def order(tmp_path: Path, asking: str) -> Iterator[Order]:
+    """A build of one file."""
+    with images.temporary(tmp_path, "space") as folder:
+        files = folder / "files"
+        files.mkdir()
+        shutil.copy(BUSYBOX, files / "busybox")
+        (files / "Dockerfile").write_text(f"FROM scratch\nCOPY busybox /\nLABEL test={tmp_path}\n")
+        paths = ["Dockerfile", "busybox"]
+        context = images.prepare(files, paths, "Dockerfile", max_bytes=64 << 20)
+        registry = Registry(host=asking, plain_http=True, user="operator", password="hunter2")
+        (folder / "build").mkdir()
+        yield Order(
+            image=images.name(registry, "4f1e7a52-58a4-4e0d-9f0e-1f51d3bb8a11", context.digest),
+            context=context,
+            folder=folder / "build",
+            cgroup=images.cgroup(folder),
+            registry=registry,
+            limits=images.Limits(seconds=60, memory_bytes=1 << 30, cores=1, disk_bytes=1 << 30),
+            network="none",
+        )
+
+
+def build(order: Order, builder: Builder, log: list[str]) -> str:
+    """Build and push."""
+    if not shutil.which(builder.program):
+        pytest.skip(f"needs {builder.program}")
+    return images.build(
+        order,
+        builder,
+        check=lambda: None,
+        tell=log.append,
+        pushing=lambda: log.append("(pushing)"),
+    )
+
+
+@pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
+def test_the_operators_credentials(order: Order, builder: Builder) -> None:
+    """The image arrives under the digest that is returned; no log tells the password."""
+    log: list[str] = []
+    digest = build(order, builder, log)
+    assert digest == asyncio.run(order.registry.digest(order.image))
+    assert digest.startswith("sha256:")
+    assert "(pushing)" in log
+    assert not any("hunter2" in line for line in log)
+
+
+@pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
+def test_credentials_that_do_not_do(order: Order, builder: Builder) -> None:
+    """The task fails: the registry refuses, and the operator is told where to look."""
+    wrong = replace(order.registry, password="hunter3")
+    log: list[str] = []
+    with pytest.raises(Permanent) as caught:
+        build(replace(order, registry=wrong), builder, log)
+    assert caught.value.category in {"push_refused", "registry_refused"}
+    assert "hunter3" not in "".join(log) + str(caught.value)
