@@ -1,0 +1,1 @@
+"""Whose jobs come in, and for how much: the operator's lists of wallets, prices and quotas."""

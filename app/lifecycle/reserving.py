@@ -1,0 +1,92 @@
+"""Room on the cluster's nodes for what a task has to run, reserved with the task's plan."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from app import reservations
+from app.context import Context
+from app.errors import Permanent
+from app.lifecycle.applying import overrides, translated
+from app.lifecycle.work import Work
+from app.models import Fallback, Task
+from app.reservations import Book, Demand, NoRoom, Slot
+from app.store import Guard, keys
+from k8s import demand, inventory, render
+from k8s.inventory import Inventory
+from k8s.workload import Component, Container, Resources, Workload
+
+NO_ROOM = "no_room"
+
+
+@dataclass(frozen=True, slots=True)
+class Reserved:
+    """Room that is found, and taken once the guards are committed.
+
+    Attributes:
+        workload: As it is rendered for its nodes.
+        guards: What writes the reservation down; a Conflict when another took room meanwhile.
+    """
+
+    workload: Workload
+    guards: tuple[Guard, ...]
+
+
+def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserved:
+    """Find room for a task's wanted revision.
+
+    Args:
+        work: The step.
+        workload: What has to run.
+        fallback: The version that it takes the place of, which runs until it does.
+
+    Raises:
+        Permanent: `no_room`; what rendering refuses.
+        Temporary: The cluster or Redis is away.
+    """
+    context, task = work.context, work.task
+    with translated():
+        seen = inventory.read(context.cluster, facts={})
+        wanted = _demands(context, workload)
+    book = Book.read(context.store.fields(keys.RESERVATIONS))
+    slots = _placed(wanted, seen, book, task=task, fallback=fallback)
+    guards = tuple(book.reserving(task.id, task.revision, slots))
+    return Reserved(reservations.steered(workload, seen, slots), guards)
+
+
+def refuse_hopeless(work: Work, service: str, hardware: Resources) -> None:
+    """Check that there is room at all, before anything is built for it; nothing is reserved.
+
+    Raises:
+        Permanent: `no_room`.
+        Temporary: The cluster or Redis is away.
+    """
+    container = Container(name=service, image="", resources=hardware)
+    wanted = reservations.demand_of(Component(name=service, containers=(container,)))
+    task = work.task
+    with translated():
+        seen = inventory.read(work.context.cluster, facts={})
+    book = Book.read(work.context.store.fields(keys.RESERVATIONS))
+    _placed((wanted,), seen, book, task=task, fallback=task.fallback)
+
+
+def _placed(
+    wanted: Iterable[Demand],
+    seen: Inventory,
+    book: Book,
+    *,
+    task: Task,
+    fallback: Fallback | None,
+) -> tuple[Slot, ...]:
+    before = book.of(fallback.task_id, fallback.revision) if fallback else ()
+    try:
+        return reservations.place(
+            wanted, seen, book, task_id=task.id, revision=task.revision, before=before
+        )
+    except NoRoom as error:
+        raise Permanent(str(error), category=NO_ROOM) from None
+
+
+def _demands(context: Context, workload: Workload) -> tuple[Demand, ...]:
+    """What is reserved is what is rendered, the operator's own templates included."""
+    manifests = render.workload(workload, context.offer, overrides=overrides(context))
+    return reservations.demands(workload, demand.rendered(manifests))

@@ -1,0 +1,71 @@
+"""What is missing, in words for who sent the job."""
+
+from collections.abc import Mapping
+
+from k8s import gpus
+from k8s.amounts import Amounts
+
+_GIB = 1 << 30
+_NAMES = {"memory_bytes": "memory", "storage_bytes": "ephemeral storage"}
+
+
+def shortage(
+    asked: Amounts,
+    *,
+    models: tuple[tuple[str, ...], ...],
+    free: Mapping[str, Amounts],
+    nodes: int,
+) -> str:
+    """Return why a pod fits nowhere: `needs 2 × NVIDIA-A4000, 1 free on node gpu-1`.
+
+    Args:
+        asked: What the pod takes.
+        models: The GPU products that its containers take.
+        free: What is free on the nodes that have these products; the nearest one is named.
+        nodes: How many nodes there are for tenants.
+    """
+    if not nodes:
+        return "no node of this provider takes pods at the moment"
+    if not free:
+        return f"needs {_gpus(asked.gpus, models)}, which no node has"
+    name = min(free, key=lambda one: (_lacking(asked, free[one]), one))
+    missing = asked.missing(free[name])
+    needs = " and ".join(_amount(one, asked, models) for one in missing)
+    left = " and ".join(_left(one, free[name], alone=len(missing) == 1) for one in missing)
+    return f"needs {needs}, {left} free on node {name}"
+
+
+def _lacking(asked: Amounts, free: Amounts) -> tuple[float, ...]:
+    """How far a node is from having room: GPUs before all else."""
+    missing = asked.missing(free)
+    parts = sum((getattr(asked, one) - getattr(free, one)) / getattr(asked, one) for one in missing)
+    return max(asked.gpus - free.gpus, 0), len(missing), parts
+
+
+def _amount(name: str, asked: Amounts, models: tuple[tuple[str, ...], ...]) -> str:
+    if name == "gpus":
+        return _gpus(asked.gpus, models)
+    return _plain(name, asked)
+
+
+def _left(name: str, free: Amounts, *, alone: bool) -> str:
+    """What is left; when one thing is missing alone, only its number."""
+    if name == "gpus" and alone:
+        return str(free.gpus)
+    text = f"{free.gpus} GPUs" if name == "gpus" else _plain(name, free)
+    return text.rpartition(" ")[0] if alone and name in {"cpu_millis", "pods"} else text
+
+
+def _plain(name: str, amounts: Amounts) -> str:
+    if name == "cpu_millis":
+        return f"{amounts.cpu_millis / 1000:g} CPU"
+    if name == "pods":
+        return f"{amounts.pods} pod{'' if amounts.pods == 1 else 's'}"
+    if name == "gpus":
+        return f"{amounts.gpus} GPUs"
+    return f"{getattr(amounts, name) / _GIB:.4g} GiB of {_NAMES[name]}"
+
+
+def _gpus(count: int, models: tuple[tuple[str, ...], ...]) -> str:
+    named = dict.fromkeys(gpus.label(model) for wanted in models for model in wanted)
+    return f"{count} × {' or '.join(named) or 'GPU'}"
