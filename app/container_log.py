@@ -1,0 +1,222 @@
+"""What containers write, on its way from the cluster to those who watch it, through Redis.
+
+Who watches says so, again and again (`Watched`). One reader for each task (`app.logreader`) writes
+entries of lines to a stream of bounded size, and how far it read each container in the same step,
+so that the next reader goes on exactly there (`Writer`). None of it goes to Redis's disk.
+"""
+
+import secrets
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+import redis
+
+from app.errors import Temporary
+from app.store import AsyncStore, keys
+from k8s.logs import NOWHERE, Place
+
+START = "-"
+WANTED_SECONDS = 15
+LEASE_SECONDS = 10
+MAX_BYTES = 2 << 20
+MAX_ENTRIES = 4096
+_KEPT_SECONDS = 60
+_AT_ONCE = 64
+
+# Only by who has the lease, and only once: a place is written with the lines that lead to it.
+_APPEND = """
+redis.set_repl(redis.REPL_NONE)
+if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end
+if ARGV[2] ~= '' and redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[3] then return 1 end
+local last = redis.call('HINCRBY', KEYS[2], ':lines', ARGV[4])
+local size = redis.call('HINCRBY', KEYS[2], ':bytes', #ARGV[5])
+if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
+redis.call('XADD', KEYS[1], '*', 'lines', ARGV[5], 'last', last, 'over', ARGV[6])
+while size > tonumber(ARGV[7]) or redis.call('XLEN', KEYS[1]) > tonumber(ARGV[8]) do
+  local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
+  if not first then break end
+  redis.call('XDEL', KEYS[1], first[1])
+  size = redis.call('HINCRBY', KEYS[2], ':bytes', -#first[2][2])
+end
+redis.call('EXPIRE', KEYS[1], ARGV[9])
+redis.call('EXPIRE', KEYS[2], ARGV[9])
+return 1
+"""
+_RENEW = """
+if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
+redis.call('EXPIRE', KEYS[1], ARGV[2])
+redis.set_repl(redis.REPL_NONE)
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+redis.call('EXPIRE', KEYS[3], ARGV[3])
+return 1
+"""
+_RELEASE = (
+    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
+)
+_place = msgspec.json.Decoder(Place)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Some lines of a task's containers.
+
+    Attributes:
+        place: Of the entry in the stream.
+        last: The number of its last line, counted from 1 over all that were ever written.
+        lines: UTF-8, each with its end.
+        over: Why no more will follow; empty: more may.
+    """
+
+    place: str
+    last: int
+    lines: bytes
+    over: str = ""
+
+    @property
+    def count(self) -> int:
+        """How many lines there are."""
+        return self.lines.count(b"\n")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Addition:
+    """Lines of one task to be written, without their ends.
+
+    Attributes:
+        task_id: The task's.
+        lines: UTF-8.
+        key: Which container they are of; empty: they are remarks.
+        read: How far its log is read with them.
+        over: Why no more will follow; empty: more may.
+    """
+
+    task_id: str
+    lines: Sequence[bytes]
+    key: str = ""
+    read: Place = NOWHERE
+    over: str = ""
+
+
+class Writer:
+    """The reader's side; every method raises Temporary when Redis is away."""
+
+    def __init__(self, connection: redis.Redis) -> None:
+        self._connection: Any = connection
+        self._token = secrets.token_hex(16)
+        self._append = connection.register_script(_APPEND)
+        self._renew = connection.register_script(_RENEW)
+        self._release = connection.register_script(_RELEASE)
+
+    def wanted(self, now: float) -> set[str]:
+        """Return the ids of the tasks that somebody watches."""
+        with _translated():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.zremrangebyscore(keys.LOGS_WANTED, "-inf", now)
+            pipeline.zrange(keys.LOGS_WANTED, 0, -1)
+            _, members = pipeline.execute()
+        return {member.decode().partition(" ")[0] for member in members}
+
+    def lease(self, task_id: str) -> bool:
+        """Become a task's only reader, for `LEASE_SECONDS`; False when another one is."""
+        with _translated():
+            return bool(
+                self._connection.set(_lock(task_id), self._token, nx=True, ex=LEASE_SECONDS)
+            )
+
+    def renew(self, task_ids: Iterable[str]) -> set[str]:
+        """Remain the reader of tasks; return those whose reader is another one by now."""
+        asked = list(task_ids)
+        with _translated():
+            pipeline = self._connection.pipeline(transaction=False)
+            for task_id in asked:
+                names = _lock(task_id), keys.log(task_id), keys.log_places(task_id)
+                arguments = self._token, LEASE_SECONDS, _KEPT_SECONDS
+                self._renew(names, arguments, client=pipeline)
+            kept = pipeline.execute()
+        return {task_id for task_id, one in zip(asked, kept, strict=True) if not one}
+
+    def release(self, task_id: str) -> None:
+        """Let others be the task's reader."""
+        with _translated():
+            self._release((_lock(task_id),), (self._token,))
+
+    def places(self, task_id: str) -> dict[str, Place]:
+        """Return how far each container was read, by its key."""
+        with _translated():
+            found = self._connection.hgetall(keys.log_places(task_id))
+        return {
+            key.decode(): _place.decode(place)
+            for key, place in found.items()
+            if not key.startswith(b":")
+        }
+
+    def append(self, additions: Sequence[Addition]) -> None:
+        """Write lines, each once however often this is tried; without the lease nothing."""
+        with _translated():
+            pipeline = self._connection.pipeline(transaction=False)
+            for one in additions:
+                lines = b"".join(line + b"\n" for line in one.lines)
+                arguments = (
+                    self._token,
+                    one.key,
+                    msgspec.json.encode(one.read),
+                    len(one.lines),
+                    lines,
+                    one.over,
+                    MAX_BYTES,
+                    MAX_ENTRIES,
+                    _KEPT_SECONDS,
+                )
+                names = keys.log(one.task_id), keys.log_places(one.task_id), _lock(one.task_id)
+                self._append(names, arguments, client=pipeline)
+            pipeline.execute()
+
+
+class Watched:
+    """The watchers' side of one task's log; every method raises Temporary when Redis is away."""
+
+    def __init__(self, store: AsyncStore, task_id: str) -> None:
+        self._connection = store.connection
+        self._task_id = task_id
+        self._member = f"{task_id} {secrets.token_hex(8)}"
+
+    async def want(self, now: float) -> bool:
+        """Have the log read for `WANTED_SECONDS`; tell whether somebody reads it."""
+        with _translated():
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.zadd(keys.LOGS_WANTED, {self._member: now + WANTED_SECONDS})
+            pipeline.exists(_lock(self._task_id))
+            _, is_read = await pipeline.execute()
+        return bool(is_read)
+
+    async def leave(self) -> None:
+        """Do not want it any more."""
+        with _translated():
+            await self._connection.zrem(keys.LOGS_WANTED, self._member)
+
+    async def read(self, after: str) -> list[Entry]:
+        """Return the next entries; `START`: the first that there are."""
+        start = START if after == START else f"({after}"
+        with _translated():
+            found = await self._connection.xrange(
+                keys.log(self._task_id), start, "+", count=_AT_ONCE
+            )
+        return [
+            Entry(place.decode(), int(fields[b"last"]), fields[b"lines"], fields[b"over"].decode())
+            for place, fields in found
+        ]
+
+
+def _lock(task_id: str) -> str:
+    return keys.lock(f"log:{task_id}")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except (redis.exceptions.RedisError, OSError) as error:
+        raise Temporary(f"Redis does not answer: {error}", category="memory") from error

@@ -1,0 +1,12 @@
+"""The logs of a workload's containers, followed while pods come and go.
+
+`TaskLog` finds the pods of a task again and again and reads each container's log in a thread of its
+own (`session`), into buffers that do not grow: who does not take what was read holds up the
+reading, and nothing else. Every line comes as `<time stamp> [<pod>] <text>`, and none comes twice.
+"""
+
+from k8s.logs.lines import NOWHERE, Filter, Place, remark
+from k8s.logs.session import Extent, Source
+from k8s.logs.task import Piece, TaskLog
+
+__all__ = ["NOWHERE", "Extent", "Filter", "Piece", "Place", "Source", "TaskLog", "remark"]

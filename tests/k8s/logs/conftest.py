@@ -1,0 +1,133 @@
+"""Tasks on the simulated cluster, and their logs."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from k8s import labels
+from k8s.client import Cluster
+from k8s.logs import Extent, Filter, Place, TaskLog, task
+
+
+@dataclass
+class Task:
+    """A task in a namespace of its own."""
+
+    cluster: Cluster
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    @property
+    def namespace(self) -> str:
+        """The name of its namespace."""
+        return f"logs-{self.id[:8]}"
+
+    def deploy(self, component: str = "web", **container: Any) -> str:
+        """Apply a Deployment; return its path."""
+        marks = {
+            labels.MANAGED_BY: labels.MANAGER,
+            labels.TASK: self.id,
+            labels.COMPONENT: component,
+        }
+        spec = {"containers": [{"name": component, "image": "nginx", **container}]}
+        manifest = {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": {"name": component},
+            "spec": {
+                "selector": {"matchLabels": marks},
+                "template": {"metadata": {"labels": marks}, "spec": spec},
+            },
+        }
+        path = f"/apis/apps/v1/namespaces/{self.namespace}/deployments/{component}"
+        self.cluster.apply(path, manifest)
+        return path
+
+
+@dataclass
+class Shown:
+    """A log that is read, and what was told of it."""
+
+    log: TaskLog
+    lines: list[str] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+
+    def read(self) -> list[str]:
+        """Take what there is; return all that was ever taken."""
+        for piece in self.log.take():
+            self.lines += [line.decode() for line in piece.lines]
+            if piece.source:
+                self.places[piece.source.key] = piece.place
+        return self.lines
+
+    def until(self, *words: str, seconds: float = 15) -> list[str]:
+        """Read until each of these words was told; return all lines."""
+        deadline = time.monotonic() + seconds
+        left, seen = set(words), 0
+        while True:
+            lines = self.read()
+            left -= {word for word in left if any(word in line for line in lines[seen:])}
+            seen = len(lines)
+            if not left:
+                return lines
+            assert time.monotonic() < deadline, lines[-10:]
+            time.sleep(0.02)
+
+    def texts(self, label: str) -> list[str]:
+        """What one container wrote."""
+        return [line.split(" ", 2)[2] for line in self.lines if line.split(" ", 2)[1] == label]
+
+
+Show = Callable[..., Shown]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods are looked for more often than is needed for people."""
+    monkeypatch.setattr(task, "LOOK_SECONDS", 0.4)
+
+
+@pytest.fixture(name="task")
+def a_task(simulated: Any) -> Task:
+    """A task on the simulated cluster, which has nothing yet."""
+    found = Task(simulated.cluster)
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": found.namespace}}
+    found.cluster.apply(f"/api/v1/namespaces/{found.namespace}", manifest)
+    return found
+
+
+@pytest.fixture
+def show() -> Iterator[Show]:
+    """Begins to read the log of a task; all of its threads have to end with the test."""
+    begun: list[TaskLog] = []
+
+    def begin(
+        cluster: Cluster,
+        namespace: str,
+        task_id: str,
+        *,
+        filter_: Filter | None = None,
+        **more: Any,
+    ) -> Shown:
+        extent = Extent(follow=more.pop("follow", True), last_lines=more.pop("last_lines", 1000))
+        log = TaskLog(
+            cluster,
+            namespace,
+            task_id,
+            extent=extent,
+            filter_=filter_ or Filter(),
+            ready=threading.Event(),
+            **more,
+        )
+        begun.append(log)
+        log.start()
+        return Shown(log)
+
+    yield begin
+    for log in begun:
+        log.stop()
+        assert log.join(5), "a thread did not end"

@@ -1,0 +1,113 @@
+"""The bytes of a log as lines."""
+
+import itertools
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k8s.logs import NOWHERE, Filter, Place
+from k8s.logs.lines import MAX_LINE_BYTES, Lines
+
+STAMPS = [
+    "2026-11-22T10:00:00.000000001Z",
+    "2026-11-22T10:00:00.000000002Z",
+    "2026-11-22T10:00:00.1Z",
+    "2026-11-22T11:00:01+01:00",
+    "2026-11-22T10:00:01.5Z",
+]
+SECRET = Filter(lambda part: part.replace(b"hunter2", b"***"), 7)
+
+
+def read(parts: list[bytes], place: Place = NOWHERE, filter_: Filter | None = None) -> list[bytes]:
+    """Return the lines of a whole log that comes in these parts."""
+    lines = Lines("web", place, filter_ or Filter())
+    found = [line for part in parts for line in lines.feed(part)]
+    return found + lines.end()
+
+
+def cut(whole: bytes, places: list[int]) -> list[bytes]:
+    """Cut bytes at these places."""
+    edges = [0, *sorted(place % (len(whole) + 1) for place in places), len(whole)]
+    return [whole[start:end] for start, end in itertools.pairwise(edges)]
+
+
+@given(
+    texts=st.lists(st.text(st.characters(exclude_characters="\n", codec="utf-8")), max_size=6),
+    places=st.lists(st.integers(0, 500), max_size=8),
+)
+def test_any_parts_are_the_same_lines(texts: list[str], places: list[int]) -> None:
+    """However the bytes of a log are cut on their way, its lines are the same."""
+    whole = "".join(f"{STAMPS[0]} {text}\n" for text in texts).encode()
+    expected = [f"{STAMPS[0]} [web] {text}".encode() for text in texts]
+    assert read(cut(whole, places)) == expected
+
+
+@given(st.binary(max_size=300), st.lists(st.integers(0, 300), max_size=5))
+def test_any_bytes_become_utf8_lines(whole: bytes, places: list[int]) -> None:
+    """Whatever a container writes, what comes of it is UTF-8 without line ends."""
+    for line in read(cut(whole, places)):
+        assert b"\n" not in line
+        line.decode()
+
+
+def test_a_long_line_becomes_several() -> None:
+    """A line of any length is told in pieces of a bounded size, no character of it cut in two."""
+    text = "é" * 100_000 + "!"
+    whole = f"{STAMPS[0]} {text}\n{STAMPS[1]} next\n".encode()
+    for size in (len(whole), 7001):
+        parts = [whole[start : start + size] for start in range(0, len(whole), size)]
+        *pieces, last = read(parts)
+        head = f"{STAMPS[0]} [web] "
+        assert all(piece.decode().startswith(head) for piece in pieces)
+        assert "".join(piece.decode().removeprefix(head) for piece in pieces) == text
+        assert max(map(len, pieces)) <= MAX_LINE_BYTES + len(head) + 7001
+        assert last == f"{STAMPS[1]} [web] next".encode()
+
+
+def test_memory_is_bounded_by_no_line_end() -> None:
+    """Of a line that never ends little is kept."""
+    lines = Lines("web", NOWHERE, SECRET)
+    lines.feed(STAMPS[0].encode() + b" ")
+    for _ in range(100):
+        lines.feed(b"x" * 10_000)
+        assert len(lines._rest) < MAX_LINE_BYTES + 10_100
+
+
+@given(st.integers(0, MAX_LINE_BYTES * 2 + 50), st.integers(1, 5000))
+def test_a_secret_is_found_wherever_a_line_is_cut(at: int, size: int) -> None:
+    """A secret in a line that has to be told in pieces passes neither whole nor in part."""
+    text = b"x" * at + b"hunter2" + b"y" * (MAX_LINE_BYTES + 20)
+    whole = STAMPS[0].encode() + b" " + text + b"\n"
+    parts = [whole[start : start + size] for start in range(0, len(whole), size)]
+    told = b"".join(line.partition(b"] ")[2] for line in read(parts, filter_=SECRET))
+    assert told == text.replace(b"hunter2", b"***")
+
+
+@pytest.mark.parametrize("count", range(len(STAMPS) + 1))
+def test_what_was_read_is_not_told_again(count: int) -> None:
+    """From any place on, a log that is sent again from its beginning goes on where it was."""
+    whole = [f"{stamp} {number}\n".encode() for number, stamp in enumerate(STAMPS)]
+    first = Lines("web", NOWHERE, Filter())
+    told = [line for part in whole[:count] for line in first.feed(part)]
+    told += read(whole, first.place)
+    assert [line.split()[-1] for line in told] == [b"0", b"1", b"2", b"3", b"4"]
+
+
+def test_lines_of_one_moment_are_counted() -> None:
+    """Several lines with one time stamp are each told once, and a further one too."""
+    whole = [f"{STAMPS[0]} {number}\n".encode() for number in range(5)]
+    first = Lines("web", NOWHERE, Filter())
+    told = [line for part in whole[:3] for line in first.feed(part)]
+    assert first.place == Place(STAMPS[0], 3)
+    second = Lines("web", first.place, Filter())
+    told += [line for part in whole for line in second.feed(part)]
+    assert [line.split()[-1] for line in told] == [b"0", b"1", b"2", b"3", b"4"]
+    assert second.place == Place(STAMPS[0], 5)
+
+
+def test_what_has_no_time_stamp_gets_one() -> None:
+    """The kubelet's own words, which have none, are told as well."""
+    (line,) = read([b"unable to retrieve container logs\n"])
+    assert re.fullmatch(rb"20\S+Z \[web\] unable to retrieve container logs", line)
