@@ -1,0 +1,45 @@
+"""What is left behind: tenants' namespaces with nothing in them, proofs that nobody removed."""
+
+import structlog
+
+from app import locks
+from app.context import Context
+from app.lifecycle.applying import namespace as namespace_of
+from app.lifecycle.applying import translated
+from k8s import proof, vacancy
+
+log = structlog.get_logger()
+
+
+def clean(context: Context, _: str) -> None:
+    """Remove namespaces of tenants who have neither a task nor anything on the cluster.
+
+    Raises:
+        Permanent: The cluster refuses.
+        Temporary: Redis or the cluster is away, or somebody else is at it.
+    """
+    with locks.held(context.redis, "cleaning") as lock, translated():
+        for namespace in vacancy.candidates(context.cluster):
+            lock.check()
+            if _is_left(context, namespace):
+                _remove(context, namespace)
+        proof.remove_old(context.cluster)
+
+
+def _is_left(context: Context, namespace: str) -> bool:
+    """Whether neither our record nor the cluster has anything in it."""
+    if any(one.wallet and namespace_of(one) == namespace for one in context.store.active()):
+        return False
+    return vacancy.is_vacant(context.cluster, namespace)
+
+
+def _remove(context: Context, namespace: str) -> None:
+    """Mark, look again, remove what is still as it was marked."""
+    marked = vacancy.mark(context.cluster, namespace)
+    if not _is_left(context, namespace):
+        log.info("namespace taken again", namespace=namespace)
+        return
+    if vacancy.remove(context.cluster, marked):
+        log.info("namespace removed", namespace=namespace)
+    else:
+        log.info("namespace changed meanwhile", namespace=namespace)

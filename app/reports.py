@@ -1,0 +1,122 @@
+"""What Lagrange is told of the provider, exact on the wire (protocol section 4); without I/O."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from k8s.amounts import Amounts
+from k8s.exporter import GpuDetail, GpuFacts, Usage
+from k8s.inventory import Inventory, Node
+
+Status = Literal["Active", "Inactive"]
+Body = dict[str, Any]
+
+_GIB = 1 << 30
+_MILLIS = 1000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provider:
+    """Who reports.
+
+    Attributes:
+        name: As the market shows it.
+        node_id: Hex of the provider's public key.
+        multi_address: `/ip4/<address>/tcp/<port>`.
+        region: `<region>-<country code>`, or empty.
+    """
+
+    name: str
+    node_id: str
+    multi_address: str
+    region: str = ""
+
+
+def registration(provider: Provider, status: Status) -> Body:
+    """Return the body of `POST /cp`."""
+    return {
+        "name": provider.name,
+        "node_id": provider.node_id,
+        "multi_address": provider.multi_address,
+        "autobid": 1,
+        "wallet_address": 0,
+        "status": status,
+    }
+
+
+def heartbeat(provider: Provider) -> Body:
+    """Return the body of `POST /cp/heartbeat`: the provider is there, whatever it takes on."""
+    return {"node_id": provider.node_id, "status": "Active"}
+
+
+def resources(provider: Provider, seen: Inventory, free: Mapping[str, Amounts]) -> Body:
+    """Return the ClusterResource: the body of `POST /cp/summary`, the answer to `GET /cp`.
+
+    Args:
+        provider: Who reports.
+        seen: Its cluster.
+        free: What is free by node; a node that is left out has nothing free.
+    """
+    return {
+        "node_id": provider.node_id,
+        "region": provider.region,
+        "cluster_info": [_machine(one, free.get(one.name, Amounts())) for one in seen.nodes],
+    }
+
+
+def _machine(node: Node, free: Amounts) -> Body:
+    total = node.allocatable
+    cores = _cores(total.cpu_millis, free.cpu_millis)
+    return {
+        "machine_id": node.machine_id,
+        "model": node.architecture,
+        "cpu": cores,
+        "vcpu": cores,
+        "memory": _gib(total.memory_bytes, free.memory_bytes),
+        "gpu": _gpus(node, free.gpus),
+        "storage": _gib(total.storage_bytes, free.storage_bytes),
+    }
+
+
+def _cores(total_millis: int, free_millis: int) -> Body:
+    """Whole cores: what is free is never more than there is room for, and total = used + free."""
+    total, free = total_millis // _MILLIS, max(free_millis, 0) // _MILLIS
+    return {"total": str(total), "used": str(total - free), "free": str(free)}
+
+
+def _gib(total: int, free: int) -> Body:
+    free = max(free, 0)
+    parts = {"total": total, "used": total - free, "free": free}
+    return {name: f"{size / _GIB:.2f} GiB" for name, size in parts.items()}
+
+
+def _gpus(node: Node, free: int) -> Body:
+    """GPUs as the driver tells, else as far as they are known without it."""
+    told = node.facts or GpuFacts()
+    details = told.details or tuple(_known(node))
+    occupied = len(details) - max(free, 0)
+    return {
+        "driver_version": told.driver_version,
+        "cuda_version": told.cuda_version,
+        "attached_gpus": told.attached_gpus or len(details),
+        "details": [_gpu(one, occupied=number < occupied) for number, one in enumerate(details)],
+    }
+
+
+def _known(node: Node) -> Iterator[GpuDetail]:
+    for product, count in node.products:
+        for _ in range(count):
+            yield GpuDetail(product_name=product.replace("-", " "))
+
+
+def _gpu(one: GpuDetail, *, occupied: bool) -> Body:
+    return {
+        "product_name": one.product_name,
+        "status": "occupied" if occupied else "available",
+        "fb_memory_usage": _usage(one.fb_memory_usage),
+        "bar1_memory_usage": _usage(one.bar1_memory_usage),
+    }
+
+
+def _usage(memory: Usage) -> Body:
+    return {"total": memory.total, "used": memory.used, "free": memory.free}
