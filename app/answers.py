@@ -25,6 +25,11 @@ def raw(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = N
     return Response(body, status, headers, "application/json")
 
 
+def envelope(data: Any) -> Response:
+    """Return a success in the protocol's envelope."""
+    return json({"status": "success", "code": 200, "data": data, "message": ""})
+
+
 def problem(rejected: Rejected) -> Response:
     """Return a refusal as a problem document."""
     document: dict[str, Any] = {

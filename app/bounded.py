@@ -28,17 +28,10 @@ async def body(request: Request, *, max_bytes: int) -> bytes:
         raise _too_large(max_bytes)
     chunks = bytearray()
     try:
-        async with asyncio.timeout(BODY_SECONDS):
-            async for chunk in request.stream():
-                chunks += chunk
-                if len(chunks) > max_bytes:
-                    raise _too_large(max_bytes)
-    except TimeoutError:
-        raise Rejected(
-            HTTPStatus.REQUEST_TIMEOUT,
-            "too_slow",
-            f"the body took longer than {BODY_SECONDS:.0f} s",
-        ) from None
+        async for chunk in request.stream():
+            chunks += chunk
+            if len(chunks) > max_bytes:
+                raise _too_large(max_bytes)
     except ClientDisconnect:
         raise Rejected(HTTPStatus.BAD_REQUEST, "cut_off", "the body ended early") from None
     return bytes(chunks)
@@ -60,31 +53,35 @@ class BoundedProtocol(HttpToolsProtocol):
     """uvicorn's HTTP/1.1 with limits that it does not have itself.
 
     A head has to come in time and to be small; so has whatever else of a request is not its body
-    (trailers, the framing of chunks). What a request still sends after its answer is read for a
-    moment, so that the answer arrives, and then cut off.
+    (trailers, the framing of chunks). A body has to end in time. What a request still sends after
+    its answer is read for a moment, so that the answer arrives, and then cut off.
     """
 
+    _in_head = True
+    _in_body = False
     _quiet_bytes = 0
+    _awaited: float | None = None
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
         """Begin to wait for a head."""
         super().connection_made(transport)
-        self._within(HEAD_SECONDS)
+        self._wait()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Stop waiting."""
-        self._stop_waiting()
+        self._in_head = self._in_body = False
+        self._wait()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
         """A further request on the connection has its own head."""
+        self._in_head = True
         super().on_message_begin()
-        self._within(HEAD_SECONDS)
 
     def on_headers_complete(self) -> None:
         """The head is there."""
-        self._stop_waiting()
+        self._in_head, self._in_body = False, True
         fields = sum(len(name) + len(value) + _FIELD_BYTES for name, value in self.headers)
         if len(self.url) + fields > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
@@ -98,47 +95,57 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_complete(self) -> None:
         """The request is there, its body included."""
+        self._in_body = False
         self._quiet_bytes = 0
-        self._stop_waiting()
         super().on_message_complete()
-        self.cycle.more_body = False
 
     def on_response_complete(self) -> None:
         """Wait for the rest of a request that was answered before it ended."""
         super().on_response_complete()
-        if self.cycle.response_complete and self.cycle.more_body:
-            self._within(LINGER_SECONDS)
+        self._wait()
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes that is not a body."""
+        """Count what comes that is not a body, and wait for what is missing."""
         self._quiet_bytes += len(data)
         super().data_received(data)
-        if self._quiet_bytes > MAX_HEAD_BYTES and not self.transport.is_closing():
+        if self._quiet_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
+        self._wait()
 
     def send_400_response(self, msg: str) -> None:
         """Tell that it was no HTTP, unless the request is refused already."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
-    def _within(self, seconds: float) -> None:
-        self._stop_waiting()
-        self._deadline = self.loop.call_later(seconds, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
-
-    def _stop_waiting(self) -> None:
+    def _wait(self) -> None:
+        """Set the time for what is missing; it runs from when that was first missed."""
+        awaited = None
+        if self._in_head:
+            awaited = HEAD_SECONDS
+        elif self._in_body:
+            awaited = LINGER_SECONDS if self.cycle.response_complete else BODY_SECONDS
+        if awaited == self._awaited:
+            return
+        self._awaited = awaited
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
+        if awaited is not None:
+            self._deadline = self.loop.call_later(awaited, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Close the connection, with an answer when the request has none yet."""
-        self._stop_waiting()
+        """Close the connection, with an answer where the client waits for one."""
         if self.transport.is_closing():
             return
-        lingers = self.cycle is not None and self.cycle.response_complete and self.cycle.more_body
-        if not lingers:
+        if self._is_next():
             self.transport.write(_refusal(status))
         self.transport.close()
+
+    def _is_next(self) -> bool:
+        """Tell whether the next answer on the connection is that of the request which comes in."""
+        if self.cycle is None or self._in_head:
+            return self.cycle is None or self.cycle.response_complete
+        return not self.cycle.response_started and not self.pipeline
 
 
 def _refusal(status: HTTPStatus) -> bytes:

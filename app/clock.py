@@ -1,4 +1,4 @@
-"""The process `clock`: ends what is due, wakes what stalled, and keeps the queue's books."""
+"""The process `clock`: ends what is due, wakes what stalled, keeps books, and reports."""
 
 import signal
 import threading
@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq.registry import StartedJobRegistry
 from rq.scheduler import RQScheduler
 
-from app import lifecycle, queues
+from app import lifecycle, queues, reporting
 from app.context import Context
 from app.errors import Temporary
 from app.store.change import ENDED_KEPT
@@ -21,8 +21,10 @@ from app.store.change import ENDED_KEPT
 log = structlog.get_logger()
 
 _TICK_SECONDS = 1.0
+_GOODBYE_SECONDS = 5.0
 _JANITOR_EVERY = timedelta(seconds=5)
 _PURGE_EVERY = timedelta(minutes=10)
+_CLEAN_EVERY = timedelta(minutes=15)
 
 
 class Clock:
@@ -37,10 +39,11 @@ class Clock:
 
     def tick(self) -> None:
         """Do once what is to be done every second, and now and then."""
-        for duty in (self._end_due, self._wake_stalled, self._schedule):
+        for duty in (self._end_due, self._wake_stalled, self._schedule, self._upload):
             self._kept_going(duty)
         self._seldom(self._sweep_queue, _JANITOR_EVERY)
         self._seldom(self._purge, _PURGE_EVERY)
+        self._seldom(self._clean, _CLEAN_EVERY)
 
     def _kept_going(self, duty: Callable[[], object]) -> None:
         """One duty that fails holds up no other."""
@@ -67,6 +70,12 @@ class Clock:
         if self._scheduler.acquired_locks:
             self._scheduler.enqueue_scheduled_jobs()
 
+    def _upload(self) -> None:
+        lifecycle.upload_due(self._context)
+
+    def _clean(self) -> None:
+        self._context.store.call(queues.CLEAN, "tenants")
+
     def _sweep_queue(self) -> None:
         """Retry what dead workers left."""
         StartedJobRegistry(queue=self._queue).cleanup()
@@ -85,6 +94,9 @@ def serve(context: Context) -> None:
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     clock = Clock(context)
+    reports = reporting.start(context, stopped)
     while not stopped.is_set():
         clock.tick()
         stopped.wait(_TICK_SECONDS)
+    if reports:
+        reports.join(_GOODBYE_SECONDS)

@@ -6,7 +6,8 @@ import tomllib
 import typing
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta
@@ -32,8 +33,11 @@ class Api(_Table, frozen=True, kw_only=True):
     port: Annotated[int, Meta(ge=0, le=65535)] = 8085
     multi_address: str = ""
     domain: str = ""
+    node_name: str = ""
+    region: str = ""
     redis_url: str = "redis://127.0.0.1:6379"
     redis_password: str = ""
+    plain_log_urls: bool = False
 
 
 class Log(_Table, frozen=True, kw_only=True):
@@ -56,6 +60,7 @@ class Mcs(_Table, frozen=True, kw_only=True):
     api_key: str = ""
     bucket_name: str = ""
     network: str = "polygon.mainnet"
+    server_url: str = ""
     file_cache_path: str = "/tmp"  # noqa: S108 - the default of v0.3.0; nothing is written there.
 
 
@@ -95,6 +100,7 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
     load_balancers: bool = False
     storage_classes: dict[str, str] = msgspec.field(default_factory=dict)
     runtime_class: str = ""
+    proof_image: str = "filswan/worker-proof:v1.0"
 
 
 class Source(_Table, frozen=True, kw_only=True):
@@ -107,6 +113,31 @@ class Source(_Table, frozen=True, kw_only=True):
     timeout_seconds: Seconds = 600
 
 
+class Build(_Table, frozen=True, kw_only=True):
+    """How images are built from Spaces' Dockerfiles, and what one build may use."""
+
+    builder: Literal["", "buildah", "podman", "buildctl", "docker"] = ""
+    at_once: Count = 1
+    timeout_seconds: Seconds = 1200
+    max_context_bytes: Count = 256 << 20
+    max_disk_bytes: Count = 20 << 30
+    cpu: Annotated[float, Meta(gt=0)] = 2.0
+    memory_bytes: Count = 4 << 30
+    network: Literal["none", "private", "host"] = "private"
+    isolation: Literal["", "oci", "rootless", "chroot"] = ""
+    storage_driver: Literal["", "overlay", "vfs", "btrfs", "zfs"] = ""
+    keep_days: Count = 30
+
+
+class Admission(_Table, frozen=True, kw_only=True):
+    """Whose jobs come in, and for how much; lists are files (from `CP_PATH`) or URLs."""
+
+    white_list: str = ""
+    black_list: str = ""
+    lists_kept_seconds: Seconds = 300
+    pricing: bool = False
+
+
 class TaskTable(_Table, frozen=True, kw_only=True):
     """Limits of tasks."""
 
@@ -115,6 +146,7 @@ class TaskTable(_Table, frozen=True, kw_only=True):
     start_timeout_seconds: Seconds = 3600
     max_active: Count = 1000
     workers: Annotated[int, Meta(gt=0, le=64)] = 2
+    end_terminated: bool = False
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -129,6 +161,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     hub: Hub = msgspec.field(name="HUB", default_factory=Hub)
     cluster: ClusterTable = msgspec.field(name="CLUSTER", default_factory=ClusterTable)
     source: Source = msgspec.field(name="SOURCE", default_factory=Source)
+    build: Build = msgspec.field(name="BUILD", default_factory=Build)
+    admission: Admission = msgspec.field(name="ADMISSION", default_factory=Admission)
     task: TaskTable = msgspec.field(name="TASK", default_factory=TaskTable)
 
 
@@ -260,3 +294,5 @@ def secrets(config: Config) -> Iterator[str]:
         for key, value in content.items():
             if key in _SECRETS:
                 yield from value if isinstance(value, list | tuple) else [value] if value else []
+            elif key.endswith("Url") and (password := urlsplit(value).password):
+                yield password

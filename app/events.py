@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 import msgspec
@@ -16,8 +17,7 @@ from app.models import Task
 from app.store import AsyncStore, Change
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True, kw_only=True):
     """What a handler decided.
 
     Attributes:
@@ -43,8 +43,16 @@ class Intake(Protocol):
         """The operator's configuration."""
 
     @property
+    def folder(self) -> Path:
+        """The provider's folder."""
+
+    @property
     def now(self) -> float:
         """Unix seconds."""
+
+    @property
+    def again(self) -> bool:
+        """Whether this decision was made before, and what it was made upon was not so any more."""
 
     def new_host(self) -> str:
         """Return a fresh host name under the provider's domain."""

@@ -2,18 +2,18 @@
 
 import hashlib
 import secrets
-import string
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 from app import schema
 from app.config import Config
-from app.errors import FieldError, Rejected, Temporary
+from app.errors import FieldError, Rejected
 from app.events import Decision, Handler
 from app.models import Receipt
 from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
@@ -21,21 +21,18 @@ from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
 log = structlog.get_logger()
 
 _LABEL_LENGTH = 10
-_LABEL_LETTERS = string.ascii_lowercase + string.digits
 _MAX_ATTEMPTS = 20
 _RETRY_AFTER_SECONDS = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What goes back: an HTTP status and a body (JSON)."""
 
     status: int
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Arrival:
+class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     """An event whose signature held.
 
     Attributes:
@@ -65,24 +62,27 @@ def digest(*parts: str | bytes) -> str:
     return whole.hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
-class _Moment:
+class _Moment(msgspec.Struct, frozen=True):
     """What a handler sees of the provider."""
 
     store: AsyncStore
     config: Config
+    folder: Path
     now: float
+    again: bool
 
     def new_host(self) -> str:
         """Return a fresh host name: 10 characters under the domain, protocol section 2."""
-        label = "".join(secrets.choice(_LABEL_LETTERS) for _ in range(_LABEL_LENGTH))
-        return f"{label}.{self.config.api.domain}"
+        return f"{secrets.token_hex(_LABEL_LENGTH // 2)}.{self.config.api.domain}"
 
 
 class Intake:
     """Takes in events, one at a time or many at once, in any number of processes."""
 
-    def __init__(self, store: AsyncStore, config: Config, handlers: Mapping[str, Handler]) -> None:
+    def __init__(
+        self, store: AsyncStore, config: Config, handlers: Mapping[str, Handler], *, folder: Path
+    ) -> None:
+        self._folder = folder
         self._store = store
         self._config = config
         self._handlers = handlers
@@ -96,6 +96,7 @@ class Intake:
 
         Raises:
             Rejected: Nothing was changed.
+            Temporary: The memory is away; nothing was changed.
         """
         handler = self._handlers.get(arrival.type)
         if handler is None:
@@ -117,22 +118,19 @@ class Intake:
                 f"{self._config.task.max_active} tasks are active, as many as the operator allows",
                 retry_after=60,
             ) from None
-        except Temporary as error:
-            raise unavailable() from error
 
     async def remember(self, arrival: Arrival, answer: Answer) -> Answer:
         """Answer an event about a task that is not there, and bind its key to what it said.
 
         Raises:
-            Rejected: 409 when the key said something else before, 503; nothing was changed.
+            Rejected: 409 when the key said something else before; nothing was changed.
+            Temporary: The memory is away; nothing was changed.
         """
         receipt = _receipt(arrival, answer, task_id="", now=time.time())
         try:
             await self._store.commit(self._transaction(arrival, receipt))
         except Replayed as replayed:
             return _again(arrival, replayed.receipt)
-        except Temporary as error:
-            raise unavailable() from error
         return answer
 
     async def _taken(
@@ -142,10 +140,11 @@ class Intake:
         payload: Any,
         answered: Callable[[Decision], Answer],
     ) -> Answer:
-        for _ in range(_MAX_ATTEMPTS):
+        for attempt in range(_MAX_ATTEMPTS):
             now = time.time()
+            moment = _Moment(self._store, self._config, self._folder, now, again=attempt > 0)
             try:
-                decision = await handler.handle(payload, _Moment(self._store, self._config, now))
+                decision = await handler.handle(payload, moment)
             except Rejected as rejected:
                 await self._refuse_replay(arrival)
                 raise _placed(rejected, arrival.pointer) from None

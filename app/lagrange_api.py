@@ -13,11 +13,9 @@ from starlette.routing import Route
 
 from app import answers, authentication, bounded, links, rules, schema
 from app.authentication import Authentication
-from app.config import Config
 from app.errors import Rejected
 from app.events import Decision
 from app.intake import Answer, Arrival, Intake, digest
-from app.models import Task
 from app.receiver import decoded, refuse_other_media
 from app.schema import JobData
 from app.store import AsyncStore
@@ -32,12 +30,16 @@ class LagrangeApi:
     """Four events in the words of the old endpoints."""
 
     def __init__(
-        self, authentication: Authentication, intake: Intake, store: AsyncStore, config: Config
+        self,
+        authentication: Authentication,
+        intake: Intake,
+        store: AsyncStore,
+        logs: links.LogSigner,
     ) -> None:
         self._authentication = authentication
         self._intake = intake
         self._store = store
-        self._config = config
+        self._logs = logs
         self.routes = [
             Route(JOBS, partial(self._job, "job.assigned"), methods=["POST"]),
             Route(f"{JOBS}/redeploy", partial(self._job, "job.redeployed"), methods=["POST"]),
@@ -135,22 +137,16 @@ class LagrangeApi:
 
     def _completed(self, document: dict[str, Any], by_space: bool, decision: Decision) -> Answer:  # noqa: FBT001 - partial's
         task = decision.task
+        known = bool(task.space_uuid)
         body = document | {
             "status": "submitted",
             "updated_at": str(int(time.time())),
             "job_real_uri": task.url,
-            "job_result_uri": "",
-            "build_log": self._log_url(task, "build", by_space=by_space),
-            "container_log": self._log_url(task, "container", by_space=by_space),
+            "job_result_uri": task.result_url,
+            "build_log": self._logs.url(task, "build", by_space=by_space and known),
+            "container_log": self._logs.url(task, "container", by_space=by_space and known),
         }
         return Answer(HTTPStatus.OK, msgspec.json.encode(body))
-
-    def _log_url(self, task: Task, kind: str, *, by_space: bool) -> str:
-        which = (
-            f"space_id={task.space_uuid}" if by_space and task.space_uuid else f"job_uuid={task.id}"
-        )
-        domain, port = self._config.api.domain, links.port(self._config)
-        return f"wss://log.{domain}:{port}{BASE}/lagrange/spaces/log?{which}&type={kind}"
 
 
 def _is_webhook(request: Request) -> bool:

@@ -3,10 +3,14 @@
 import base64
 import hashlib
 import hmac
+from datetime import timedelta
 
 from app.config import Config
 from app.identity import Identity
+from app.models import Task
 
+LOGS = "/api/v1/computing/lagrange/spaces/log"
+LOGS_READABLE = timedelta(days=1)
 _CODE_BYTES = 18
 
 
@@ -26,8 +30,42 @@ class Signer:
         return hmac.compare_digest(self._code(task_id).encode(), code.encode())
 
     def _code(self, task_id: str) -> str:
-        whole = hmac.digest(self._key, task_id.encode(), hashlib.sha256)
-        return base64.urlsafe_b64encode(whole[:_CODE_BYTES]).decode()
+        return _code(self._key, task_id)
+
+
+class LogSigner:
+    """Makes and checks the addresses of a task's logs; a code says until when it counts."""
+
+    def __init__(self, config: Config, identity: Identity) -> None:
+        self._key = identity.derive("log links")
+        self._base = f"wss://log.{config.api.domain}:{port(config)}{LOGS}"
+
+    def url(self, task: Task, kind: str, *, by_space: bool = False) -> str:
+        """Return where a log (`build` or `container`) can be read until a day after the task.
+
+        Args:
+            task: Whose.
+            kind: Which.
+            by_space: Name the Space, as v0.3.0 does, and not the job.
+        """
+        which = f"space_id={task.space_uuid}" if by_space else f"job_uuid={task.id}"
+        until = int(task.start_deadline + task.duration + LOGS_READABLE.total_seconds())
+        code = self._code(task.id, kind, str(until))
+        return f"{self._base}?{which}&type={kind}&code={until}.{code}"
+
+    def until(self, task_id: str, kind: str, code: str) -> int | None:
+        """Return until when a code counts, unix seconds; None when it is not this log's."""
+        until, _, rest = code.partition(".")
+        genuine = hmac.compare_digest(self._code(task_id, kind, until).encode(), rest.encode())
+        return int(until) if genuine else None
+
+    def _code(self, task_id: str, kind: str, until: str) -> str:
+        return _code(self._key, f"{task_id} {kind} {until}")
+
+
+def _code(key: bytes, text: str) -> str:
+    whole = hmac.digest(key, text.encode(errors="replace"), hashlib.sha256)
+    return base64.urlsafe_b64encode(whole[:_CODE_BYTES]).decode()
 
 
 def base_url(config: Config) -> str:

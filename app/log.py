@@ -1,15 +1,15 @@
 """Log lines: for people on a terminal, JSON otherwise; one event each, and no secrets."""
 
-import json
 import logging
 import sys
 from collections.abc import Iterable
 from typing import Any
 
+import msgspec
 import structlog
 from structlog.typing import EventDict, Processor
 
-_STRUCK = "[secret]"
+from app.redaction import Redaction
 
 
 def start(process: str, *, secrets: Iterable[str] = ()) -> None:
@@ -19,13 +19,12 @@ def start(process: str, *, secrets: Iterable[str] = ()) -> None:
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         _named(process),
-        structlog.processors.StackInfoRenderer(),
     ]
     terminal = sys.stderr.isatty()
     renderers: list[Processor] = (
         [structlog.dev.ConsoleRenderer()]
         if terminal
-        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_encoded)]
     )
     tail = [*renderers, _striking(secrets)]
     structlog.configure(
@@ -43,6 +42,10 @@ def start(process: str, *, secrets: Iterable[str] = ()) -> None:
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
 
 
+def _encoded(document: Any, **_: Any) -> str:
+    return msgspec.json.encode(document, enc_hook=repr).decode()
+
+
 def _named(process: str) -> Processor:
     def add(_: Any, __: str, event: EventDict) -> EventDict:
         event["process"] = process
@@ -53,11 +56,9 @@ def _named(process: str) -> Processor:
 
 def _striking(secrets: Iterable[str]) -> Processor:
     """Whatever leads a secret into a log line, it does not get out of it."""
-    words = {form for word in secrets if word for form in (word, json.dumps(word)[1:-1])}
+    redaction = Redaction(secrets)
 
     def strike(_: Any, __: str, line: Any) -> str:
-        for word in words:
-            line = line.replace(word, _STRUCK)
-        return str(line)
+        return redaction.text(str(line))
 
     return strike

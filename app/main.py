@@ -19,9 +19,14 @@ from app.context import Context, refuse_incomplete
 from app.errors import ConfigError, Rejected, Temporary
 from app.intake import Intake, unavailable
 from app.lagrange_api import LagrangeApi
+from app.logs import LogSocket
+from app.logs.frames import MAX_MESSAGE_BYTES, FrameSocket
 from app.pages import Pages
+from app.polled import Polled
+from app.proof import Proofs
 from app.receiver import Receiver
 from app.store import AsyncStore
+from app.terms import Terms
 
 log = structlog.get_logger()
 
@@ -41,11 +46,16 @@ def application(context: Context) -> Starlette:
     store = context.async_store
     authentication = Authentication(context.config, context.identity)
     signer = links.Signer(context.config, context.identity)
-    intake = Intake(store, context.config, events.handlers())
+    log_signer = links.LogSigner(context.config, context.identity)
+    intake = Intake(store, context.config, events.handlers(), folder=context.folder)
     parts = (
         Receiver(authentication, intake, signer),
-        LagrangeApi(authentication, intake, store, context.config),
+        LagrangeApi(authentication, intake, store, log_signer),
         Pages(store, signer),
+        LogSocket(store, context.config, log_signer),
+        Polled(context, authentication, store),
+        Proofs(authentication, store),
+        Terms(context),
     )
     served = Starlette(
         routes=[route for part in parts for route in part.routes],
@@ -108,7 +118,10 @@ def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) 
         port=config.api.port if port is None else port,
         loop="uvloop",
         http=bounded.BoundedProtocol,
-        ws="none",
+        ws=FrameSocket,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
         ssl_certfile=config.log.crt_file or None,
         ssl_keyfile=config.log.key_file or None,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,

@@ -46,7 +46,7 @@ class Fallback(msgspec.Struct, frozen=True):
     revision: int
 
 
-class Task(msgspec.Struct, frozen=True, kw_only=True):
+class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job as this provider holds it. Times are unix seconds, durations seconds.
 
     Attributes:
@@ -64,6 +64,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         sequence: The number of the last callback.
         start_deadline: When a task that never ran is ended.
         expires_at: Set when the task first runs.
+        result_url: Where its result document can be read, once it is uploaded.
         version: Counts changes of this record; the store's compare-and-set.
     """
 
@@ -90,6 +91,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float | None = None
     expires_at: float | None = None
     ended_at: float | None = None
+    result_url: str = ""
     version: int = 0
 
     @property
@@ -123,6 +125,12 @@ class Task(msgspec.Struct, frozen=True, kw_only=True):
         if self.ended or self.stopping:
             return None
         return self.expires_at if self.expires_at is not None else self.start_deadline
+
+    @property
+    def owes_result(self) -> bool:
+        """Whether its result document is to be uploaded: it ran, and goes on."""
+        ran = self.started_at is not None
+        return ran and not self.result_url and not self.ended and not self.stopping
 
     @property
     def pending(self) -> bool:
@@ -163,6 +171,48 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     at: float
     what: str
     detail: str = ""
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """What Lagrange says of a task's Space: its own words, and when it said them (unix seconds).
+
+    Times are seconds as Lagrange writes them; empty: not told. `noted`: the task's timeline says
+    that Lagrange calls it terminated.
+    """
+
+    space_status: str
+    payment_amount: str = ""
+    remaining_time: str = ""
+    running_time: str = ""
+    at: float = 0
+    noted: bool = False
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof that was ordered, and what has come of it.
+
+    Attributes:
+        digest: Of the order's message.
+        method: As ordered, like `block_data` and `exp`.
+        deadline: When it is given up, unix seconds.
+        state: `started` once the cluster was told.
+        message: Why it failed.
+        log: What it wrote.
+    """
+
+    digest: str
+    method: str
+    block_data: str
+    exp: int
+    deadline: float
+    state: Literal["wanted", "started", "done", "failed"] = "wanted"
+    message: str = ""
+    log: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in {"done", "failed"}
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):

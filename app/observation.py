@@ -8,6 +8,7 @@ import structlog
 from app.context import Context
 from app.lifecycle import observing
 from app.models import Reason, Task
+from app.store import keys
 from k8s import health, labels, names, watch
 from k8s.errors import ClusterError
 from k8s.health import Health, Problem
@@ -72,12 +73,19 @@ class Observation:
         Raises:
             Temporary: Redis is away; nothing is forgotten.
         """
+        self._note_applied(now)
         for task_id in [one for one, when in self._to_look.items() if when <= now]:
             again_at = self._looked(task_id)
             if again_at is None:
                 self._to_look.pop(task_id, None)
             else:
                 self._to_look[task_id] = again_at
+
+    def _note_applied(self, now: float) -> None:
+        """What was applied and changed nothing on the cluster makes no event there."""
+        for task_id in self._context.store.reached(keys.APPLIED, now):
+            self._context.store.forget(keys.APPLIED, task_id)
+            self._to_look[task_id] = 0
 
     def _looked(self, task_id: str) -> float | None:
         """Look at a task; return when to look again though nothing may have happened."""

@@ -4,8 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from app import ldl
+from app.dockerfile import Dockerfile
 from app.errors import Permanent
-from k8s.workload import Offer, Resources, Workload
+from app.ldl.hardware import DEFAULT_STORAGE_BYTES
+from k8s import names as safe_names
+from k8s.workload import Component, Container, Offer, Port, Resources, Workload
+
+# What an image gets when no order bounds it.
+_UNBOUND = Resources(cpu_millis=1000, memory_bytes=1 << 30, storage_bytes=DEFAULT_STORAGE_BYTES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,16 +68,39 @@ def plan(
         offer=offer,
         host=names.host,
     )
-    workload = Workload(
+    workload = _workload(names, deployment.components)
+    return Plan(workload, tuple(str(warning) for warning in deployment.warnings))
+
+
+def plan_image(
+    names: Names, image: str, dockerfile: Dockerfile, *, hardware: Resources | None
+) -> Plan:
+    """Plan the one service of a Space that is built from its Dockerfile.
+
+    Args:
+        names: What the objects are called after; the service is called after the Space.
+        image: What was built.
+        dockerfile: Its port gets the host name.
+        hardware: The order's, all of which the service gets; None: a usual share.
+    """
+    service = safe_names.safe(names.space_name)
+    number = dockerfile.port
+    port = Port(number=number, service_port=number, public="host", hosts=(names.host,))
+    container = Container(name=service, image=image, resources=hardware or _UNBOUND, ports=(port,))
+    component = Component(name=service, containers=(container,))
+    return Plan(_workload(names, (component,)), dockerfile.warnings)
+
+
+def _workload(names: Names, components: tuple[Component, ...]) -> Workload:
+    return Workload(
         task_id=names.task_id,
         task_uuid=names.task_uuid,
         space_uuid=names.space_uuid,
         space_name=names.space_name,
         wallet=names.wallet,
         revision=names.revision,
-        components=deployment.components,
+        components=components,
     )
-    return Plan(workload, tuple(str(warning) for warning in deployment.warnings))
 
 
 class _Below(Mapping[str, bytes]):

@@ -30,7 +30,7 @@ class Receiver:
         """Answer 202 with the task and where to read it, once the event is written down.
 
         Raises:
-            Rejected: 400, 401, 404, 408, 409, 413, 415, 422, 429 or 503; nothing was changed.
+            Rejected: 400, 401, 404, 409, 413, 415, 422, 429 or 503; nothing was changed.
         """
         body = await bounded.body(request, max_bytes=self._authentication.max_body_bytes)
         message = self._authentication.webhook(request.headers, body)

@@ -8,11 +8,11 @@ from msgspec import Meta
 
 from app.errors import FieldError
 
-_UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 
 # `\Z`, since `$` also fits before a line's end.
-Uuid = Annotated[str, Meta(pattern=rf"^{_UUID}\Z", description="a uuid")]
-OptionalUuid = Annotated[str, Meta(pattern=rf"^({_UUID})?\Z", description="a uuid, or empty")]
+Uuid = Annotated[str, Meta(pattern=rf"^{UUID}\Z", description="a uuid")]
+OptionalUuid = Annotated[str, Meta(pattern=rf"^({UUID})?\Z", description="a uuid, or empty")]
 Url = Annotated[
     str,
     Meta(
@@ -26,7 +26,7 @@ PositiveSeconds = Annotated[int, Meta(ge=1, le=1 << 40)]
 _MAX_ADDRESSES = 256
 
 
-class JobData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+class JobData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A job as Lagrange describes it (protocol v0.3.0, and v1.1.5 from `job_type` on).
 
     Unknown fields are ignored. `duration` is in seconds.
@@ -130,5 +130,5 @@ def _description(kind: Any) -> str:
 
 def source_uuid(url: str) -> str:
     """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the URL names none."""
-    match = re.search(rf"/({_UUID})/?(?:[?#]|\Z)", url)
+    match = re.search(rf"/({UUID})/?(?:[?#]|\Z)", url)
     return match[1].lower() if match else ""

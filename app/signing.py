@@ -8,7 +8,7 @@ import binascii
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import coincurve
 from Crypto.Hash import keccak
@@ -43,10 +43,17 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a signature vouches for: the sender's idempotency key and its clock."""
+    """What a signature vouches for: the sender's idempotency key and its clock.
+
+    Attributes:
+        id: The key.
+        timestamp: Unix seconds.
+        key: A name for the key that signed, which tells nothing of it.
+    """
 
     id: str
     timestamp: int
+    key: str = field(default="", compare=False)
 
 
 def parse_keys(secrets: Iterable[str], public_keys: Iterable[str]) -> Keys:
@@ -106,11 +113,19 @@ def verify(
         raise InvalidSignatureError("too many signatures")
     expected = [hmac.digest(secret, content, hashlib.sha256) for secret in keys.secrets]
     for version, signature in _candidates(signatures):
-        if version == "v1" and any(hmac.compare_digest(signature, one) for one in expected):
-            return message
-        if version == "v1a" and any(_fits(key, signature, content) for key in keys.public_keys):
-            return message
+        if version == "v1":
+            for secret, one in zip(keys.secrets, expected, strict=True):
+                if hmac.compare_digest(signature, one):
+                    return replace(message, key=_name(secret))
+        if version == "v1a":
+            for key in keys.public_keys:
+                if _fits(key, signature, content):
+                    return replace(message, key=_name(key.public_bytes_raw()))
     raise InvalidSignatureError("no signature fits any configured key")
+
+
+def _name(key: bytes) -> str:
+    return hashlib.sha256(b"the name of " + key).hexdigest()[:32]
 
 
 def _message(headers: Mapping[str, str], *, now: float, tolerance_seconds: int) -> Message:

@@ -4,7 +4,6 @@ Pure: the task and the time go in, a Change comes out; the store carries it out 
 as it was. The one place in which states, callbacks and the timeline are tied together.
 """
 
-import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
@@ -27,8 +26,15 @@ _STATUSES = {
 }
 
 
-def accepted(job: JobData, *, host: str, now: float, start_timeout_seconds: int) -> Change:
-    """Return the birth of a task."""
+def status(task: Task) -> str:
+    """Return Lagrange's word for where a task is; our own where it has none."""
+    return "submitted" if task.state is State.ACCEPTED else _STATUSES.get(task.state, task.state)
+
+
+def accepted(
+    job: JobData, *, host: str, now: float, start_timeout_seconds: int, first_of: str = ""
+) -> Change:
+    """Return the birth of a task; decided again if a task is known of the Space `first_of`."""
     task = Task(
         id=job.uuid.lower(),
         job=job,
@@ -48,6 +54,7 @@ def accepted(job: JobData, *, host: str, now: float, start_timeout_seconds: int)
         ),
         guards=(guard,),
         wake=True,
+        first_of=first_of,
     )
 
 
@@ -82,6 +89,20 @@ def stopping(task: Task, outcome: State, reason: Reason | None, *, now: float) -
     return _changed(task, after, now, f"to be {outcome}", str(reason or ""), wake=True)
 
 
+def called_terminated(task: Task, *, now: float) -> Change:
+    """Return that Lagrange calls a task terminated that it never ended; it goes on."""
+    what = "called terminated"
+    return _changed(task, task, now, what, "by Lagrange, which sent no word of its end")
+
+
+def uploaded(task: Task, url: str, *, now: float) -> Change:
+    """Return that the task's result document can be read at `url`."""
+    told = _told(task, replace(task, result_url=url), now, status="uploadResult")
+    callbacks = tuple(replace(one, reason="") for one in told.callbacks)
+    happening = Happening(at=now, what="result uploaded", detail=url)
+    return replace(told, callbacks=callbacks, happenings=(happening,))
+
+
 def ended(task: Task, *, now: float, claims: Iterable[Guard] = ()) -> Change:
     """Return the end of a task of which nothing is left on the cluster."""
     outcome = task.outcome or State.TERMINATED
@@ -100,6 +121,19 @@ def fetching(task: Task, *, now: float) -> Change:
     return _told(task, replace(task, state=State.FETCHING), now)
 
 
+def building(task: Task, *, now: float) -> Change:
+    """Return that the Space's image is being built."""
+    return _told(task, replace(task, state=State.BUILDING), now)
+
+
+def pushing(task: Task, *, now: float) -> Change:
+    """Return that the image was built and goes to the registry."""
+    told = _told(task, task, now)
+    callbacks = tuple(replace(one, status="pushImage") for one in told.callbacks)
+    happening = Happening(at=now, what="pushing")
+    return replace(told, callbacks=callbacks, happenings=(happening,))
+
+
 def deploying(
     task: Task,
     *,
@@ -113,7 +147,7 @@ def deploying(
     after = replace(task, state=State.DEPLOYING, **facts)
     change = _told(task, after, now, workload=workload, guards=tuple(guards))
     warnings = tuple(Happening(at=now, what="warning", detail=note) for note in notes)
-    return dataclasses.replace(change, happenings=change.happenings + warnings)
+    return replace(change, happenings=change.happenings + warnings)
 
 
 def applied(task: Task, *, now: float, components: dict[str, int], holder: str | None) -> Change:
@@ -121,7 +155,7 @@ def applied(task: Task, *, now: float, components: dict[str, int], holder: str |
     after = replace(task, applied_revision=task.revision, components=components)
     guard = Guard(keys.HOLDERS, task.space_uuid, holder, task.id)
     change = _changed(task, after, now, "applied", f"revision {task.revision}")
-    return dataclasses.replace(change, guards=(guard,))
+    return replace(change, guards=(guard,))
 
 
 def running(task: Task, *, now: float) -> Change:
@@ -157,7 +191,7 @@ def rolled_back(task: Task, reason: Reason, *, now: float) -> Change:
         applied_revision=0,
         fallback=None,
     )
-    return dataclasses.replace(told, after=after, wake=True)
+    return replace(told, after=after, wake=True)
 
 
 def _changed(
@@ -167,12 +201,12 @@ def _changed(
     return Change(before=before, after=after, at=now, happenings=(happening,), wake=wake)
 
 
-def _told(before: Task, after: Task, now: float, **fields: Any) -> Change:
-    """Return a change that Lagrange is told of, with the next sequence number."""
+def _told(before: Task, after: Task, now: float, *, status: str = "", **fields: Any) -> Change:
+    """Return a change that Lagrange is told of, by its state's word unless another is given."""
     sequence = before.sequence + 1
     callback = Callback(
         sequence=sequence,
-        status=_STATUSES[after.state],
+        status=status or _STATUSES[after.state],
         reason=str(after.reason or ""),
         timestamp=now,
         message_id=f"callback_{after.id}_{sequence}",

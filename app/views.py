@@ -19,6 +19,7 @@ def summary(task: Task) -> dict[str, Any]:
         "state": task.state,
         "reason": str(task.reason) if task.reason else None,
         "url": task.url,
+        "result_url": task.result_url or None,
         "duration": task.duration,
         "revision": task.revision,
         "created_at": iso(task.created_at),

@@ -12,7 +12,9 @@ import structlog
 from app.callbacks import Sender
 from app.context import Context
 from app.errors import Temporary
+from app.logreader import LogReader
 from app.observation import Observation
+from app.stock import Taker
 from k8s import labels, watch
 from k8s.objects import Deployment, Object, Pod
 
@@ -21,6 +23,7 @@ log = structlog.get_logger()
 _PATHS: dict[type[Object], str] = {Pod: "/api/v1/pods", Deployment: "/apis/apps/v1/deployments"}
 _GATHER_SECONDS = 0.1
 _TICK_SECONDS = 1.0
+_GOODBYE_SECONDS = 5
 
 Message = tuple[type[Object], watch.Event[Object]]
 
@@ -35,20 +38,25 @@ async def _serve(context: Context) -> None:
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     stopped = threading.Event()
+    changed = threading.Event()
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     threads = [
         threading.Thread(target=_follow, args=(context, kind, messages, stopped), daemon=True)
         for kind in _PATHS
     ]
+    stock = Taker(context)
+    threads.append(threading.Thread(target=stock.run, args=(changed, stopped), daemon=True))
+    threads.append(threading.Thread(target=LogReader(context).run, args=(stopped,), daemon=True))
     threads.append(
-        threading.Thread(target=_observe, args=(context, messages, stopped), daemon=True)
+        threading.Thread(target=_observe, args=(context, messages, changed, stopped), daemon=True)
     )
     for thread in threads:
         thread.start()
     sender = Sender(context.async_store, context.config.lag, context.identity.signing_key)
     await sender.run(stopping)
     stopped.set()
-    await asyncio.to_thread(threads[-1].join, 5)
+    for thread in threads[-2:]:
+        await asyncio.to_thread(thread.join, _GOODBYE_SECONDS)
 
 
 def _follow(
@@ -68,13 +76,17 @@ def _follow(
 
 
 def _observe(
-    context: Context, messages: "queue.SimpleQueue[Message]", stopped: threading.Event
+    context: Context,
+    messages: "queue.SimpleQueue[Message]",
+    changed: threading.Event,
+    stopped: threading.Event,
 ) -> None:
     """Take in what comes, a little at once, and look at the tasks that it is about."""
     observation = Observation(context)
     while not stopped.is_set():
         with contextlib.suppress(queue.Empty):
             observation.take(*messages.get(timeout=_TICK_SECONDS))
+            changed.set()
             deadline = time.monotonic() + _GATHER_SECONDS
             while (left := deadline - time.monotonic()) > 0:
                 observation.take(*messages.get(timeout=left))

@@ -15,6 +15,9 @@ from app.store import keys
 
 log = structlog.get_logger()
 
+_PROOF_STEP_SECONDS = 1
+_AFTER_FAILURE_SECONDS = 5
+
 
 @cache
 def _context() -> Context:
@@ -37,7 +40,27 @@ def sweep(task_id: str) -> Retry | None:
     return _tried(lifecycle.sweep, task_id)
 
 
-def _tried(operation: Callable[[Context, str], None], task_id: str) -> Retry | None:
+def upload(task_id: str) -> Retry | None:
+    """Upload a task's result document."""
+    return _tried(lifecycle.upload, task_id)
+
+
+def clean(_: str) -> Retry | None:
+    """Remove what tenants have left behind: namespaces, and images in the registry."""
+    return _tried(lifecycle.clean, "") or _tried(lifecycle.prune, "")
+
+
+def prove(proof_id: str) -> Retry | None:
+    """Take a proof one step further, and come back while it is not over."""
+    try:
+        under_way = lifecycle.prove(_context(), proof_id)
+    except Temporary as error:
+        log.warning("proof postponed", proof=proof_id, error=error.message)
+        return queues.again(_AFTER_FAILURE_SECONDS)
+    return queues.again(_PROOF_STEP_SECONDS) if under_way else None
+
+
+def _tried(operation: Callable[[Context, str], object], task_id: str) -> Retry | None:
     """Carry out an operation; what is away now is tried again later."""
     context = _context()
     try:

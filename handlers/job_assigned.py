@@ -2,10 +2,10 @@
 
 from http import HTTPStatus
 
-from app import rules, transitions
+from app import precheck, rules, transitions
 from app.errors import Rejected
 from app.events import Decision, Intake
-from app.schema import JobData
+from app.schema import JobData, source_uuid
 
 Payload = JobData
 
@@ -14,9 +14,11 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     """Accept a job; the same job again is answered as before and changes nothing.
 
     Raises:
-        Rejected: 409 when the uuid is held with other content; 422 when the duration is wrong.
+        Rejected: 409 when the uuid is held with other content, when there is no room, when the bid
+            is too low; 422 when the duration is wrong.
     """
-    held = await intake.store.get(job.uuid.lower())
+    # Most jobs are new: the commit finds out without being asked, and decides again if one is not.
+    held = await intake.store.get(job.uuid.lower()) if intake.again else None
     if held:
         if not rules.same_job(held.job, job):
             raise Rejected(
@@ -27,10 +29,13 @@ async def handle(job: JobData, intake: Intake) -> Decision:
         return Decision(task=held)
     limits = intake.config.task
     rules.refuse_duration(job.duration, limits, least=limits.min_duration_seconds)
+    if intake.again:
+        await precheck.refuse_hopeless(job, intake)
     change = transitions.accepted(
         job,
         host=intake.new_host(),
         now=intake.now,
         start_timeout_seconds=limits.start_timeout_seconds,
+        first_of="" if intake.again else source_uuid(job.job_source_uri),
     )
     return Decision(task=change.after, changes=(change,), limited=True)

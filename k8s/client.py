@@ -186,10 +186,18 @@ class Cluster:
             read_timeout_seconds: How long the API server may be silent before it is `Unavailable`.
             query: Such as `watch="true"`.
         """
+        with self.answer(path, read_timeout_seconds=read_timeout_seconds, **query) as response:
+            yield responses.lines(response)
+
+    @contextmanager
+    def answer(
+        self, path: str, *, read_timeout_seconds: float, **query: str
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """The API server's answer, for who reads its bytes as they come. No retries."""
         response = self._open("GET", path, query=query, read_seconds=read_timeout_seconds)
         try:
             responses.check(response)
-            yield responses.lines(response)
+            yield response
         finally:
             response.close()
 

@@ -15,6 +15,7 @@ PREFIXES = {
     "NetworkPolicy": "/apis/networking.k8s.io/v1/*/networkpolicies",
     "Ingress": "/apis/networking.k8s.io/v1/*/ingresses",
     "Deployment": "/apis/apps/v1/*/deployments",
+    "Job": "/apis/batch/v1/*/jobs",
     "PodDisruptionBudget": "/apis/policy/v1/*/poddisruptionbudgets",
     "HTTPRoute": "/apis/gateway.networking.k8s.io/v1/*/httproutes",
 }

@@ -14,6 +14,7 @@ PROBE_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 15
 FAREWELL_SECONDS = 3
 
+_PREFERENCE = 100
 _ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
@@ -81,7 +82,26 @@ def _host_aliases(
 
 
 def _nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] | None]:
-    """The node selector, or the affinity, for the GPUs that the pod's containers need."""
+    """The node selector and the affinity: for the GPUs that the pod needs, and where it may be."""
+    selector, required = _gpu_nodes(component)
+    preferred = [
+        {"weight": _PREFERENCE, "preference": {"matchFields": [_is_named(name)]}}
+        for name in component.nodes
+    ]
+    rules = {
+        "requiredDuringSchedulingIgnoredDuringExecution": required,
+        "preferredDuringSchedulingIgnoredDuringExecution": preferred,
+    }
+    rules = {key: value for key, value in rules.items() if value}
+    return selector, {"nodeAffinity": rules} if rules else None
+
+
+def _is_named(node: str) -> dict[str, Any]:
+    return {"key": "metadata.name", "operator": "In", "values": [node]}
+
+
+def _gpu_nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] | None]:
+    """A node selector for one GPU model, or the node selector terms for several."""
     wanted = [
         set(container.resources.gpu.models)
         for container in component.containers
@@ -102,8 +122,7 @@ def _nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] 
         {"matchExpressions": [{"key": model, "operator": "In", "values": ["true"]}]}
         for model in models
     ]
-    required = {"requiredDuringSchedulingIgnoredDuringExecution": {"nodeSelectorTerms": terms}}
-    return None, {"nodeAffinity": required}
+    return None, {"nodeSelectorTerms": terms}
 
 
 def _container(frame: Frame, component: Component, container: Container) -> dict[str, Any]:

@@ -89,7 +89,7 @@ def read(response: urllib3.BaseHTTPResponse, limit: int = MAX_BYTES) -> bytes:
 def lines(response: urllib3.BaseHTTPResponse, limit: int = MAX_LINE_BYTES) -> Iterator[bytes]:
     """The lines of a body as they come, without their ends, none longer than `limit` bytes."""
     rest = b""
-    for part in _parts(response):
+    for part in parts(response):
         *whole, rest = (rest + part).split(b"\n")
         yield from whole
         if len(rest) > limit:
@@ -98,7 +98,8 @@ def lines(response: urllib3.BaseHTTPResponse, limit: int = MAX_LINE_BYTES) -> It
         yield rest
 
 
-def _parts(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+def parts(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """The bytes of a body as they come, until the API server or a shutdown ends it."""
     try:
         while part := response.read1(CHUNK_BYTES):
             yield part

@@ -124,13 +124,15 @@ class Container:
 class Component:
     """One pod, `replicas` times: its containers in the order in which they depend on each other.
 
-    `name` is the name of the service that depends on all the others of the pod.
+    `name` is the name of the service that depends on all the others of the pod. `nodes` are the
+    names of nodes that the pods go to if they can.
     """
 
     name: str
     containers: tuple[Container, ...]
     replicas: int = 1
     volumes: tuple[Volume, ...] = ()
+    nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,7 +30,7 @@ _ids = itertools.count(1)
 
 Headers = dict[str, str]
 
-# One of eth-account's libraries lifts Python's limit, with which the service reads JSON from strangers.
+# One of eth-account's libraries lifts Python's limit, by which the service reads JSON.
 sys.setrecursionlimit(1000)
 
 

@@ -190,7 +190,12 @@ AllowPrivateAddresses = true
 
 @contextmanager
 def running(
-    folder: Path, *, orchestrator: str = "", task: Mapping[str, Any] = {}, **cluster: Any
+    folder: Path,
+    *,
+    orchestrator: str = "",
+    task: Mapping[str, Any] = {},
+    mcs: Mapping[str, Any] = {},
+    **cluster: Any,
 ) -> Iterator[Provider]:
     """Run a provider in a folder.
 
@@ -198,6 +203,7 @@ def running(
         folder: Becomes its `CP_PATH`.
         orchestrator: Whose EIP-191 signatures count; the stand-in's unless given.
         task: The [TASK] table.
+        mcs: The [MCS] table.
         cluster: The [CLUSTER] table.
     """
     with ExitStack() as stack:
@@ -212,6 +218,7 @@ def running(
             orchestrator or lagrange.address,
             CLUSTER=cluster,
             TASK=dict(task),
+            MCS=dict(mcs),
         )
         (folder / "config.toml").write_text(text)
         environment = {**os.environ, "CP_PATH": str(folder)}

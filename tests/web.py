@@ -86,7 +86,8 @@ def serving(context: Context) -> Iterator[Web]:
     thread.start()
     deadline = time.monotonic() + _SECONDS
     while not server.started:
-        assert thread.is_alive() and time.monotonic() < deadline, "the server did not start"
+        assert thread.is_alive(), "the server did not start"
+        assert time.monotonic() < deadline, "the server did not start in time"
         time.sleep(0.005)
     try:
         yield Web(server.servers[0].sockets[0].getsockname()[1])

@@ -15,7 +15,9 @@ from app.errors import ConfigError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_context
 def info(context: Context, *, as_json: bool) -> None:
-    """Show the node id, the EVM address and the key that signs callbacks."""
+    """Show the node id, the EVM address, the key that signs callbacks, and what the nodes have."""
+    from app.cli import inventory  # noqa: PLC0415 - slow to import, needed here only.
+
     try:
         identity = context.identity
     except ConfigError as error:
@@ -28,12 +30,16 @@ def info(context: Context, *, as_json: bool) -> None:
         "domain": context.config.api.domain,
         "multi_address": context.config.api.multi_address,
     }
+    nodes = inventory.document(context)
     if as_json:
-        click.echo(json.dumps(facts, indent=2))
+        click.echo(json.dumps({**facts, "inventory": nodes}, indent=2))
         return
     width = max(map(len, facts))
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' '):<{width}}  {value}")
+    if nodes:
+        click.echo()
+        inventory.print_table(nodes)
 
 
 @click.group()

@@ -2,20 +2,21 @@
 
 import os
 import uuid
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from app import config as configuration
-from app import ldl, planning, sources
+from app import dockerfile, images, ldl, planning, sources
 from app.cli import refuse
 from app.context import folder as provider_folder
 from app.context import offer as configured_offer
 from app.errors import ConfigError, Permanent
 from app.ldl import hardware as order
 from app.lifecycle.fetching import NOT_OFFERED
-from app.sources import Space, SpaceFile
+from app.sources import Kind, Space, SpaceFile
 from k8s import policy, template
 from k8s import render as rendering
 from k8s.workload import Offer, Resources
@@ -43,14 +44,8 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
 
     try:
         offer = _offer()
-        files, deploy_file = _read(path)
-        plan = planning.plan(
-            _names(path, wallet, host or f"preview.{offer.domain or 'example.com'}"),
-            files,
-            deploy_file,
-            hardware=_bound(hardware),
-            offer=offer,
-        )
+        names = _names(path, wallet, host or f"preview.{offer.domain or 'example.com'}")
+        plan = _plan(path, names, hardware=_bound(hardware), offer=offer)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
         overrides = provider_folder(click.get_current_context().find_root().obj) / "templates"
@@ -64,6 +59,27 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
     except (Permanent, rendering.Unsupported, template.TemplateError, policy.Violation) as error:
         refuse(str(error))
     click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def _plan(
+    path: Path, names: planning.Names, *, hardware: Resources | None, offer: Offer
+) -> planning.Plan:
+    files, kind = _read(path)
+    if kind.name == "image":
+        image = _image(path, list(files), kind.path, names.space_uuid)
+        file = dockerfile.read(files[kind.path])
+        return planning.plan_image(names, image, file, hardware=hardware)
+    return planning.plan(names, files, kind.path, hardware=hardware, offer=offer)
+
+
+def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:
+    """Return the image's name by tag; the service names it by the digest that the push gives it."""
+    where = provider_folder(click.get_current_context().find_root().obj)
+    config = configuration.load(where)
+    registry = images.configured(config.registry) or images.Registry(host="registry.example.com")
+    max_bytes = config.build.max_context_bytes
+    context = images.describe(path, files, dockerfile_path, max_bytes=max_bytes)
+    return images.name(registry, space_uuid, context.digest)
 
 
 def _offer() -> Offer:
@@ -96,23 +112,23 @@ def _names(path: Path, wallet: str, host: str) -> planning.Names:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, bytes], str]:
-    """Return the files and the deployment file among them.
+def _read(path: Path) -> tuple[dict[str, bytes], Kind]:
+    """Return the files, and which of them decides how they are deployed.
 
     Raises:
         Permanent: There is no deployment file, or too much.
     """
     if path.is_file():
-        return {path.name: _content(path)}, path.name
+        return {path.name: _content(path)}, Kind("ldl", path.name)
     found = [one for one in sorted(path.rglob("*")) if one.is_file() and not one.is_symlink()]
     if len(found) > _MAX_FILES:
         raise Permanent(f"{path} has more than {_MAX_FILES} files", category="source_too_large")
     files = {one.relative_to(path).as_posix(): _content(one) for one in found}
     space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
     kind = sources.kind(space)
-    if kind.name != "ldl":
+    if kind.name in NOT_OFFERED:
         raise Permanent(NOT_OFFERED[kind.name], category="not_offered")
-    return files, kind.path
+    return files, kind
 
 
 def _content(path: Path) -> bytes:

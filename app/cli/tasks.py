@@ -8,6 +8,7 @@ import click
 
 from app import views
 from app.cli import refuse, with_context
+from app.cli.logs import logs
 from app.context import Context
 from app.errors import Temporary
 from app.models import Reason, State, Task
@@ -27,6 +28,9 @@ _ATTEMPTS = 10
 @click.group()
 def task() -> None:
     """List, show and end tasks."""
+
+
+task.add_command(logs)
 
 
 @task.command("list")
@@ -92,7 +96,7 @@ def _remaining(one: Task) -> str:
 def get(context: Context, uuid: str, *, as_json: bool) -> None:
     """Show a task, its events, pods and callbacks. UUID is the job's, the task's or the Space's."""
     try:
-        one = _found(context, uuid)
+        one = found(context, uuid)
         shown = _details(context, one)
     except Temporary as error:
         refuse(error.message, code=1)
@@ -108,7 +112,7 @@ def get(context: Context, uuid: str, *, as_json: bool) -> None:
             click.echo("  " + "  ".join(str(word) for word in line.values() if word is not None))
 
 
-def _found(context: Context, uuid: str) -> Task:
+def found(context: Context, uuid: str) -> Task:
     """Return the newest task of this name, one that goes on before one that is over."""
     tasks = context.store.find(uuid.lower())
     if not tasks:
@@ -163,7 +167,7 @@ def delete(context: Context, uuid: str, *, yes: bool) -> None:
     reason = Reason("deleted", "the operator ended the job")
     try:
         for _ in range(_ATTEMPTS):
-            one = _found(context, uuid)
+            one = found(context, uuid)
             if one.ended or one.stopping:
                 click.echo(f"task {one.id} is {one.state} already")
                 return
@@ -188,7 +192,7 @@ def delete(context: Context, uuid: str, *, yes: bool) -> None:
 def redeliver(context: Context, uuid: str) -> None:
     """Send a task's parked callbacks again."""
     try:
-        count = context.store.redeliver(_found(context, uuid).id, time.time())
+        count = context.store.redeliver(found(context, uuid).id, time.time())
     except Temporary as error:
         refuse(error.message, code=1)
     click.echo(f"{count} callbacks are owed again")

@@ -11,6 +11,7 @@ from app.ldl.hardware import DEFAULT_STORAGE_BYTES
 from app.ldl.placements import Placement
 from app.ldl.problems import Findings, shown
 from app.ldl.storages import Stored
+from k8s import gpus as products
 from k8s.workload import Gpu, Resources
 
 
@@ -181,7 +182,7 @@ def _granted_gpu(request: gpus.GpuRequest, ordered: Gpu | None, findings: Findin
         findings.refuse(f"{request.path}.units", f"asks for {request.units}; the order has no GPU")
         return Gpu(count=request.units)
     product = ordered.models[0] if ordered.models else ""
-    matches = not product or any(gpus.fits(model, product) for model in request.models)
+    matches = not product or any(products.same(model, product) for model in request.models)
     if request.models and not matches:
         wanted = ", ".join(shown(model) for model in request.models[:5])
         findings.refuse(f"{request.path}.attributes", f"asks for {wanted}; the order has {product}")

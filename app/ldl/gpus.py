@@ -6,11 +6,9 @@ from dataclasses import dataclass
 from app.ldl import hardware
 from app.ldl.fields import Node, items, know, text, whole
 from app.ldl.problems import shown
+from k8s import gpus
 
 MAX_MODELS = 64
-
-_BRAND = re.compile(r"nvidia|geforce|rtx|[^a-z0-9]")
-_VARIANT = re.compile(r"(?:sxm[0-9]?|pcie|nvl|(?<=[a-z0-9])[0-9]{2,3}gi?b?)+$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +42,7 @@ def read(node: Node) -> GpuRequest | None:
 
 def labels(models: tuple[str, ...]) -> tuple[str, ...]:
     """Node labels of the models: `NVIDIA-RTX4090` for `rtx4090`."""
-    named = (hardware.label(f"NVIDIA {_bare(model).upper()}") for model in models)
-    return tuple(dict.fromkeys(named))
-
-
-def fits(model: str, product: str) -> bool:
-    """Whether a file's `model` (`rtxa6000`) is the order's `product` (`NVIDIA-A6000`)."""
-    return _core(model) == _core(product)
+    return tuple(dict.fromkeys(map(gpus.of_model, models)))
 
 
 def _models(vendor: Node) -> tuple[str, ...]:
@@ -86,12 +78,3 @@ def _named(nvidia: Node) -> tuple[str, ...]:
         elif model:
             models[model] = None
     return tuple(models)
-
-
-def _bare(model: str) -> str:
-    return re.sub(r"^nvidia[\s_-]*", "", model.strip(), flags=re.IGNORECASE)
-
-
-def _core(name: str) -> str:
-    squeezed = _BRAND.sub("", name.lower())
-    return _VARIANT.sub("", squeezed) or squeezed

@@ -4,6 +4,7 @@ import re
 
 from app.ldl import quantities
 from app.ldl.problems import Problem, Refused, shown
+from k8s import gpus
 from k8s.workload import Gpu, Resources
 
 DEFAULT_STORAGE_BYTES = 30 << 30
@@ -12,7 +13,6 @@ MAX_GPUS = 64
 _MAX_DESCRIPTION = 200
 _PARTS = 3
 _VCPU = re.compile(r"([0-9.]+)\s*(?:v?cpus?|cores?)?", re.IGNORECASE)
-_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 def parse(
@@ -44,12 +44,6 @@ def parse(
     )
 
 
-def label(product: str) -> str:
-    """A GPU product as node labels spell it: `NVIDIA-A4000` for `Nvidia A4000`."""
-    spelled = re.sub(r"^nvidia", "NVIDIA", product.strip(), flags=re.IGNORECASE)
-    return _UNSAFE.sub("-", spelled)[:63].strip("-._")
-
-
 def _cores(part: str) -> str:
     found = _VCPU.fullmatch(part)
     if not found:
@@ -70,7 +64,7 @@ def _gpu(part: str, count: int | None) -> Gpu | None:
         return None
     if count is not None and not 0 < count <= MAX_GPUS:
         raise Refused(Problem("hardware", f"must have from 0 to {MAX_GPUS} GPUs, not {count}"))
-    name = label(part)
+    name = gpus.spelled(part)
     if not name:
         raise _refused(part, "names no GPU")
     return Gpu(count=count or 1, models=(name,))

@@ -63,7 +63,8 @@ def _fail(work: Work, reason: Reason) -> None:
     """A step failed for good: go back to what served before, else end the task."""
     log.warning("step failed", category=reason.category, message=reason.message)
     try:
-        work.commit(failure(work.task, reason, now=time.time()))
+        current = work.current()
+        current.commit(failure(current.task, reason, now=time.time()))
     except Superseded:
         log.info("failure superseded")
 

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from app import locks, transitions
 from app.context import Context
@@ -45,7 +46,6 @@ def deploy(context: Context, workload: Workload, work: Work) -> None:
     Raises:
         Permanent, Superseded, Temporary: As `apply`.
     """
-    templates = context.folder / "templates"
     with translated():
         offer = context.offer
         _refuse_missing_classes(context, workload)
@@ -53,7 +53,7 @@ def deploy(context: Context, workload: Workload, work: Work) -> None:
             context.cluster,
             workload,
             offer,
-            overrides=templates if templates.is_dir() else None,
+            overrides=overrides(context),
             checkpoint=work.check,
         )
         work.check()
@@ -61,6 +61,12 @@ def deploy(context: Context, workload: Workload, work: Work) -> None:
         cluster_apply.prune(
             context.cluster, manifests, namespace=namespace, task_id=workload.task_id
         )
+
+
+def overrides(context: Context) -> Path | None:
+    """Return the operator's folder of templates, if there is one."""
+    templates = context.folder / "templates"
+    return templates if templates.is_dir() else None
 
 
 def _refuse_missing_classes(context: Context, workload: Workload) -> None:

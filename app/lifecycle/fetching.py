@@ -1,21 +1,21 @@
 """The step from an accepted job to a plan: fetch the Space, check whose it is, read its file."""
 
 import asyncio
-import shutil
-import tempfile
 import time
 from collections.abc import Coroutine, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app import context, ldl, planning, sources, transitions
-from app.errors import Permanent
+from app import context, images, ldl, planning, sources, transitions
+from app.errors import Permanent, Temporary
 from app.ldl import hardware
+from app.lifecycle import admitting, building, reserving
 from app.lifecycle.work import Work
 from app.models import Fallback, State, Task
 from app.schema import source_uuid
 from app.sources import SourceLimits, Space
-from app.store import Guard, keys
+from app.store import Conflict, Guard, keys
 from app.store.synchronous import encoded
 from app.transport import Fetcher
 from k8s.workload import Workload
@@ -23,19 +23,18 @@ from k8s.workload import Workload
 _T = TypeVar("_T")
 _POLL_SECONDS = 0.5
 _PREDECESSOR_SECONDS = 60
+_ATTEMPTS = 50
 NOT_OFFERED = {
-    "image": "this Space has to be built from its Dockerfile, which this provider does not offer;"
-    " add a deploy.yaml that names a published image",
     "model": "this Space serves a model by model-setting.json, which this provider does not offer;"
     " add a deploy.yaml that names an image which serves it",
 }
 
 
 def fetch(work: Work) -> None:
-    """Fetch, check and plan; the task then says what has to run and waits to be applied.
+    """Fetch, check, build where that is needed, and plan; the task then waits to be applied.
 
     Raises:
-        Permanent: The Space cannot be had, is another's, or its file is refused.
+        Permanent: The Space cannot be had, is another's, its file is refused, its build fails.
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
@@ -43,52 +42,74 @@ def fetch(work: Work) -> None:
     if task.state is not State.FETCHING:
         work.commit(transitions.fetching(task, now=time.time()))
         return
-    folder = Path(tempfile.mkdtemp(prefix="space-", dir=_scratch(work)))
-    try:
-        space, files = _guarded(work, _fetched(work, folder))
+    with ExitStack() as held:
+        folder = held.enter_context(images.temporary(work.context.folder / "scratch", "space"))
+        space = _guarded(work, _described(work))
+        kind = sources.kind(space)
+        if kind.name == "image":
+            held.enter_context(building.turn(work))
+        files = _guarded(work, _downloaded(work, space, folder / "files"))
+        _predecessor(work, space)
+        work, plan = _planned(work, space, files, folder)
+        _commit(work, space, plan)
+
+
+def _commit(work: Work, space: Space, plan: planning.Plan) -> None:
+    """Reserve room and say what has to run; whoever took room meanwhile has it decided anew."""
+    for _ in range(_ATTEMPTS):
         predecessor = _predecessor(work, space)
-        plan = _planned(work, space, files)
-        work.commit(
-            transitions.deploying(
-                task,
-                now=time.time(),
-                workload=encoded(plan.workload),
-                guards=_claims(work, plan.workload, predecessor),
-                notes=plan.warnings,
-                space_uuid=space.uuid,
-                space_name=space.name,
-                wallet=space.wallet,
-                hardware=space.hardware,
-                fallback=_fallback(task, predecessor),
-            )
+        fallback = _fallback(work.task, predecessor)
+        reserved = reserving.reserve(work, plan.workload, fallback)
+        change = transitions.deploying(
+            work.task,
+            now=time.time(),
+            workload=encoded(reserved.workload),
+            guards=(*_claims(work, plan.workload, predecessor), *reserved.guards),
+            notes=plan.warnings,
+            space_uuid=space.uuid,
+            space_name=space.name,
+            wallet=space.wallet,
+            hardware=space.hardware,
+            components={one.name: one.replicas for one in plan.workload.components},
+            fallback=fallback,
         )
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        try:
+            work.context.store.commit(change)
+        except Conflict:
+            work = work.current()
+        else:
+            return
+    raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
 
 
-def _scratch(work: Work) -> Path:
-    folder = work.context.folder / "scratch"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
-async def _fetched(work: Work, folder: Path) -> tuple[Space, sources.Files]:
+def _limits(work: Work) -> SourceLimits:
     table = work.context.config.source
-    limits = SourceLimits(
+    return SourceLimits(
         files=table.max_files,
         file_bytes=table.max_file_bytes,
         total_bytes=table.max_total_bytes,
         seconds=table.timeout_seconds,
     )
-    url = work.task.job.job_source_uri
-    async with Fetcher(allow_private=table.allow_private_addresses) as fetcher:
-        space = await sources.describe(fetcher, url, limits=limits)
-        _refuse_stranger(work.task, space)
-        kind = sources.kind(space)
-        if kind.name != "ldl":
-            raise Permanent(NOT_OFFERED[kind.name], category="not_offered")
-        files = await sources.download(fetcher, space, folder / "files", limits=limits)
-    return space, files
+
+
+def _fetcher(work: Work) -> Fetcher:
+    return Fetcher(allow_private=work.context.config.source.allow_private_addresses)
+
+
+async def _described(work: Work) -> Space:
+    async with _fetcher(work) as fetcher:
+        space = await sources.describe(fetcher, work.task.job.job_source_uri, limits=_limits(work))
+    _refuse_stranger(work.task, space)
+    await admitting.admit(work, space)
+    kind = sources.kind(space).name
+    if kind in NOT_OFFERED:
+        raise Permanent(NOT_OFFERED[kind], category="not_offered")
+    return space
+
+
+async def _downloaded(work: Work, space: Space, folder: Path) -> sources.Files:
+    async with _fetcher(work) as fetcher:
+        return await sources.download(fetcher, space, folder, limits=_limits(work))
 
 
 def _refuse_stranger(task: Task, space: Space) -> None:
@@ -145,8 +166,11 @@ def _fallback(task: Task, predecessor: Task | None) -> Fallback | None:
     return Fallback(predecessor.id, predecessor.revision)
 
 
-def _planned(work: Work, space: Space, files: sources.Files) -> planning.Plan:
-    task = work.task
+def _planned(
+    work: Work, space: Space, files: sources.Files, folder: Path
+) -> tuple[Work, planning.Plan]:
+    """Return what has to run, and the step with the task as it is after a build."""
+    task, kind = work.task, sources.kind(space)
     names = planning.Names(
         task_id=task.id,
         task_uuid=task.task_uuid,
@@ -160,13 +184,11 @@ def _planned(work: Work, space: Space, files: sources.Files) -> planning.Plan:
         bound = hardware.parse(
             space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
         )
-        return planning.plan(
-            names,
-            files,
-            sources.kind(space).path,
-            hardware=bound,
-            offer=context.offer(work.context.config),
-        )
+        if kind.name == "image":
+            reserving.refuse_hopeless(work, space.name, bound)
+            return building.planned(work, space, folder, kind.path, names=names, hardware=bound)
+        offer = context.offer(work.context.config)
+        return work, planning.plan(names, files, kind.path, hardware=bound, offer=offer)
     except ldl.Refused as refused:
         raise planning.refusal(refused) from None
 

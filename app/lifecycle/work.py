@@ -1,7 +1,8 @@
 """One worker at one task: what a step may use, and how it notices that it is not wanted."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from app.context import Context
 from app.errors import Temporary
@@ -39,6 +40,19 @@ class Work:
         now = self.context.store.get(self.task.id)
         if now is None or now.revision != self.task.revision or now.outcome != self.task.outcome:
             raise Superseded
+
+    def current(self) -> Self:
+        """Return the step with the task's record as it is by now, with what the step wrote itself.
+
+        Raises:
+            Superseded: The task is wanted otherwise now.
+            Temporary: The lock was lost, or Redis is away.
+        """
+        self.check()
+        task = self.context.store.get(self.task.id)
+        if task is None:
+            raise Superseded
+        return replace(self, task=task)
 
     def commit(self, *changes: Change) -> None:
         """Write changes if the task is still as the step found it.

@@ -98,6 +98,11 @@ class Lagrange:
         """JSON that is served instead of a Space's own, by uuid."""
         return self._site.documents
 
+    @property
+    def payments(self) -> dict[str, Any]:
+        """What providers are told of a Space's earnings and status instead, by its uuid."""
+        return self._site.payments
+
     def know(self, *, account: str, node_id: str, provider_key: str) -> None:
         """Learn the names and the key of the provider, as in the constructor."""
         self.signer = replace(self.signer, account=account, node_id=node_id)
@@ -111,11 +116,20 @@ class Lagrange:
         hardware: str,
         space_uuid: str | None = None,
         name: str | None = None,
+        gpus: int | None = None,
     ) -> str:
-        """Serve a folder as a Space and return its uuid; `name` is the folder's unless given."""
+        """Serve a folder as a Space and return its uuid; `name` is the folder's unless given.
+
+        `gpus` is how many GPUs the order has; unless given, it does not say.
+        """
         known = (space_uuid or str(uuid.uuid4())).lower()
         self._site.spaces[known] = ServedSpace(
-            uuid=known, folder=folder, name=name or folder.name, wallet=wallet, hardware=hardware
+            uuid=known,
+            folder=folder,
+            name=name or folder.name,
+            wallet=wallet,
+            hardware=hardware,
+            gpus=gpus,
         )
         return known
 

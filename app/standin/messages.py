@@ -25,13 +25,17 @@ _JSON = {"Content-Type": "application/json"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as Lagrange knows it; `source_uri` is where its Space is described."""
+    """A job as Lagrange knows it; `source_uri` is where its Space is described.
+
+    `bid_price` is what the tenant pays, in SWAN; empty: the market's price.
+    """
 
     uuid: str
     task_uuid: str
     space_uuid: str
     source_uri: str
     duration_seconds: int
+    bid_price: str = ""
 
     def data(self) -> dict[str, Any]:
         """Return the JobData of an assignment."""
@@ -43,6 +47,7 @@ class Job:
             "job_source_uri": self.source_uri,
             "storage_source": "lagrange",
             "task_uuid": self.task_uuid,
+            **({"bid_price": self.bid_price} if self.bid_price else {}),
         }
 
 
@@ -132,6 +137,12 @@ def read_status(signer: Signer, job: Job) -> Request:
     """Return the v1.1.5 request that reads a job's status."""
     query = urlencode({"signature": signer.eip191(job.uuid)})
     return Request("GET", f"{_API}/job/{job.uuid}?{query}", {}, b"")
+
+
+def prove(signer: Signer, block_data: str, exp: int) -> Request:
+    """Return the request that orders a proof."""
+    body = _json({"method": "mine", "block_data": block_data, "exp": exp})
+    return _signed(signer, "POST", f"{_API}/cp/proof", body)
 
 
 def _with_job(signer: Signer, job: Job, form: Form, *, event: str, path: str) -> Request:

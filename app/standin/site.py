@@ -28,13 +28,14 @@ _PAYMENT = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServedSpace:
-    """A folder served as a Space; `hardware` is the order's description."""
+    """A folder served as a Space; `hardware` is the order's description, `gpus` its count."""
 
     uuid: str
     folder: Path
     name: str
     wallet: str
     hardware: str
+    gpus: int | None = None
 
     def paths(self) -> Iterator[str]:
         """Yield the paths of its files, relative, with `/`; links are left out."""
@@ -48,7 +49,13 @@ class ServedSpace:
     def document(self, site_url: str) -> dict[str, Any]:
         """Return the JSON that describes it, with files below `site_url`."""
         kind = "CPU" if "CPU" in self.hardware.partition("·")[0] else "GPU"
-        config = {"name": self.hardware, "description": self.hardware, "hardware_type": kind}
+        config: dict[str, Any] = {
+            "name": self.hardware,
+            "description": self.hardware,
+            "hardware_type": kind,
+        }
+        if self.gpus is not None:
+            config["gpu"] = self.gpus
         files = [
             {
                 "name": f"{self.wallet}/spaces/{self.name}/{path}",
@@ -75,6 +82,7 @@ class Site:
         documents: JSON served instead of a Space's own, by uuid.
         behaviours: Misbehaviour by path prefix; the longest that fits counts.
         payment: What providers are told of every Space's earnings.
+        payments: What they are told of a Space instead, by its uuid; any JSON.
         on_callback: Called with each callback, in the server's thread.
     """
 
@@ -85,6 +93,7 @@ class Site:
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
     records: Records = field(default_factory=Records)
     payment: dict[str, Any] = field(default_factory=lambda: dict(_PAYMENT))
+    payments: dict[str, Any] = field(default_factory=dict)
     on_callback: Callable[[Callback], None] | None = None
 
     def application(self) -> web.Application:
@@ -154,7 +163,10 @@ class Site:
         return _answer(None)
 
     async def _payment(self, request: web.Request) -> web.StreamResponse:
-        if request.match_info["space_uuid"].lower() not in self.spaces:
+        space_uuid = request.match_info["space_uuid"].lower()
+        if space_uuid in self.payments:
+            return _answer(self.payments[space_uuid])
+        if space_uuid not in self.spaces:
             return _answer(None, status=404, message="there is no such Space")
         return _answer(self.payment)
 

@@ -2,14 +2,17 @@
 
 import secrets
 from collections.abc import Awaitable, Iterable
+from datetime import timedelta
 from typing import Any
 
 import msgspec
 import redis.asyncio
 
+from app import queues
 from app.errors import Temporary
-from app.models import Callback, Receipt, Task
+from app.models import Callback, Market, Receipt, Task
 from app.store import change, keys, reading
+from app.store.commits import Commits
 
 _MOST_DUE = 200
 _SETTLE = """
@@ -32,7 +35,7 @@ class AsyncStore:
     def __init__(self, connection: redis.asyncio.Redis) -> None:
         # redis-py types answers as text or bytes or lists; what comes is bytes.
         self.connection: Any = connection
-        self._script = connection.register_script(change.SCRIPT)
+        self._commits = Commits(connection)
         self._settle = connection.register_script(_SETTLE)
         self._extend = connection.register_script(_EXTEND)
         self._release = connection.register_script(_RELEASE)
@@ -43,8 +46,8 @@ class AsyncStore:
         Raises:
             Conflict, Full, Replayed: Nothing was written.
         """
-        arguments, meaning = transaction.encoded()
-        change.outcome(await self._asked(self._script(args=arguments)), meaning)
+        plan, meaning = transaction.encoded()
+        change.outcome(await self._asked(self._commits.carry_out(plan)), meaning)
 
     async def get(self, task_id: str) -> Task | None:
         """Return the task of this id (lower case)."""
@@ -60,7 +63,20 @@ class AsyncStore:
         ids = await self._asked(
             self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
         )
-        return await self._many(ids)
+        return await self._many(reading.candidates(uuid, ids))
+
+    async def active(self) -> list[Task]:
+        """Return every task that is not over."""
+        return await self._many(await self._asked(self.connection.smembers(keys.ACTIVE)))
+
+    async def market(self, task_id: str) -> Market | None:
+        """Return what Lagrange said last of a task's Space."""
+        return reading.market(await self._asked(self.connection.hget(keys.MARKET, task_id)))
+
+    async def save_market(self, task_id: str, said: Market) -> None:
+        """Write down what Lagrange says of a task's Space."""
+        encoded = msgspec.json.encode(said)
+        await self._asked(self.connection.hset(keys.MARKET, task_id, encoded))
 
     async def _many(self, ids: Iterable[bytes]) -> list[Task]:
         pipeline = self.connection.pipeline(transaction=False)
@@ -113,6 +129,26 @@ class AsyncStore:
     async def release(self, name: str, token: str) -> None:
         """Give a lock back, unless it is somebody else's by now."""
         await self._asked(self._release(keys=(keys.lock(name),), args=(token,)))
+
+    async def order(
+        self, work: str, about: str, key: str, content: bytes, period: timedelta
+    ) -> None:
+        """Write something down for some time and call a worker for it, both or neither."""
+        pipeline = self.connection.pipeline()
+        pipeline.set(key, content, ex=period)
+        for command in queues.entry(about, work=work):
+            pipeline.execute_command(*command)
+        await self._asked(pipeline.execute())
+
+    async def fields(self, key: str) -> dict[str, str]:
+        """Return all fields of a hash of texts (`keys.RESERVATIONS`)."""
+        found = await self._asked(self.connection.hgetall(key))
+        return {name.decode(): content.decode() for name, content in found.items()}
+
+    async def kept(self, key: str) -> bytes | None:
+        """Return what was written down; None when its time is over."""
+        found: bytes | None = await self._asked(self.connection.get(key))
+        return found
 
     async def count(self, counters: dict[str, int]) -> None:
         """Add to metrics."""

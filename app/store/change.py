@@ -1,7 +1,7 @@
 """One change of the memory as a plan of checks and commands, and the script that carries it out."""
 
+import struct
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -11,38 +11,33 @@ from app import queues
 from app.models import Callback, Happening, Receipt, Task
 from app.store import keys
 
-Word = str | int | float | bytes
-Command = tuple[Word, ...]
+Word = str | int | float | msgspec.Raw
+Command = Sequence[Word]
 
 RECEIPT_KEPT = timedelta(days=14)
 ENDED_KEPT = timedelta(days=30)
 WORK_LEASE = timedelta(seconds=30)
+_RECEIPT_SECONDS = int(RECEIPT_KEPT.total_seconds())
 _TIMELINE_LENGTH = 500
 
 SCRIPT = """
-local position = 1
-local function take()
-  position = position + 1
-  return ARGV[position - 1]
+local function carry_out(plan)
+  local checks, commands = unpack(cmsgpack.unpack(plan))
+  for index, check in ipairs(checks) do
+    local operator, expected, command = unpack(check)
+    local found = redis.call(unpack(command))
+    local holds
+    if operator == 'absent' then holds = not found
+    elseif operator == 'equal' then holds = found == expected
+    else holds = found < expected end
+    if not holds then return {index, found} end
+  end
+  for _, command in ipairs(commands) do redis.call(unpack(command)) end
+  return {0}
 end
-local function command()
-  local length = tonumber(take())
-  local words = {}
-  for index = 1, length do words[index] = take() end
-  return words
-end
-local checks = tonumber(take())
-for index = 1, checks do
-  local operator, expected = take(), take()
-  local found = redis.call(unpack(command()))
-  local holds
-  if operator == 'absent' then holds = not found
-  elseif operator == 'equal' then holds = found == expected
-  else holds = found < tonumber(expected) end
-  if not holds then return {index, found} end
-end
-while position <= #ARGV do redis.call(unpack(command())) end
-return {0}
+local answers = {}
+for index, plan in ipairs(ARGV) do answers[index] = carry_out(plan) end
+return answers
 """
 
 
@@ -75,14 +70,25 @@ def _absent(error: type[Exception], *command: Word) -> _Check:
     return _Check(error, "absent", "", command)
 
 
-def _is(expected: Word | None, *command: Word) -> _Check:
+def _is(expected: str | int | None, *command: Word) -> _Check:
     if expected is None:
         return _absent(Conflict, *command)
-    return _Check(Conflict, "equal", expected, command)
+    return _Check(Conflict, "equal", str(expected), command)
 
 
-@dataclass(frozen=True, slots=True)
-class Guard:
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _packable(command: tuple[str | int | float | bytes, ...]) -> Command:
+    """Redis reads no MessagePack of type `bin`, but takes any bytes for a `str 32`."""
+    return [
+        msgspec.Raw(struct.pack(">BI", 0xDB, len(word)) + word) if isinstance(word, bytes) else word
+        for word in command
+    ]
+
+
+class Guard(msgspec.Struct, frozen=True):
     """A field of a hash that is claimed or released together with a change.
 
     Attributes:
@@ -98,8 +104,7 @@ class Guard:
     becomes: str | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one task.
 
     Attributes:
@@ -111,6 +116,7 @@ class Change:
         workload: What the wanted revision runs, encoded, when that is known now.
         guards: Claims that hold or fall with the change.
         wake: Whether a worker is called at once.
+        first_of: A uuid by which no task may be known yet; empty: that does not matter.
     """
 
     before: Task | None
@@ -121,10 +127,10 @@ class Change:
     workload: bytes | None = None
     guards: tuple[Guard, ...] = ()
     wake: bool = False
+    first_of: str = ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transaction:
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     """Changes that happen together or not at all.
 
     Attributes:
@@ -140,17 +146,13 @@ class Transaction:
     receipt: Receipt | None = None
     receipt_for_ever: bool = False
     max_active: int | None = None
-    counters: Sequence[str] = field(default=())
+    counters: tuple[str, ...] = ()
 
-    def encoded(self) -> tuple[list[Word], tuple[type[Exception], ...]]:
-        """Return the script's arguments, and what each of its checks failing means."""
+    def encoded(self) -> tuple[bytes, tuple[type[Exception], ...]]:
+        """Return an argument of the script (MessagePack), and what each failing check means."""
         checks = list(self._checks())
-        arguments: list[Word] = [len(checks)]
-        for check in checks:
-            arguments += (check.operator, check.expected, len(check.command), *check.command)
-        for command in self._commands():
-            arguments += (len(command), *command)
-        return arguments, tuple(check.error for check in checks)
+        plan = [check[1:] for check in checks], list(self._commands())
+        return msgspec.msgpack.encode(plan), tuple(check.error for check in checks)
 
     def _checks(self) -> Iterator[_Check]:
         if self.receipt:
@@ -158,6 +160,8 @@ class Transaction:
         for change in self.changes:
             version = change.before.version if change.before else None
             yield _is(version, "HGET", keys.task(change.after.id), "version")
+            if change.first_of:
+                yield _Check(Conflict, "less", 1, ("ZCARD", keys.lookup(change.first_of)))
             for guard in change.guards:
                 yield _is(guard.was, "HGET", guard.key, guard.name)
         if self.max_active is not None:
@@ -165,10 +169,8 @@ class Transaction:
 
     def _commands(self) -> Iterator[Command]:
         if self.receipt:
-            yield "SET", keys.receipt(self.message_id), msgspec.json.encode(self.receipt)
-            if not self.receipt_for_ever:
-                seconds = int(RECEIPT_KEPT.total_seconds())
-                yield "EXPIRE", keys.receipt(self.message_id), seconds
+            kept = () if self.receipt_for_ever else ("EX", _RECEIPT_SECONDS)
+            yield "SET", keys.receipt(self.message_id), _json(self.receipt), *kept
         for change in self.changes:
             yield from _written(change)
         for counter in self.counters:
@@ -178,46 +180,73 @@ class Transaction:
 def _written(change: Change) -> Iterator[Command]:
     before, after, at = change.before, change.after, change.at
     version = before.version + 1 if before else 1
-    record = msgspec.json.encode(msgspec.structs.replace(after, version=version))
+    record = _json(msgspec.structs.replace(after, version=version))
     yield "HSET", keys.task(after.id), "record", record, "version", version
     known = before.uuids if before else frozenset()
-    for uuid in after.uuids - known:
+    for uuid in after.uuids - known - {after.id}:
         yield "ZADD", keys.lookup(uuid), after.created_at, after.id
     if before is None:
         yield "ZADD", keys.TASKS, after.created_at, after.id
         yield "SADD", keys.ACTIVE, after.id
     yield from _scheduled(before, after, at)
-    for callback in change.callbacks:
-        yield "HSET", keys.callbacks(after.id), callback.sequence, msgspec.json.encode(callback)
-        yield "ZADD", keys.OUTBOX, "NX", at, after.id
-    if change.happenings:
-        lines = [msgspec.json.encode(happening) for happening in change.happenings]
-        yield "RPUSH", keys.timeline(after.id), *lines
-        yield "LTRIM", keys.timeline(after.id), -_TIMELINE_LENGTH, -1
+    yield from _told(change)
     if change.workload is not None:
-        yield "SET", keys.workload(after.id, after.revision), change.workload
+        yield "SET", keys.workload(after.id, after.revision), change.workload.decode()
     for guard in change.guards:
         if guard.becomes is None:
             yield "HDEL", guard.key, guard.name
         else:
             yield "HSET", guard.key, guard.name, guard.becomes
+    yield from _released(before, after)
     if after.ended and not (before and before.ended):
         yield "SREM", keys.ACTIVE, after.id
         yield "ZADD", keys.ENDED, at, after.id
         yield "HDEL", keys.HOSTS, after.host
+        yield "HDEL", keys.MARKET, after.id
         yield "HINCRBY", keys.METRICS, f"tasks_ended:{after.state}", 1
     if change.wake:
-        yield from queues.entry(after.id)
+        yield from map(_packable, queues.entry(after.id))
+
+
+def _released(before: Task | None, after: Task) -> Iterator[Command]:
+    """What a task holds on nodes for versions that it does not run any more."""
+    given_up = _revisions(before) - _revisions(after) if before else set()
+    if given_up:
+        holders = (keys.holder(after.id, one) for one in sorted(given_up))
+        yield "HDEL", keys.RESERVATIONS, *holders
+
+
+def _revisions(task: Task) -> set[int]:
+    """The versions for which a task holds slots on nodes: the wanted one, and what serves now."""
+    if task.ended:
+        return set()
+    serving = task.fallback if task.fallback and task.fallback.task_id == task.id else None
+    return {task.revision, serving.revision if serving else task.revision}
+
+
+def _told(change: Change) -> Iterator[Command]:
+    task_id = change.after.id
+    for callback in change.callbacks:
+        yield "HSET", keys.callbacks(task_id), callback.sequence, _json(callback)
+        yield "ZADD", keys.OUTBOX, "NX", change.at, task_id
+    if change.happenings:
+        yield "RPUSH", keys.timeline(task_id), *map(_json, change.happenings)
+        if change.before:
+            yield "LTRIM", keys.timeline(task_id), -_TIMELINE_LENGTH, -1
 
 
 def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]:
     due = after.due_at
     if due != (before.due_at if before else None):
         yield ("ZADD", keys.DUE, due, after.id) if due is not None else ("ZREM", keys.DUE, after.id)
+    if after.owes_result != (before.owes_result if before else False):
+        owed = after.owes_result
+        yield ("ZADD", keys.UPLOADS, at, after.id) if owed else ("ZREM", keys.UPLOADS, after.id)
     if after.pending:
         yield "ZADD", keys.PENDING, at + WORK_LEASE.total_seconds(), after.id
     elif before and before.pending:
         yield "ZREM", keys.PENDING, after.id
+        yield "ZADD", keys.APPLIED, at, after.id
 
 
 def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None:

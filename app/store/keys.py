@@ -5,10 +5,17 @@ ACTIVE = "cp:active"  # set: ids of tasks that are not over
 ENDED = "cp:ended"  # sorted set: task id by end
 DUE = "cp:due"  # sorted set: task id by the time at which the clock ends it
 PENDING = "cp:pending"  # sorted set: task id by the time at which the clock calls a worker again
+APPLIED = "cp:applied"  # sorted set: task id by the time at which a worker was done with it
 OUTBOX = "cp:outbox"  # sorted set: task id by the time of its next delivery
 HOSTS = "cp:hosts"  # hash: host name → task id
 HOLDERS = "cp:holders"  # hash: space uuid → id of the task whose objects are on the cluster
+RESERVATIONS = "cp:reservations"  # hash: holder → slots (JSON); `version` → number
+INVENTORY = "cp:inventory"  # JSON of the nodes as they were seen a moment ago
 METRICS = "cp:metrics"  # hash: counter → number
+UPLOADS = "cp:uploads"  # sorted set: task id by the time at which its result is uploaded
+UPLOADS_PAUSED = "cp:uploads:paused"  # there while Multichain Storage is left alone
+MARKET = "cp:market"  # hash: task id → what Lagrange says of its Space (JSON)
+LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by the end of their wish
 
 
 def task(task_id: str) -> str:
@@ -17,7 +24,7 @@ def task(task_id: str) -> str:
 
 
 def lookup(uuid: str) -> str:
-    """Sorted set of the ids of tasks that are known by this uuid, by creation."""
+    """Sorted set of the ids of tasks that are known by this task's or Space's uuid, by creation."""
     return f"cp:uuid:{uuid}"
 
 
@@ -41,6 +48,46 @@ def workload(task_id: str, revision: int) -> str:
     return f"cp:workload:{task_id}:{revision}"
 
 
+def build_log(task_id: str) -> str:
+    """Stream of the lines of a task's image build."""
+    return f"cp:build-log:{task_id}"
+
+
+def holder(task_id: str, revision: int) -> str:
+    """Who holds slots of `RESERVATIONS`: one revision of a task."""
+    return f"{task_id}:{revision}"
+
+
+def wallets(digest: str) -> str:
+    """JSON of the wallets of a list, as its URL (of this digest) gave them."""
+    return f"cp:wallets:{digest}"
+
+
+def log(task_id: str) -> str:
+    """Stream of what a task's containers wrote last, while somebody watches."""
+    return f"cp:log:{task_id}"
+
+
+def log_places(task_id: str) -> str:
+    """Hash of container → how far its log is in the stream, and of the stream's sizes."""
+    return f"cp:log-places:{task_id}"
+
+
 def lock(name: str) -> str:
     """The token of who works on it now."""
     return f"cp:lock:{name}"
+
+
+def turn(name: str) -> str:
+    """The number of the turn that a replica has now."""
+    return f"cp:turn:{name}"
+
+
+def turns(name: str) -> str:
+    """How many turns there were."""
+    return f"cp:turns:{name}"
+
+
+def proof(proof_id: str) -> str:
+    """JSON of a proof that was asked for, and what came of it."""
+    return f"cp:proof:{proof_id}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from app.models import Callback, Happening, Receipt, Task
+from app.models import Callback, Happening, Market, Receipt, Task
 from app.store import keys
 
 MOST_FOUND = 100
@@ -18,6 +18,7 @@ _GAUGES = {
 _task = msgspec.json.Decoder(Task)
 _receipt = msgspec.json.Decoder(Receipt)
 _callback = msgspec.json.Decoder(Callback)
+_market = msgspec.json.Decoder(Market)
 _happening = msgspec.json.Decoder(Happening)
 
 
@@ -25,6 +26,12 @@ def task(fields: Sequence[bytes | None]) -> Task | None:
     """Decode `record` and `version` of a task's hash."""
     record, _ = fields
     return _task.decode(record) if record else None
+
+
+def candidates(uuid: str, ids: Sequence[bytes]) -> list[bytes]:
+    """Return the ids of tasks that may be known by a uuid: a job's own, and those looked up."""
+    job = uuid.encode()
+    return [job, *(task_id for task_id in ids if task_id != job)]
 
 
 def receipt(content: bytes | None) -> Receipt | None:
@@ -35,6 +42,11 @@ def receipt(content: bytes | None) -> Receipt | None:
 def callbacks(fields: dict[bytes, bytes]) -> list[Callback]:
     """Decode a task's callbacks, in order."""
     return sorted(map(_callback.decode, fields.values()), key=lambda one: one.sequence)
+
+
+def market(content: bytes | None) -> Market | None:
+    """Decode what Lagrange says of a Space."""
+    return _market.decode(content) if content else None
 
 
 def timeline(lines: Sequence[bytes]) -> list[Happening]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -9,7 +10,7 @@ import redis
 
 from app import queues
 from app.errors import Temporary
-from app.models import Callback, Happening, Task
+from app.models import Callback, Happening, Market, Task
 from app.store import change, keys, reading
 from k8s.workload import Workload
 
@@ -30,9 +31,9 @@ class Store:
         Raises:
             Conflict: Nothing was written.
         """
-        arguments, meaning = change.Transaction(changes=changes).encoded()
+        plan, meaning = change.Transaction(changes=changes).encoded()
         with _translated():
-            answer = self._script(args=arguments)
+            [answer] = self._script(args=(plan,))
         change.outcome(answer, meaning)
 
     def get(self, task_id: str) -> Task | None:
@@ -44,7 +45,7 @@ class Store:
         """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
         with _translated():
             ids = self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
-        return list(self._many(ids))
+        return list(self._many(reading.candidates(uuid, ids)))
 
     def tasks(self) -> Iterator[Task]:
         """Yield every task that is remembered, oldest first."""
@@ -73,6 +74,13 @@ class Store:
         with _translated():
             return reading.timeline(self.connection.lrange(keys.timeline(task_id), 0, -1))
 
+    def market(self) -> dict[str, Market]:
+        """Return what Lagrange said last of each active task's Space, by task id."""
+        with _translated():
+            found = self.connection.hgetall(keys.MARKET)
+        said = ((name.decode(), reading.market(content)) for name, content in found.items())
+        return {task_id: one for task_id, one in said if one}
+
     def workload(self, task_id: str, revision: int) -> Workload | None:
         """Return what a revision of a task runs; None when that is not known (yet)."""
         with _translated():
@@ -84,6 +92,23 @@ class Store:
         with _translated():
             content = self.connection.hget(key, name)
         return content.decode() if content is not None else None
+
+    def fields(self, key: str) -> dict[str, str]:
+        """Return all fields of a hash of texts (`keys.RESERVATIONS`)."""
+        with _translated():
+            found = self.connection.hgetall(key)
+        return {name.decode(): content.decode() for name, content in found.items()}
+
+    def keep(self, key: str, content: bytes, period: timedelta) -> None:
+        """Write something down for some time."""
+        with _translated():
+            self.connection.set(key, content, ex=period)
+
+    def kept(self, key: str) -> bytes | None:
+        """Return what was written down; None when its time is over."""
+        with _translated():
+            found: bytes | None = self.connection.get(key)
+        return found
 
     def reached(self, key: str, now: float, *, limit: int = 100) -> list[str]:
         """Return the ids in a sorted set of times whose time has come, the earliest first."""
@@ -112,9 +137,15 @@ class Store:
 
     def sweep(self, task_id: str) -> None:
         """Call a worker for what is left of a task that is over."""
+        self.call(queues.SWEEP, task_id)
+
+    def call(self, work: str, about: str) -> None:
+        """Call a worker for anything else: a function of `app.work`, and what it is about."""
         with _translated():
-            for command in queues.entry(task_id, work=queues.SWEEP):
-                self.connection.execute_command(*command)
+            pipeline = self.connection.pipeline()
+            for command in queues.entry(about, work=work):
+                pipeline.execute_command(*command)
+            pipeline.execute()
 
     def redeliver(self, task_id: str, now: float) -> int:
         """Owe a task's parked callbacks again; return how many there were."""
@@ -142,7 +173,11 @@ class Store:
         with _translated():
             pipeline = self.connection.pipeline()
             pipeline.delete(
-                keys.task(task.id), keys.callbacks(task.id), keys.timeline(task.id), *workloads
+                keys.task(task.id),
+                keys.callbacks(task.id),
+                keys.timeline(task.id),
+                keys.build_log(task.id),
+                *workloads,
             )
             for key in (keys.TASKS, keys.ENDED, keys.OUTBOX, *map(keys.lookup, task.uuids)):
                 pipeline.zrem(key, task.id)

@@ -1,5 +1,6 @@
 """What a simulated container does: a state for every age that it may have. Pure."""
 
+import math
 from dataclasses import dataclass, field
 
 from k8s.simulated.resources import Json
@@ -8,6 +9,35 @@ from k8s.simulated.store import at
 _BACK_OFF_SECONDS = 10.0
 _LONGEST_BACK_OFF_SECONDS = 300.0
 _MISSING = ("missing", "does-not-exist")
+_RATE, _TEXT = "SIMULATED_LINES_PER_SECOND", "SIMULATED_LINE"
+_HIGHEST_RATE = 1e6
+
+SECOND = 1_000_000_000
+Line = tuple[int, str]
+"""A unix time in nanoseconds, and a text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """Lines that a container writes regularly, as its environment says.
+
+    Attributes:
+        began: Unix nanoseconds.
+        rate: Lines a second.
+        text: What each says before its number.
+    """
+
+    began: int
+    rate: float
+    text: str
+
+    def count(self, now: int) -> int:
+        """How many it wrote before `now`."""
+        return max(0, math.ceil((now - self.began) / SECOND * self.rate))
+
+    def line(self, number: int) -> Line:
+        """One of them, counted from 0."""
+        return self.began + math.floor(number / self.rate * SECOND), f"{self.text} {number}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +50,8 @@ class Moment:
         ready: Whether it is ready.
         restarts: How often it has been restarted.
         last: The state that came before the last restart.
-        log: What it has written.
+        log: What it has written, with the time of each line.
+        writing: What it writes beside that.
     """
 
     state: Json
@@ -28,7 +59,8 @@ class Moment:
     ready: bool = False
     restarts: int = 0
     last: Json = field(default_factory=dict)
-    log: tuple[str, ...] = ()
+    log: tuple[Line, ...] = ()
+    writing: Writing | None = None
 
 
 def look(
@@ -56,15 +88,26 @@ def look(
         return Moment(state={"terminated": _ended(0, born + startup / 2)}, ready=True)
     if code is not None:
         return _crashing(image, code, age, startup, born)
-    return _running(image, age, startup, born)
+    return _running(container, age, startup, born)
 
 
-def _running(image: str, age: float, startup: float, born: float) -> Moment:
-    log = (f"simulated: {image} runs",)
+def _running(container: Json, age: float, startup: float, born: float) -> Moment:
+    began = int((born + startup / 2) * SECOND)
+    log = ((began, f"simulated: {container.get('image', '')} runs"),)
     state = {"running": {"startedAt": at(born + startup / 2)}}
-    if age < startup:
-        return Moment(state=state, until=startup, log=log)
-    return Moment(state=state, ready=True, log=log)
+    ready = age >= startup
+    until = None if ready else startup
+    writing = _writing(container, began)
+    return Moment(state=state, until=until, ready=ready, log=log, writing=writing)
+
+
+def _writing(container: Json, began: int) -> Writing | None:
+    known = {one["name"]: one.get("value", "") for one in container.get("env", [])}
+    try:
+        rate = min(float(known.get(_RATE, "0")), _HIGHEST_RATE)
+    except ValueError:
+        return None
+    return Writing(began, rate, known.get(_TEXT, "line")) if rate > 0 else None
 
 
 def _waiting(reason: str, message: str = "") -> Json:
@@ -106,7 +149,13 @@ def _crashing(image: str, code: int, age: float, startup: float, born: float) ->
         pause = min(pause, _LONGEST_BACK_OFF_SECONDS)
     running = {"running": {"startedAt": at(born + started)}}
     ended = {"terminated": _ended(code, born + started + runs)}
-    log = (f"simulated: {image} starts", f"simulated: {image} ends with exit code {code}")
+    log = (
+        (int((born + started) * SECOND), f"simulated: {image} starts"),
+        (
+            int((born + started + runs) * SECOND),
+            f"simulated: {image} ends with exit code {code}",
+        ),
+    )
     last = ended if restarts else {}
     if age < started + runs:
         until = started + runs

@@ -15,6 +15,7 @@ class Options:
     """How an object is to be deleted."""
 
     uid: str | None = None
+    version: str | None = None
     propagation: str = "Background"
     grace_seconds: int | None = None
 
@@ -29,6 +30,14 @@ def delete(store: Store, resource: Resource, namespace: str, name: str, options:
             name,
             f"the UID in the precondition ({options.uid}) does not match the UID in record "
             f"({uid}). The object might have been deleted and then recreated",
+        )
+    version = old["metadata"]["resourceVersion"]
+    if options.version not in {None, version}:
+        raise status.conflict(
+            resource,
+            name,
+            f"the ResourceVersion in the precondition ({options.version}) does not match the "
+            f"ResourceVersion in record ({version}). The object might have been modified",
         )
     if resource == NAMESPACES:
         return _mark(store, resource, old, 0, status={"phase": "Terminating"})

@@ -103,8 +103,8 @@ class Kubelet:
                     return f'{resource.kind.lower()} "{name}" not found'
         return ""
 
-    def log(self, pod: Json, name: str, *, previous: bool) -> tuple[str, ...]:
-        """The lines that a container has written; raises `Failure` when there can be none."""
+    def logged(self, pod: Json, name: str, *, previous: bool) -> tuple[Json, Moment]:
+        """A container and how it is; raises `Failure` when there can be no log of it."""
         spec = pod["spec"]
         every = [*spec["containers"], *spec.get("initContainers", [])]
         if not name and len(spec["containers"]) > 1:
@@ -127,4 +127,4 @@ class Kubelet:
                 f'container "{container["name"]}" in pod "{pod["metadata"]["name"]}" is waiting '
                 f"to start: {why}"
             )
-        return moment.log
+        return container, moment

@@ -1,6 +1,8 @@
 """What is done about each kind of request."""
 
-from collections.abc import AsyncIterator, Mapping
+import time
+from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -8,25 +10,26 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from k8s.simulated import apply, deletion, selection, status, watching
+from k8s.simulated import apply, deletion, logs, selection, status, watching
+from k8s.simulated.containers import Moment
 from k8s.simulated.deletion import Options
 from k8s.simulated.kubelet import Kubelet
 from k8s.simulated.paths import Target
 from k8s.simulated.resources import PODS, Json
 from k8s.simulated.status import Failure
 from k8s.simulated.store import Store
-from k8s.simulated.watching import Collection
+from k8s.simulated.watching import Collection, Field
 
 _MAX_BODY_BYTES = 3 << 20
 _WATCH_SECONDS = 1800
 _APPLY_TYPE = "application/apply-patch+yaml"
-_POLL_SECONDS = 1.0
 
 _TRUE = {"true", "1"}
 
 
-class _Preconditions(msgspec.Struct):
+class _Preconditions(msgspec.Struct, rename="camel"):
     uid: str | None = None
+    resource_version: str | None = None
 
 
 class _DeleteOptions(msgspec.Struct, rename="camel"):
@@ -106,8 +109,10 @@ class Requests:
         body = await _body(request)
         asked = _decode(body, _DeleteOptions) if body else _DeleteOptions()
         query = request.query_params
+        conditions = asked.preconditions or _Preconditions()
         options = Options(
-            uid=asked.preconditions.uid if asked.preconditions else None,
+            uid=conditions.uid,
+            version=conditions.resource_version,
             propagation=asked.propagation_policy or query.get("propagationPolicy", "Background"),
             grace_seconds=asked.grace_period_seconds,
         )
@@ -122,20 +127,28 @@ class Requests:
         query = request.query_params
         container, previous = query.get("container", ""), query.get("previous", "") in _TRUE
         pod = self._store.get(PODS, target.namespace, target.name)
-        lines = self._kubelet.log(pod, container, previous=previous)
-        if "tailLines" in query:
-            lines = lines[max(0, len(lines) - _number(query, "tailLines")) :]
-        text = "".join(f"{line}\n" for line in lines).encode()
+        found, moment = self._kubelet.logged(pod, container, previous=previous)
+        wanted = logs.Wanted(
+            timestamps=query.get("timestamps", "") in _TRUE,
+            since=_moment(query, "sinceTime"),
+            tail=_number(query, "tailLines") if "tailLines" in query else None,
+        )
+        if query.get("follow", "") in _TRUE:
+            lines = logs.follow(partial(self._look, target, pod, found), wanted)
+            return StreamingResponse(lines, media_type="text/plain")
+        text = wanted.text(logs.written(moment, wanted, time.time_ns()))
         if "limitBytes" in query:
             text = text[: _number(query, "limitBytes")]
-        if query.get("follow", "") in _TRUE:
-            return StreamingResponse(self._until_gone(target, text), media_type="text/plain")
         return PlainTextResponse(text)
 
-    async def _until_gone(self, target: Target, text: bytes) -> AsyncIterator[bytes]:
-        yield text
-        while self._store.has(PODS, target.namespace, target.name):
-            await self._store.changed(self._store.version, _POLL_SECONDS)
+    def _look(self, target: Target, pod: Json, container: Json) -> Moment | None:
+        """A container as it is now; None when its pod is no more."""
+        if not self._store.has(PODS, target.namespace, target.name):
+            return None
+        there = self._store.get(PODS, target.namespace, target.name)
+        if there["metadata"]["uid"] != pod["metadata"]["uid"]:
+            return None
+        return self._kubelet.look(there, container, time.time())
 
 
 def document(content: Any, code: int = HTTPStatus.OK) -> Response:
@@ -168,9 +181,20 @@ def _number(query: Mapping[str, str], name: str) -> int:
     return int(text)
 
 
-def _fields(text: str) -> dict[str, str]:
-    """A field selector's equalities; raises `Failure` for anything else."""
+def _moment(query: Mapping[str, str], name: str) -> int:
+    """A time in unix nanoseconds; 0 when none is given."""
+    text = query.get(name, "")
+    try:
+        return logs.nanoseconds(text) if text else 0
+    except ValueError as error:
+        raise status.bad_request(f"{name}: Invalid value: {text!r}: {error}") from error
+
+
+def _fields(text: str) -> tuple[Field, ...]:
+    """What a field selector asks for; raises `Failure` when it is none."""
     pairs = [part.replace("==", "=").split("=") for part in text.split(",") if part]
-    if any(len(pair) != 2 or pair[0].endswith("!") for pair in pairs):  # noqa: PLR2004 - a pair.
+    if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a pair.
         raise status.bad_request(f"invalid field selector: {text!r}")
-    return dict(pairs)
+    return tuple(
+        Field(path.removesuffix("!"), value, equal=not path.endswith("!")) for path, value in pairs
+    )

@@ -19,6 +19,15 @@ class _Token(msgspec.Struct):
     after: tuple[str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field that has a value, or has another."""
+
+    path: str
+    value: str
+    equal: bool
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
     """What a request is about: the objects of a kind that a selector selects."""
@@ -26,7 +35,7 @@ class Collection:
     resource: Resource
     namespace: str
     selector: Selector
-    fields: dict[str, str]
+    fields: tuple[Field, ...]
 
     def of(self, store: Store) -> list[Json]:
         """Those that there are, in the order of their names."""
@@ -37,7 +46,7 @@ class Collection:
         if one is None or self.namespace not in {"", one["metadata"].get("namespace", "")}:
             return False
         return self.selector(selection.labels(one)) and all(
-            _field(one, path) == value for path, value in self.fields.items()
+            (_field(one, field.path) == field.value) is field.equal for field in self.fields
         )
 
 

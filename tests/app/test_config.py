@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -76,6 +76,10 @@ def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: An
         value, expected = "true", True  # type: ignore[assignment]
     elif "tuple" in text:
         value, expected = "a, b", ("a", "b")  # type: ignore[assignment]
+    elif "float" in text:
+        value, expected = "1.5", 1.5  # type: ignore[assignment]
+    elif "Literal" in text:
+        value = expected = get_args(kind)[-1]
     elif "dict" in text:
         value, expected = '{fast = "ssd"}', {"fast": "ssd"}  # type: ignore[assignment]
     name = config.variable(table, key)

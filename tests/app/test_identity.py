@@ -1,7 +1,6 @@
 """The provider's key: made once, kept private, read as v0.3.0 wrote it."""
 
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
@@ -26,7 +25,8 @@ def test_names_as_ethereum_has_them(tmp_path: Path) -> None:
     found = identity.load(tmp_path)
     account = Account.from_key(found.secret)
     assert found.address == account.address.lower()
-    assert found.node_id.startswith("04") and len(found.node_id) == 130
+    assert found.node_id.startswith("04")
+    assert len(found.node_id) == 130
     assert bytes.fromhex(found.node_id)[1:] == bytes.fromhex(found.node_id[2:])
 
 
@@ -73,7 +73,7 @@ def test_processes_that_start_at_once_share_it(tmp_path: Path) -> None:
     """However many make the key at the same time, one is made, and nothing is left beside it."""
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert len(set(pool.map(_load, [tmp_path] * 16, chunksize=1))) == 1
-    assert os.listdir(tmp_path) == ["private_key"]
+    assert [one.name for one in tmp_path.iterdir()] == ["private_key"]
 
 
 def test_derived_keys(tmp_path: Path) -> None:
@@ -82,4 +82,5 @@ def test_derived_keys(tmp_path: Path) -> None:
     assert first.derive("a") == again.derive("a") != first.derive("b")
     assert first.signing_key.private_bytes_raw() == again.signing_key.private_bytes_raw()
     assert first.secret not in {first.derive("a"), first.signing_key.private_bytes_raw()}
-    assert first.secret.hex() not in repr(first) and str(first.secret) not in repr(first)
+    assert first.secret.hex() not in repr(first)
+    assert str(first.secret) not in repr(first)

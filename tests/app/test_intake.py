@@ -35,7 +35,9 @@ def problem(answer: Answer) -> tuple[int, str]:
     assert answer.headers["content-type"] == "application/problem+json"
     document = answer.json
     assert document["status"] == answer.status
-    assert document["type"] and document["title"] and document["detail"]
+    assert document["type"]
+    assert document["title"]
+    assert document["detail"]
     return answer.status, document["code"]
 
 
@@ -71,8 +73,11 @@ def test_an_assignment_becomes_a_task(web: Web, context: Context, sign: Any) -> 
     task = held(context, data)
     assert answer.json["url"] == f"https://{task.host}"
     label, _, domain = task.host.partition(".")
-    assert len(label) == 10 and label.isalnum() and domain == "cp.example.com"
-    [entry] = context.redis.lrange("rq:queue:work", 0, -1)
+    assert len(label) == 10
+    assert label.isalnum()
+    assert domain == "cp.example.com"
+    entries: Any = context.redis.lrange("rq:queue:work", 0, -1)
+    [entry] = entries
     description = context.redis.hget(f"rq:job:{entry.decode()}", "description")
     assert description == f"app.work.advance {task.id}".encode()
 
@@ -353,17 +358,15 @@ async def _sent(messages: list[tuple[int, market.Signed]]) -> list[tuple[int, by
 
 
 def test_a_thousand_duplicates_over_two_processes(provider_folder: Path, context: Context) -> None:
-    """However many times and wherever a webhook arrives at once, it has one effect and one answer."""
+    """However often and wherever a webhook arrives at once, it has one effect, one answer."""
     data = market.job()
     message = market.signed("job.assigned", data)
     with processes(provider_folder, 2) as ports:
         answers = asyncio.run(_sent([(ports[i % 2], message) for i in range(DUPLICATES)]))
         assert set(Counter(answers)) == {answers[0]}
         assert answers[0][0] == 202
-        assert (
-            context.redis.lrange("rq:queue:work", 0, -1)
-            and context.redis.llen("rq:queue:work") == 1
-        )
+        assert context.redis.lrange("rq:queue:work", 0, -1)
+        assert context.redis.llen("rq:queue:work") == 1
         assert context.redis.zcard(keys.TASKS) == 1
         assert context.redis.zcard(keys.OUTBOX) == 0
         assert context.redis.hlen(keys.HOSTS) == 1
@@ -414,4 +417,5 @@ def test_upper_case_is_the_same_job(web: Web, context: Context) -> None:
 def test_answers_hold_no_more_than_the_task(web: Web) -> None:
     """A refusal says what is wrong in words that are no trace of our code."""
     text = json.dumps(web.webhook("job.assigned", {"uuid": "<script>"}).json)
-    assert "Traceback" not in text and "msgspec" not in text
+    assert "Traceback" not in text
+    assert "msgspec" not in text

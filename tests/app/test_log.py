@@ -25,7 +25,8 @@ line.debug("never")
 
 def lines() -> list[str]:
     """Return what a process with a log writes to standard error."""
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == ""
     return done.stderr.splitlines()
 
@@ -39,7 +40,8 @@ def written() -> list[str]:
 def test_json(written: list[str]) -> None:
     """Where nobody looks on, a line is one JSON object with process, level, time and context."""
     documents = [json.loads(line) for line in written]
-    assert [document["event"] for document in documents] == ["one", "two", "three", f"four {STRUCK}"]
+    found = [document["event"] for document in documents]
+    assert found == ["one", "two", "three", f"four {STRUCK}"]
     for document in documents:
         assert document["process"] == "web"
         assert document["level"] in {"info", "error"}
@@ -52,7 +54,7 @@ STRUCK = "[secret]"
 
 
 def test_secrets(written: list[str]) -> None:
-    """Secrets do not get out of it: neither from values, nested ones, tracebacks, nor others' lines."""
+    """Secrets do not get out: not from values, nested ones, tracebacks, nor others' lines."""
     assert "hunter2" not in "".join(written)
     assert "quotes" not in "".join(written)
     assert json.loads(written[0])["token"] == f"Bearer {STRUCK}"

@@ -1,17 +1,16 @@
 """The process `web` as a whole: Redis away, TLS, and whatever strangers send."""
 
-import datetime
+import datetime as dt
 import ipaddress
 import json
 import signal
 import ssl
-import subprocess
 import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import redis
@@ -29,6 +28,9 @@ from tests import market
 from tests.app.test_intake import held, problem, unchanged
 from tests.app.test_schema import JSON
 from tests.web import Web, free_port, serving
+
+if TYPE_CHECKING:
+    import subprocess
 
 JOBS = "/api/v1/computing/lagrange/jobs"
 PROMPT_SECONDS = 3.5
@@ -146,7 +148,7 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     """A self-signed certificate of 127.0.0.1 and its key."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "provider")])
-    now = datetime.datetime.now(datetime.UTC)
+    now = dt.datetime.now(dt.UTC)
     address = x509.IPAddress(ipaddress.IPv4Address("127.0.0.1"))
     made = (
         x509.CertificateBuilder()
@@ -154,8 +156,8 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
         .issuer_name(name)
         .public_key(key.public_key())
         .serial_number(5)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
+        .not_valid_before(now - dt.timedelta(hours=1))
+        .not_valid_after(now + dt.timedelta(hours=1))
         .add_extension(x509.SubjectAlternativeName([address]), critical=False)
         .sign(key, SHA256())
     )
@@ -179,7 +181,7 @@ def test_tls(provider_folder: Path, redis_url: str, certificate: tuple[Path, Pat
     crt, key = certificate
     message = market.signed("job.assigned", market.job())
     with serving(secured(provider_folder, redis_url, crt, key)) as web:
-        request = urllib.request.Request(  # noqa: S310 - the server of this test.
+        request = urllib.request.Request(
             f"https://127.0.0.1:{web.port}/webhooks", message.body, message.headers, method="POST"
         )
         trusting = ssl.create_default_context(cafile=str(crt))
@@ -193,7 +195,7 @@ def test_tls(provider_folder: Path, redis_url: str, certificate: tuple[Path, Pat
 def test_no_certificate(
     provider_folder: Path, redis_url: str, certificate: tuple[Path, Path]
 ) -> None:
-    """A certificate that is missing, or is none, or alone, is told by its key in the configuration."""
+    """A certificate that is missing, none, or alone, is told by its key in the configuration."""
     crt, key = certificate
     missing = crt.with_name("missing")
     for wrong in ((missing, key), (crt, missing), (crt, crt), (key, key)):
@@ -219,7 +221,8 @@ def test_malformed_keys(provider_folder: Path) -> None:
     path.write_text(path.read_text().replace(market.SECRET, "whsec_hunter2"))
     with pytest.raises(ConfigError) as caught:
         main.server(opened(str(provider_folder)), port=0)
-    assert "[WEBHOOK] Secrets[1]" in str(caught.value) and "hunter2" not in str(caught.value)
+    assert "[WEBHOOK] Secrets[1]" in str(caught.value)
+    assert "hunter2" not in str(caught.value)
 
 
 FIELDS = st.dictionaries(
@@ -253,9 +256,7 @@ def test_no_body_breaks_it(web: Web) -> None:
     def check(path: str, body: bytes, *, is_signed: bool) -> None:
         headers = market.v1a(body) if is_signed else {"content-type": "application/json"}
         answer = web.post(path, body, headers)
-        assert answer.status in (
-            {200, 202, 400, 404, 409, 422} if is_signed else {401}
-        ), answer
+        assert answer.status in ({200, 202, 400, 404, 409, 422} if is_signed else {401}), answer
         if answer.status >= 400:
             problem(answer)
 
@@ -280,7 +281,8 @@ def test_no_query_breaks_it(web: Web) -> None:
         is_signed=st.booleans(),
     )
     def check(names: list[tuple[bytes, bytes]], *, is_quoted: bool, is_signed: bool) -> None:
-        query = b"&".join(name + b"=" + _quoted(value, is_quoted=is_quoted) for name, value in names)
+        pairs = (name + b"=" + _quoted(value, is_quoted=is_quoted) for name, value in names)
+        query = b"&".join(pairs)
         headers = market.v1(b"") if is_signed else {}
         status = raw(web, b"DELETE", JOBS.encode() + b"?" + query, headers)
         assert status in (200, 400, 401, 409, 422)
@@ -342,7 +344,7 @@ def _quoted(value: bytes, *, is_quoted: bool) -> bytes:
     return b"".join(b"%%%02x" % byte for byte in value) if is_quoted else value
 
 
-def raw(
+def raw(  # noqa: PLR0917 - a request, part by part.
     web: Web,
     method: bytes,
     path: bytes,

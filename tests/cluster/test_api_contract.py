@@ -257,7 +257,11 @@ def test_delete(cluster: Cluster, namespace: str) -> None:
     made = cluster.apply(path, config_map(namespace, "one"))
     with pytest.raises(Conflict, match="UID in the precondition"):
         cluster.delete(path, uid=str(uuid.uuid4()))
-    cluster.delete(path, uid=made["metadata"]["uid"])
+    changed = cluster.apply(path, config_map(namespace, "one") | {"data": {"new": "x"}})
+    old, new = (one["resourceVersion"] for one in (made["metadata"], changed["metadata"]))
+    with pytest.raises(Conflict, match="ResourceVersion in the precondition"):
+        cluster.delete(path, uid=made["metadata"]["uid"], version=old)
+    cluster.delete(path, uid=made["metadata"]["uid"], version=new)
     cluster.delete(path)
     with pytest.raises(NotFound):
         cluster.get(path)

@@ -185,7 +185,7 @@ def sign(message: str) -> str:
         (("units: 100m", "units: 1999m"), "unschedulable", "cpu"),
     ],
 )
-def test_what_keeps_a_workload_down_is_reported(
+def test_what_keeps_a_workload_down_is_reported(  # noqa: PLR0917 - fixtures and a table.
     provider: Provider,
     wallet: str,
     tmp_path: Path,

@@ -76,6 +76,7 @@ def test_token(simulated: Any) -> None:
         ("GET", "/api/v1/pods?labelSelector=a==b==c", 400),
         ("GET", "/api/v1/pods?fieldSelector=nonsense", 400),
         ("GET", "/api/v1/pods?fieldSelector=spec.nodeName%3Dsimulated-1", 200),
+        ("GET", "/api/v1/pods?fieldSelector=status.phase!%3DRunning,metadata.name!%3Dx", 200),
         ("PATCH", "/api/v1/namespaces/x", 415),
     ],
 )

@@ -1,0 +1,109 @@
+"""What the nodes have, use and have reserved, as `info` shows it."""
+
+import time
+from typing import Any
+
+import click
+
+from app import reservations, stock
+from app.context import Context
+from app.errors import Temporary
+from app.reservations import Book
+from app.store import keys
+from k8s import inventory
+from k8s.amounts import NAMES, Amounts
+from k8s.errors import ClusterError
+from k8s.inventory import Inventory, Node
+
+_GIB = 1 << 30
+
+
+def document(context: Context) -> dict[str, Any] | None:
+    """Return the inventory for `--json`; None, and a line on standard error, when nothing is known.
+
+    `at` is when it was seen (unix seconds). Of each node `total`, `used` (by pods), `reserved` (for
+    pods that are not there yet) and `free` (for tenants), each with `cpu_millis`, `memory_bytes`,
+    `storage_bytes`, `gpus` and `pods`; `gpus` by product; `withheld`: why tenants' pods do not get
+    there, or null.
+    """
+    try:
+        book = Book.read(context.store.fields(keys.RESERVATIONS))
+        known = stock.read(context.store.kept(keys.INVENTORY))
+    except Temporary as error:
+        click.echo(f"reservations are not known: {error.message}", err=True)
+        book, known = Book(), None
+    if known is None or not known.is_valid(time.time()):
+        known = _looked(context)
+    if known is None:
+        return None
+    return {"at": known.at, "nodes": _nodes(known.inventory, book)}
+
+
+def _looked(context: Context) -> stock.Stock | None:
+    """Look at the cluster itself, when no watcher runs that does."""
+    if context.config.cluster.simulated:
+        click.echo("the inventory is not known: no watcher runs", err=True)
+        return None
+    try:
+        return stock.Stock(time.time(), inventory.read(context.cluster))
+    except ClusterError as error:
+        click.echo(f"the inventory is not known: {error}", err=True)
+        return None
+
+
+def _nodes(seen: Inventory, book: Book) -> list[dict[str, Any]]:
+    reserved = reservations.reserved(seen, book)
+    free = reservations.free(seen, book)
+    return [_node(node, reserved[node.name], free.get(node.name, Amounts())) for node in seen.nodes]
+
+
+def _node(node: Node, reserved: Amounts, free: Amounts) -> dict[str, Any]:
+    return {
+        "name": node.name,
+        "architecture": node.architecture,
+        "withheld": node.withheld or None,
+        "gpus": dict(node.products),
+        "total": _amounts(node.allocatable),
+        "used": _amounts(node.used),
+        "reserved": _amounts(reserved),
+        "free": _amounts(free),
+    }
+
+
+def _amounts(amounts: Amounts) -> dict[str, int]:
+    return {name: getattr(amounts, name) for name in NAMES}
+
+
+def print_table(document: dict[str, Any]) -> None:
+    """Print the inventory for people: four lines for each node."""
+    from rich.console import Console  # noqa: PLC0415 - slow to import, needed for tables only.
+    from rich.table import Table  # noqa: PLC0415
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("NODE", "", "CPU", "MEMORY", "STORAGE", "GPUS", "PODS"):
+        right = column not in {"NODE", ""}
+        table.add_column(column, justify="right" if right else "left", no_wrap=True)
+    for node in document["nodes"]:
+        for name, part in zip(_titles(node), ("total", "used", "reserved", "free"), strict=True):
+            table.add_row(name, part, *_shown(node[part]))
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=250, highlight=False)
+    console.print(table)
+
+
+def _titles(node: dict[str, Any]) -> tuple[str, str, str, str]:
+    """The node's name, and below it which GPUs it has and whether tenants get to it."""
+    gpus = ", ".join(f"{count} × {product}" for product, count in node["gpus"].items())
+    withheld = f"not offered: {node['withheld']}" if node["withheld"] else ""
+    return node["name"], gpus, withheld, ""
+
+
+def _shown(amounts: dict[str, int]) -> tuple[str, ...]:
+    return (
+        f"{amounts['cpu_millis'] / 1000:g}",
+        f"{amounts['memory_bytes'] / _GIB:.2f} GiB",
+        f"{amounts['storage_bytes'] / _GIB:.2f} GiB",
+        str(amounts["gpus"]),
+        str(amounts["pods"]),
+    )

@@ -1,0 +1,71 @@
+"""The operator's terms as Lagrange asks for them: white list, black list and prices (v1.1.5)."""
+
+import asyncio
+from http import HTTPStatus
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app import answers
+from app.admission import lists, price
+from app.admission.lists import Lists
+from app.admission.price import PriceList
+from app.context import Context
+from app.errors import Rejected
+from app.lagrange_api import BASE
+
+_RETRY_AFTER_SECONDS = 60
+
+
+class Terms:
+    """Answers in the envelope; a list or a price that cannot be read is 503, never an empty one."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        table = context.config.admission
+        self._white_list = table.white_list
+        self._black_list = table.black_list
+        self.routes = [
+            Route(f"{BASE}/lagrange/cp/whitelist", self._white),
+            Route(f"{BASE}/lagrange/cp/blacklist", self._black),
+            Route(f"{BASE}/lagrange/cp/price", self._price),
+        ]
+
+    async def _white(self, _: Request) -> Response:
+        return await self._listed(self._white_list, "white list")
+
+    async def _black(self, _: Request) -> Response:
+        return await self._listed(self._black_list, "black list")
+
+    async def _listed(self, source: str, name: str) -> Response:
+        """The wallets, none when the operator has no such list; read in a thread, which waits."""
+        if not source:
+            return answers.envelope([])
+        try:
+            found = await asyncio.to_thread(self._read, source)
+        except lists.Unreadable as error:
+            raise _unreadable(name) from error
+        return answers.envelope(sorted(found))
+
+    def _read(self, source: str) -> lists.Wallets:
+        context = self._context
+        known = Lists(context.config.admission, context.folder, context.store)
+        return asyncio.run(known.read(source))
+
+    async def _price(self, _: Request) -> Response:
+        pricing = self._context.config.admission.pricing
+        try:
+            prices = price.load(self._context.folder) or PriceList()
+        except price.Unreadable as error:
+            raise _unreadable("price list") from error
+        return answers.envelope(prices.told(pricing=pricing))
+
+
+def _unreadable(name: str) -> Rejected:
+    return Rejected(
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        "unavailable",
+        f"the provider cannot read its {name} at the moment",
+        retry_after=_RETRY_AFTER_SECONDS,
+    )

@@ -1,0 +1,129 @@
+"""What a real cluster's nodes have, and what is taken of it by what runs there."""
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from app import reservations
+from app.reservations import Book
+from k8s import apply, demand, exporter, inventory, labels, names, render
+from k8s.amounts import Amounts
+from k8s.client import Cluster
+from k8s.exporter import GpuFacts
+from k8s.inventory import Inventory
+from k8s.workload import Offer
+from tests.cluster import running
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
+)
+
+FACTS = {
+    "gpu": {
+        "driver_version": "535.129.03",
+        "cuda_version": "12020",
+        "attached_gpus": 1,
+        "details": [{"product_name": "NVIDIA A4000", "fb_memory_usage": {"total": "16376 MiB"}}],
+    }
+}
+
+
+def ours(seen: Inventory, task_id: str) -> list[Amounts]:
+    """What each pod of a task takes."""
+    tenants = (pod for node in seen.nodes for pod in node.tenants)
+    return [pod.amounts for pod in tenants if pod.task_id == task_id]
+
+
+def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[], str]) -> None:
+    """A task's pods count as they were reserved, Pending ones too, and are where that was."""
+    before = inventory.read(cluster, facts={})
+    component = running.component("web", "sleep 1000")
+    missing = replace(component.containers[0], image=f"missing.example/{secrets.token_hex(4)}")
+    second = replace(component, name="db", containers=(missing,))
+    workload = running.of(wallets(), component, second)
+    slots = reservations.place(
+        reservations.demands(workload), before, Book(), task_id=workload.task_id, revision=1
+    )
+    workload = reservations.steered(workload, before, slots)
+    apply.deploy(cluster, workload, Offer())
+    wanted = list(demand.rendered(render.workload(workload, Offer())).values())
+
+    def taken() -> list[Amounts] | None:
+        found = ours(inventory.read(cluster, facts={}), workload.task_id)
+        return found if len(found) == len(wanted) else None
+
+    assert running.eventually(taken, "both pods are on a node") == wanted
+    assert {slot.node for slot in slots} <= {one.name for one in before.offered}
+    assert wanted[0] == Amounts(
+        cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20, pods=1
+    )
+    path = f"/api/v1/namespaces/{names.namespace(workload.wallet)}/pods"
+    for pod in cluster.list(path, selector=labels.of_task(workload.task_id)):
+        preferred = pod["spec"]["affinity"]["nodeAffinity"][
+            "preferredDuringSchedulingIgnoredDuringExecution"
+        ]
+        [fields] = preferred[0]["preference"]["matchFields"]
+        assert fields["values"] == [pod["spec"]["nodeName"]]
+
+
+@pytest.fixture
+def exporting(cluster: Cluster) -> Iterator[Callable[[str], str]]:
+    """Starts a pod that stands for the exporter's and prints a text; returns its name."""
+    made: list[str] = []
+
+    def start(text: str) -> str:
+        name = f"resource-exporter-{secrets.token_hex(4)}"
+        manifest: dict[str, Any] = {
+            "apiVersion": "v1",
+            "kind": "Pod",
+            "metadata": {
+                "name": name,
+                "namespace": exporter.NAMESPACE,
+                "labels": {"app": "resource-exporter"},
+            },
+            "spec": {
+                "terminationGracePeriodSeconds": 0,
+                "containers": [
+                    {
+                        "name": "exporter",
+                        "image": running.IMAGE,
+                        "imagePullPolicy": "IfNotPresent",
+                        "command": ["sh", "-c", 'echo starting; echo "$TEXT"; sleep 1000'],
+                        "env": [{"name": "TEXT", "value": text}],
+                    }
+                ],
+            },
+        }
+        cluster.apply(f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}", manifest)
+        made.append(name)
+        return name
+
+    yield start
+    for name in made:
+        cluster.delete(f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}")
+
+
+def test_what_the_exporter_tells(cluster: Cluster, exporting: Callable[[str], str]) -> None:
+    """Facts come from the log of its pod, for the pod's node; garbage is no news."""
+    name = exporting('{"gpu": {"details": [')
+    path = f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}"
+
+    def runs() -> bool | None:
+        return cluster.get(path)["status"].get("phase") == "Running" or None
+
+    running.eventually(runs, "the exporter runs")
+    assert all(node.facts is None for node in inventory.read(cluster).nodes)
+    exporting(json.dumps(FACTS))
+
+    def told() -> dict[str, GpuFacts] | None:
+        return exporter.read(cluster) or None
+
+    [(node, facts)] = running.eventually(told, "the exporter tells").items()
+    assert facts == exporter.parse(json.dumps(FACTS))
+    seen = inventory.read(cluster)
+    assert next(one for one in seen.nodes if one.name == node).facts == facts

@@ -1,0 +1,57 @@
+"""Which namespaces count as left, and how they go, on a real cluster."""
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from k8s import apply, names, paths, vacancy
+from k8s.client import Cluster
+from k8s.workload import Offer
+from tests.cluster import running
+from tests.cluster.running import component, eventually, gone, new_uuid
+
+pytestmark = pytest.mark.skipif(
+    not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
+)
+
+
+def test_a_namespace_is_vacant_when_its_workload_is_gone(
+    cluster: Cluster, wallets: Callable[[], str]
+) -> None:
+    """Pods and everything else of a task keep a namespace; what the cluster puts there does not."""
+    workload = running.of(wallets(), component("web", "sleep 1000"))
+    namespace = names.namespace(workload.wallet)
+    apply.deploy(cluster, workload, Offer())
+    assert not vacancy.is_vacant(cluster, namespace)
+    gone(cluster, workload)
+    assert vacancy.is_vacant(cluster, namespace)
+    assert namespace not in vacancy.candidates(cluster)
+    in_an_hour = datetime.now(UTC) + timedelta(hours=1, minutes=1)
+    assert namespace in vacancy.candidates(cluster, now=in_an_hour)
+    marked = vacancy.mark(cluster, namespace)
+    assert vacancy.remove(cluster, marked)
+    eventually(lambda: namespace not in _names(cluster) or None, "the namespace to go")
+
+
+def _names(cluster: Cluster) -> set[str]:
+    found = cluster.list(paths.collection("Namespace", ""))
+    return {one["metadata"]["name"] for one in found}
+
+
+def test_a_deployment_saves_its_namespace(cluster: Cluster, wallets: Callable[[], str]) -> None:
+    """Whoever deploys after the mark takes it off, and the removal does nothing."""
+    workload = running.of(wallets(), component("web", "sleep 1000"))
+    namespace = names.namespace(workload.wallet)
+    apply.deploy(cluster, workload, Offer())
+    gone(cluster, workload)
+    marked = vacancy.mark(cluster, namespace)
+    again = replace(workload, task_id=new_uuid())
+    apply.deploy(cluster, again, Offer())
+    assert not vacancy.remove(cluster, marked)
+    metadata = cluster.get(f"{paths.collection('Namespace', '')}/{namespace}")["metadata"]
+    assert "deletionTimestamp" not in metadata
+    assert vacancy.MARK not in metadata.get("annotations", {})
+    gone(cluster, again)
