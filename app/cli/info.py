@@ -50,7 +50,9 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Check config.toml and the environment; print what is in force, secrets masked."""
-    from app.authentication import Authentication  # noqa: PLC0415 - only here.
+    from app import policy  # noqa: PLC0415 - only here.
+    from app.admission import price  # noqa: PLC0415
+    from app.authentication import Authentication  # noqa: PLC0415
 
     context = opened()
     table = ""
@@ -62,6 +64,10 @@ def check() -> None:
     try:
         refuse_incomplete(context.config)
         Authentication(context.config, context.identity)
+        policy.load(context.folder)
+        price.load(context.folder)
     except ConfigError as error:
         refuse(*error.problems)
+    except price.Unreadable as error:
+        refuse(str(error))
     click.secho(f"{context.folder / 'config.toml'} is complete", fg="green", err=True)

@@ -246,7 +246,8 @@ def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]
         yield "ZADD", keys.PENDING, at + WORK_LEASE.total_seconds(), after.id
     elif before and before.pending:
         yield "ZREM", keys.PENDING, after.id
-        yield "ZADD", keys.APPLIED, at, after.id
+        if not after.ended:
+            yield "ZADD", keys.APPLIED, at, after.id
 
 
 def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None:

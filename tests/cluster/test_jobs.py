@@ -182,7 +182,6 @@ def sign(message: str) -> str:
             "crash_loop",
             "no licence",
         ),
-        (("units: 100m", "units: 1999m"), "unschedulable", "cpu"),
     ],
 )
 def test_what_keeps_a_workload_down_is_reported(  # noqa: PLR0917 - fixtures and a table.
@@ -202,4 +201,18 @@ def test_what_keeps_a_workload_down_is_reported(  # noqa: PLR0917 - fixtures and
     assert words in failed.body["reason"]
     assert send(provider, "job.terminated", {"job_uuid": job.uuid}).status_code == 202
     provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=90)
+    assert provider.remains(job.uuid, wallet=wallet) == []
+
+
+def test_what_no_node_has_room_for_is_over_at_once(
+    provider: Provider, wallet: str, tmp_path: Path
+) -> None:
+    """It fails with what is missing, and nothing of it was ever on the cluster."""
+    text = WITH_CONFIG.replace("units: 100m", "units: 1999m")
+    job = job_for(provider, space_of(tmp_path, deploy_yaml=text, index_html="x"), wallet)
+    assert send(provider, "job.assigned", job.data()).status_code == 202
+    failed = provider.lagrange.wait_for(job.uuid, "failed", timeout_seconds=60)
+    assert failed.body["reason"].startswith("no_room: needs 1.999 CPU, ")
+    assert provider.task(job).ended
+    assert provider.statuses(job) == ["downloadSource", "failed"]
     assert provider.remains(job.uuid, wallet=wallet) == []

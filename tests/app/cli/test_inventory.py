@@ -1,0 +1,107 @@
+"""`info` shows what the nodes have, from what the watcher saw."""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+from click.testing import CliRunner, Result
+
+from app.cli import main
+from app.reservations import Book, Slot
+from app.stock import Stock
+from app.store import keys
+from k8s.amounts import Amounts
+from k8s.inventory import Inventory, Node
+from tests import market
+
+GI = 1 << 30
+HAS = Amounts(cpu_millis=8000, memory_bytes=16 * GI, storage_bytes=GI, gpus=4, pods=9)
+NODES = (
+    Node(
+        name="gpu-1",
+        architecture="amd64",
+        allocatable=HAS,
+        used_by_others=Amounts(cpu_millis=1250, memory_bytes=GI, gpus=1, pods=2),
+        products=(("NVIDIA-A4000", 4),),
+    ),
+    Node(name="node-2", allocatable=HAS, withheld="cordoned"),
+)
+SLOT = Slot(
+    name="x", component="web", node="gpu-1", amounts=Amounts(cpu_millis=2000, gpus=2, pods=1)
+)
+
+
+@pytest.fixture
+def connection(redis_url: str) -> Iterator[redis.Redis]:
+    """A memory in which the inventory and a reservation are."""
+    with redis.Redis.from_url(redis_url) as found:
+        found.set(keys.INVENTORY, msgspec.json.encode(Stock(time.time(), Inventory(nodes=NODES))))
+        for guard in Book().reserving("x", 1, (SLOT,)):
+            found.hset(keys.RESERVATIONS, guard.name, guard.becomes or "")
+        yield found
+
+
+def info(folder: Path, *arguments: str) -> Result:
+    """Call `info`."""
+    return CliRunner().invoke(main, ["--cp-repo", str(folder), "info", *arguments])
+
+
+def test_json(provider_folder: Path, connection: redis.Redis) -> None:
+    """Of each node what it has, what is used, reserved and free, in exact numbers."""
+    assert connection
+    result = info(provider_folder, "--json")
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout)
+    assert facts["node_id"].startswith("04")
+    first, second = facts["inventory"]["nodes"]
+    assert (first["name"], first["gpus"], first["withheld"]) == (
+        "gpu-1",
+        {"NVIDIA-A4000": 4},
+        None,
+    )
+    assert first["total"] == {
+        "cpu_millis": 8000,
+        "memory_bytes": 16 * GI,
+        "storage_bytes": GI,
+        "gpus": 4,
+        "pods": 9,
+    }
+    assert [first[part]["gpus"] for part in ("total", "used", "reserved", "free")] == [4, 1, 2, 1]
+    assert first["free"]["cpu_millis"] == 4750
+    assert (second["withheld"], set(second["free"].values())) == ("cordoned", {0})
+
+
+def test_table(provider_folder: Path, connection: redis.Redis) -> None:
+    """The same for people."""
+    assert connection
+    lines = [line.split() for line in info(provider_folder).stdout.splitlines()]
+    assert ["gpu-1", "total", "8", "16.00", "GiB", "1.00", "GiB", "4", "9"] in lines
+    assert [
+        "4",
+        "×",
+        "NVIDIA-A4000",
+        "used",
+        "1.25",
+        "1.00",
+        "GiB",
+        "0.00",
+        "GiB",
+        "1",
+        "2",
+    ] in lines
+    assert ["not", "offered:", "cordoned"] in [line[:3] for line in lines]
+
+
+def test_without_a_memory_and_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is not known is said, and the rest is shown."""
+    monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
+    (tmp_path / "config.toml").write_text(market.configuration("redis://127.0.0.1:1"))
+    result = info(tmp_path, "--json")
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["inventory"] is None
+    assert "reservations are not known" in result.stderr
+    assert "the inventory is not known: no credentials" in result.stderr
