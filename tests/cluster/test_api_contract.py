@@ -417,8 +417,9 @@ def test_watch_from_start(cluster: Cluster, namespace: str) -> None:
 
 
 def test_expired(cluster: Cluster) -> None:
-    """A version that is forgotten ends the watch with an error that says so."""
-    told = lines(cluster, "/api/v1/pods", resourceVersion="1", timeoutSeconds="1")
+    """A version from before a kind was known ends its watch with an error that says so."""
+    path = "/apis/gateway.networking.k8s.io/v1/httproutes"
+    told = lines(cluster, path, resourceVersion="1", timeoutSeconds="1")
     assert [one["type"] for one in told] == ["ERROR"]
     status = told[0]["object"]
     assert (status["code"], status["reason"]) == (410, "Expired")
