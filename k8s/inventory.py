@@ -52,6 +52,7 @@ class Node:
         architecture: Such as `amd64`.
         withheld: Why tenants' pods do not get there (`cordoned`, `not ready`, `taint …`); empty:
             they do.
+        gpus_only: Whether only those of them get there that need a GPU (taint `nvidia.com/gpu`).
         allocatable: What it has for pods.
         used_by_others: What pods take that are not of our tasks.
         tenants: The pods of our tasks.
@@ -64,6 +65,7 @@ class Node:
     machine_id: str = ""
     architecture: str = ""
     withheld: str = ""
+    gpus_only: bool = False
     allocatable: Amounts = _NOTHING
     used_by_others: Amounts = _NOTHING
     tenants: tuple[Tenant, ...] = ()
@@ -75,6 +77,10 @@ class Node:
     def used(self) -> Amounts:
         """What all pods on it take."""
         return amounts.total((self.used_by_others, *(one.amounts for one in self.tenants)))
+
+    def admits(self, taken: Amounts) -> bool:
+        """Whether a pod that takes this gets there, if there is room."""
+        return not self.withheld and (taken.gpus > 0 or not self.gpus_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,6 +173,7 @@ def _node(
         machine_id=one.status.node_info.machine_id,
         architecture=one.status.node_info.architecture,
         withheld=nodes.withheld(one),
+        gpus_only=nodes.is_for_gpus_only(one),
         allocatable=allocatable,
         used_by_others=amounts.total(others),
         tenants=tuple(tenants),
@@ -186,7 +193,7 @@ def _with_waiting(
         wanted = (pod.spec.node_selector or {}).items()
         for name, node in found.items():
             selected = all(told[name].get(key) == value for key, value in wanted)
-            if not node.withheld and selected and taken.fits(node.allocatable - node.used):
+            if node.admits(taken) and selected and taken.fits(node.allocatable - node.used):
                 found[name] = replace(node, used_by_others=node.used_by_others + taken)
                 break
     return list(found.values())

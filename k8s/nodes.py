@@ -6,6 +6,7 @@ from k8s import gpus
 from k8s.exporter import GpuFacts
 from k8s.objects import Condition, Object, Part
 
+GPU_TAINT = "nvidia.com/gpu"
 _KEEPING_AWAY = {"NoSchedule", "NoExecute"}
 _TOLD_PRODUCT = "nvidia.com/gpu.product"
 
@@ -39,7 +40,7 @@ class NodeObject(Object, frozen=True, kw_only=True):
 
 
 def withheld(one: NodeObject) -> str:
-    """Why tenants' pods, which tolerate nothing, do not get to the node; empty: they do."""
+    """Why no pod of a tenant gets to the node; empty: they do, see `is_for_gpus_only`."""
     if one.deleting:
         return "being removed"
     if one.spec.unschedulable:
@@ -47,8 +48,21 @@ def withheld(one: NodeObject) -> str:
     ready = next((c for c in one.status.conditions or () if c.type == "Ready"), None)
     if ready is None or ready.status != "True":
         return "not ready"
-    taints = [taint for taint in one.spec.taints or () if taint.effect in _KEEPING_AWAY]
-    return f"taint {taints[0].key}" if taints else ""
+    taints = [taint for taint in _taints(one) if taint != GPU_TAINT]
+    return f"taint {taints[0]}" if taints else ""
+
+
+def is_for_gpus_only(one: NodeObject) -> bool:
+    """Whether only pods that need a GPU, which tolerate the usual taint of such nodes, get there.
+
+    The taint is the name of the resource, as for the plugin ExtendedResourceToleration.
+    """
+    return GPU_TAINT in _taints(one)
+
+
+def _taints(one: NodeObject) -> list[str]:
+    """The keys of the taints that keep pods away."""
+    return [taint.key for taint in one.spec.taints or () if taint.effect in _KEEPING_AWAY]
 
 
 def gpu_labels(one: NodeObject) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from k8s import labels, names, storage
+from k8s import labels, models, names, pull, storage
 from k8s.errors import Unsupported
 from k8s.frame import Frame, Manifest
+from k8s.nodes import GPU_TAINT
 from k8s.workload import Component, Container, Port
 
 LOCAL = "127.0.0.1"
@@ -15,6 +16,7 @@ COMMAND_TIMEOUT_SECONDS = 15
 FAREWELL_SECONDS = 3
 
 _PREFERENCE = 100
+_GPU_TOLERATIONS = [{"key": GPU_TAINT, "operator": "Exists"}]
 _ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
@@ -59,6 +61,9 @@ def _deployment(frame: Frame, component: Component, addresses: Mapping[str, str]
         host_aliases=_host_aliases(frame, component, addresses) or None,
         node_selector=selector,
         affinity=affinity,
+        tolerations=_GPU_TOLERATIONS if _needs_gpus(component) else None,
+        pull_secrets=[{"name": pull.NAME}] if _is_private(frame, component) else None,
+        init_containers=models.init_containers(frame, component) or None,
         containers=[_container(frame, component, one) for one in component.containers],
         volumes=storage.volumes(frame, component) or None,
     )
@@ -94,6 +99,14 @@ def _nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] 
     }
     rules = {key: value for key, value in rules.items() if value}
     return selector, {"nodeAffinity": rules} if rules else None
+
+
+def _is_private(frame: Frame, component: Component) -> bool:
+    return pull.needs(frame.workload, component, frame.offer)
+
+
+def _needs_gpus(component: Component) -> bool:
+    return any(container.resources.gpu for container in component.containers)
 
 
 def _is_named(node: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import time
 from typing import Any
 
 import click
+import msgspec
 
 from app import reservations, stock
 from app.context import Context
@@ -24,13 +25,13 @@ def document(context: Context) -> dict[str, Any] | None:
     `at` is when it was seen (unix seconds). Of each node `total`, `used` (by pods), `reserved` (for
     pods that are not there yet) and `free` (for tenants), each with `cpu_millis`, `memory_bytes`,
     `storage_bytes`, `gpus` and `pods`; `gpus` by product; `withheld`: why tenants' pods do not get
-    there, or null.
+    there, or null; `gpus_only`: whether only those that need a GPU do.
     """
     try:
         book = Book.read(context.store.fields(keys.RESERVATIONS))
         known = stock.read(context.store.kept(keys.INVENTORY))
-    except Temporary as error:
-        click.echo(f"reservations are not known: {error.message}", err=True)
+    except (Temporary, msgspec.DecodeError) as error:
+        click.echo(f"reservations are not known: {error}", err=True)
         book, known = Book(), None
     if known is None or not known.is_valid(time.time()):
         known = _looked(context)
@@ -62,6 +63,7 @@ def _node(node: Node, reserved: Amounts, free: Amounts) -> dict[str, Any]:
         "name": node.name,
         "architecture": node.architecture,
         "withheld": node.withheld or None,
+        "gpus_only": node.gpus_only,
         "gpus": dict(node.products),
         "total": _amounts(node.allocatable),
         "used": _amounts(node.used),
@@ -95,8 +97,10 @@ def print_table(document: dict[str, Any]) -> None:
 def _titles(node: dict[str, Any]) -> tuple[str, str, str, str]:
     """The node's name, and below it which GPUs it has and whether tenants get to it."""
     gpus = ", ".join(f"{count} × {product}" for product, count in node["gpus"].items())
-    withheld = f"not offered: {node['withheld']}" if node["withheld"] else ""
-    return node["name"], gpus, withheld, ""
+    offered = "for GPU jobs only" if node["gpus_only"] else ""
+    if node["withheld"]:
+        offered = f"not offered: {node['withheld']}"
+    return node["name"], gpus, offered, ""
 
 
 def _shown(amounts: dict[str, int]) -> tuple[str, ...]:

@@ -117,6 +117,20 @@ def place(
     return tuple(found)
 
 
+def holds(wanted: Iterable[Demand], inventory: Inventory, slots: Slots) -> bool:
+    """Whether slots are room for these pods and no others, on nodes that still take them."""
+    search = _Search(inventory, {})
+    left = list(slots)
+    for demand in wanted:
+        own = [slot for slot in left if slot.component == demand.component]
+        same = all(slot.amounts == demand.amounts for slot in own)
+        suited = all(search.suits(demand, slot.node) for slot in own)
+        if len(own) != demand.replicas or not same or not suited:
+            return False
+        left = [slot for slot in left if slot.component != demand.component]
+    return not left
+
+
 def _inherited(
     demand: Demand, before: Slots, known: Mapping[str, str], search: "_Search"
 ) -> list[Slot]:
@@ -161,9 +175,9 @@ class _Search:
         return float(max(shares))
 
     def suits(self, demand: Demand, node: str) -> bool:
-        """Whether the node's GPUs are of the products that the pod needs."""
+        """Whether pods like it get to the node, and its GPUs are of the products that it needs."""
         there = self._nodes.get(node)
-        return there is not None and carries(there, demand.models)
+        return there is not None and there.admits(demand.amounts) and carries(there, demand.models)
 
     def take(self, demand: Demand, number: int, *, beside: bool) -> str:
         """Return the node for a pod, and count the pod there.

@@ -26,6 +26,8 @@ def shortage(
     """
     if not nodes:
         return "no node of this provider takes pods at the moment"
+    if not free and not asked.gpus:
+        return "needs no GPU, and each node that takes pods is for those that do"
     if not free:
         return f"needs {_gpus(asked.gpus, models)}, which no node has"
     name = min(free, key=lambda one: (_lacking(asked, free[one]), one))

@@ -299,7 +299,7 @@ def test_rolling_update(cluster: Cluster, namespace: str) -> None:
         (
             {"resources": {"limits": {"cpu": "10k"}}},
             health.Category.UNSCHEDULABLE,
-            "0/1 nodes are available: 1 Insufficient cpu.",
+            " nodes are available: 1 Insufficient cpu",
         ),
         (
             {"envFrom": [{"configMapRef": {"name": "none"}}]},

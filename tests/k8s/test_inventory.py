@@ -149,6 +149,15 @@ def test_our_tasks_pods_are_told_apart() -> None:
     assert found.used.pods == 3
 
 
+def test_nodes_for_gpus_only() -> None:
+    """The usual taint of GPU nodes keeps those away that need none, waiting ones included."""
+    taints = [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]
+    [found] = taken(pod(on=""), nodes=[node(spec={"taints": taints})]).nodes
+    assert (found.withheld, found.gpus_only, found.used.pods) == ("", True, 0)
+    assert not found.admits(Amounts(cpu_millis=1))
+    assert found.admits(Amounts(gpus=1))
+
+
 @pytest.mark.parametrize(
     ("changes", "withheld"),
     [

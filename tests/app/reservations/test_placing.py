@@ -124,6 +124,15 @@ def test_no_nodes() -> None:
     assert refused(inventory(), demand()).startswith("no node")
 
 
+def test_nodes_for_gpus_only() -> None:
+    """A pod that needs no GPU does not get there, wherever else there is room or not."""
+    gpus_only = replace(node("a", gpus=2), gpus_only=True)
+    why = "needs no GPU, and each node that takes pods is for those that do"
+    assert refused(inventory(gpus_only), demand()) == why
+    assert placed(inventory(gpus_only, node("b")), demand()) == ["b"]
+    assert placed(inventory(gpus_only, node("b")), demand(gpus=1)) == ["a"]
+
+
 def test_a_node_takes_only_so_many_pods() -> None:
     """However small they are."""
     seen = inventory(node("a", pods=2))
@@ -292,3 +301,17 @@ def test_products_are_rendered_as_nodes_spell_them() -> None:
     )
     assert (web.nodes, database.nodes) == (("b",), ())
     assert database.containers[0].resources.gpu == Gpu(count=1)
+
+
+def test_what_is_held_is_kept() -> None:
+    """Room for exactly these pods is kept while its nodes take them; else it is looked for anew."""
+    seen = inventory(node("a"), node("b", gpus=2))
+    wanted = (demand(2, replicas=2), demand(1, 1, component="gpu", model="NVIDIA-A4000"))
+    slots = reservations.place(wanted, seen, Book(), task_id="t", revision=2)
+    assert reservations.holds(wanted, seen, slots)
+    assert not reservations.holds(wanted, seen, ())
+    assert not reservations.holds(wanted[:1], seen, slots)
+    assert not reservations.holds((demand(3, replicas=2), wanted[1]), seen, slots)
+    assert not reservations.holds((demand(2, replicas=1), wanted[1]), seen, slots)
+    assert not reservations.holds(wanted, inventory(node("b", gpus=2)), slots)
+    assert not reservations.holds(wanted, inventory(node("a"), node("b")), slots)

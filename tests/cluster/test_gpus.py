@@ -1,0 +1,113 @@
+"""Jobs for GPUs on a real scheduler, on a node whose pods only seem to run."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.standin import Job
+from k8s import inventory, labels, names
+from k8s.amounts import Amounts
+from k8s.client import Cluster
+from tests.provider import Provider, eventually, running
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
+    pytest.mark.timeout(240),
+]
+
+HARDWARE = "Nvidia RTX {model} · 1 vCPU · 1 GiB"
+DEPLOY = """
+version: "2.0"
+services:
+  train: {image: train:1}
+  serve:
+    image: serve:1
+    expose: [{port: 80, to: [{global: true}]}]
+profiles:
+  compute:
+    half:
+      resources:
+        cpu: {units: 100m}
+        memory: {size: 64Mi}
+        storage: {size: 64Mi}
+        gpu: {units: 2, attributes: {vendor: {nvidia: [{model: MODEL}]}}}
+deployment:
+  train: {lagrange: {profile: half, count: 1}}
+  serve: {lagrange: {profile: half, count: 1}}
+"""
+
+
+@pytest.fixture
+def model(cluster: Cluster) -> Iterator[str]:
+    """A GPU model of which one node, tainted as such nodes are, has five; others have none."""
+    model = f"A{secrets.randbelow(90000) + 10000}"
+    name = f"gpu-{model.lower()}"
+    has = {"cpu": "8", "memory": "32Gi", "ephemeral-storage": "100Gi", "nvidia.com/gpu": "5"}
+    node: dict[str, Any] = {
+        "apiVersion": "v1",
+        "kind": "Node",
+        "metadata": {
+            "name": name,
+            "labels": {f"NVIDIA-{model}": "true"},
+            "annotations": {"kwok.x-k8s.io/node": "fake"},
+        },
+        "spec": {"taints": [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]},
+    }
+    path = f"/api/v1/nodes/{name}"
+    cluster.apply(path, node)
+    cluster.apply(
+        f"{path}/status", node | {"status": {"allocatable": {**has, "pods": "50"}, "capacity": has}}
+    )
+    try:
+        eventually("the node is ready", lambda: _is_ready(cluster, name), seconds=15)
+        yield model
+    except AssertionError:
+        pytest.skip("needs kwok, which plays the nodes that have no kubelet")
+    finally:
+        cluster.delete(path)
+
+
+def _is_ready(cluster: Cluster, name: str) -> bool:
+    found = {one.name: one for one in inventory.read(cluster).nodes}
+    return name in found and found[name].admits(Amounts(gpus=5))
+
+
+@pytest.fixture
+def provider(tmp_path: Path) -> Iterator[Provider]:
+    """A provider on the cluster that KUBECONFIG names."""
+    with running(tmp_path / "provider", Kubeconfig=os.environ["KUBECONFIG"]) as found:
+        yield found
+
+
+def ordered(provider: Provider, folder: Path, model: str, wallet: str) -> Job:
+    """A job of two pods, each of which needs two GPUs of the model."""
+    folder.mkdir(exist_ok=True)
+    (folder / "deploy.yaml").write_text(DEPLOY.replace("MODEL", model.lower()))
+    hardware = HARDWARE.format(model=model)
+    space = provider.lagrange.add_space(folder, wallet=wallet, hardware=hardware, gpus=4)
+    job = provider.lagrange.job(space, 900)
+    answer = provider.lagrange.assign(provider.url, job)
+    assert answer.status == 202, answer.body
+    return job
+
+
+def test_gpus_are_sold_once(
+    provider: Provider, cluster: Cluster, wallets: Callable[[], str], tmp_path: Path, model: str
+) -> None:
+    """Both pods run on the node with the GPUs; who comes next is told what is left."""
+    wallet = wallets()
+    job = ordered(provider, tmp_path / "first", model, wallet)
+    provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=60)
+    path = f"/api/v1/namespaces/{names.namespace(wallet)}/pods"
+    pods = cluster.list(path, selector=labels.of_task(provider.task(job).id))
+    assert {pod["spec"]["nodeName"] for pod in pods} == {f"gpu-{model.lower()}"}
+    limits = [one["resources"]["limits"] for pod in pods for one in pod["spec"]["containers"]]
+    assert [one["nvidia.com/gpu"] for one in limits] == ["2", "2"]
+    late = ordered(provider, tmp_path / "second", model, wallets())
+    failed = provider.lagrange.wait_for(late.uuid, "failed", timeout_seconds=30)
+    why = f"no_room: needs 2 × NVIDIA-{model}, 1 free on node gpu-{model.lower()}"
+    assert failed.body["reason"] == why
