@@ -2,7 +2,8 @@
 
 Who watches says so, again and again (`Watched`). One reader for each task (`app.logreader`) writes
 entries of lines to a stream of bounded size, and how far it read each container in the same step,
-so that the next reader goes on exactly there (`Writer`). None of it goes to Redis's disk.
+so that the next reader goes on exactly there (`Writer`). Watchers tell how far they are, so that
+the reader waits for the furthest, and for nobody else. None of it goes to Redis's disk.
 """
 
 import secrets
@@ -18,23 +19,26 @@ from app.errors import Temporary
 from app.store import AsyncStore, keys
 from k8s.logs import NOWHERE, Place
 
-START = "-"
 WANTED_SECONDS = 15
-LEASE_SECONDS = 10
+LEASE_SECONDS = 6
 MAX_BYTES = 2 << 20
 MAX_ENTRIES = 4096
 _KEPT_SECONDS = 60
-_AT_ONCE = 64
+_AT_ONCE = 16
 
-# Only by who has the lease, and only once: a place is written with the lines that lead to it.
+# Only by who has the lease, and once, by the number among all that this writer ever added.
 _APPEND = """
 redis.set_repl(redis.REPL_NONE)
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end
-if ARGV[2] ~= '' and redis.call('HGET', KEYS[2], ARGV[2]) == ARGV[3] then return 1 end
+local by = ':by ' .. ARGV[1]
+if tonumber(redis.call('HGET', KEYS[2], by) or -1) >= tonumber(ARGV[10]) then return 1 end
+redis.call('HSET', KEYS[2], by, ARGV[10])
 local last = redis.call('HINCRBY', KEYS[2], ':lines', ARGV[4])
 local size = redis.call('HINCRBY', KEYS[2], ':bytes', #ARGV[5])
+local total = redis.call('HINCRBY', KEYS[2], ':total', #ARGV[5])
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
-redis.call('XADD', KEYS[1], '*', 'lines', ARGV[5], 'last', last, 'over', ARGV[6])
+redis.call('XADD', KEYS[1], '*', 'lines', ARGV[5], 'last', last, 'total', total,
+  'over', ARGV[6])
 while size > tonumber(ARGV[7]) or redis.call('XLEN', KEYS[1]) > tonumber(ARGV[8]) do
   local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
   if not first then break end
@@ -44,6 +48,12 @@ end
 redis.call('EXPIRE', KEYS[1], ARGV[9])
 redis.call('EXPIRE', KEYS[2], ARGV[9])
 return 1
+"""
+_READ = """
+redis.set_repl(redis.REPL_NONE)
+redis.call('ZADD', KEYS[2], ARGV[1], ARGV[2])
+redis.call('EXPIRE', KEYS[2], ARGV[3])
+return redis.call('XRANGE', KEYS[1], ARGV[4], '+', 'COUNT', ARGV[5])
 """
 _RENEW = """
 if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
@@ -66,35 +76,32 @@ class Entry:
     Attributes:
         place: Of the entry in the stream.
         last: The number of its last line, counted from 1 over all that were ever written.
+        total: How many bytes were ever written, with it.
         lines: UTF-8, each with its end.
         over: Why no more will follow; empty: more may.
     """
 
     place: str
     last: int
+    total: int
     lines: bytes
     over: str = ""
-
-    @property
-    def count(self) -> int:
-        """How many lines there are."""
-        return self.lines.count(b"\n")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Addition:
-    """Lines of one task to be written, without their ends.
+    """Lines of one task to be written.
 
     Attributes:
         task_id: The task's.
-        lines: UTF-8.
+        lines: UTF-8, each with its end.
         key: Which container they are of; empty: they are remarks.
         read: How far its log is read with them.
         over: Why no more will follow; empty: more may.
     """
 
     task_id: str
-    lines: Sequence[bytes]
+    lines: bytes
     key: str = ""
     read: Place = NOWHERE
     over: str = ""
@@ -106,6 +113,7 @@ class Writer:
     def __init__(self, connection: redis.Redis) -> None:
         self._connection: Any = connection
         self._token = secrets.token_hex(16)
+        self._added = 0
         self._append = connection.register_script(_APPEND)
         self._renew = connection.register_script(_RENEW)
         self._release = connection.register_script(_RELEASE)
@@ -153,26 +161,44 @@ class Writer:
             if not key.startswith(b":")
         }
 
-    def append(self, additions: Sequence[Addition]) -> None:
-        """Write lines, each once however often this is tried; without the lease nothing."""
+    def unseen(self, task_ids: Iterable[str]) -> dict[str, int]:
+        """Return of each task how many bytes even its furthest watcher has not seen."""
+        asked = list(task_ids)
         with _translated():
             pipeline = self._connection.pipeline(transaction=False)
-            for one in additions:
-                lines = b"".join(line + b"\n" for line in one.lines)
+            for task_id in asked:
+                pipeline.hget(keys.log_places(task_id), ":total")
+                pipeline.zrange(keys.log_seen(task_id), 0, 0, desc=True, withscores=True)
+            answers = iter(pipeline.execute())
+        found = {}
+        for task_id, total, seen in zip(asked, answers, answers, strict=False):
+            found[task_id] = int(total) - int(seen[0][1]) if total and seen else 0
+        return found
+
+    def append(self, additions: Sequence[Addition]) -> None:
+        """Write lines; without the lease nothing.
+
+        After an error the same additions have to be tried again: each is written once.
+        """
+        with _translated():
+            pipeline = self._connection.pipeline(transaction=False)
+            for number, one in enumerate(additions, self._added):
                 arguments = (
                     self._token,
                     one.key,
                     msgspec.json.encode(one.read),
-                    len(one.lines),
-                    lines,
+                    one.lines.count(b"\n"),
+                    one.lines,
                     one.over,
                     MAX_BYTES,
                     MAX_ENTRIES,
                     _KEPT_SECONDS,
+                    number,
                 )
                 names = keys.log(one.task_id), keys.log_places(one.task_id), _lock(one.task_id)
                 self._append(names, arguments, client=pipeline)
             pipeline.execute()
+        self._added += len(additions)
 
 
 class Watched:
@@ -180,6 +206,7 @@ class Watched:
 
     def __init__(self, store: AsyncStore, task_id: str) -> None:
         self._connection = store.connection
+        self._read = store.connection.register_script(_READ)
         self._task_id = task_id
         self._member = f"{task_id} {secrets.token_hex(8)}"
 
@@ -195,19 +222,25 @@ class Watched:
     async def leave(self) -> None:
         """Do not want it any more."""
         with _translated():
-            await self._connection.zrem(keys.LOGS_WANTED, self._member)
+            pipeline = self._connection.pipeline(transaction=False)
+            pipeline.zrem(keys.LOGS_WANTED, self._member)
+            pipeline.zrem(keys.log_seen(self._task_id), self._member)
+            await pipeline.execute()
 
-    async def read(self, after: str) -> list[Entry]:
-        """Return the next entries; `START`: the first that there are."""
-        start = START if after == START else f"({after}"
+    async def read(self, after: Entry | None) -> list[Entry]:
+        """Return the next entries, having seen everything up to this one; None: the first ones."""
+        place, total = (f"({after.place}", after.total) if after else ("-", 0)
+        names = keys.log(self._task_id), keys.log_seen(self._task_id)
         with _translated():
-            found = await self._connection.xrange(
-                keys.log(self._task_id), start, "+", count=_AT_ONCE
-            )
-        return [
-            Entry(place.decode(), int(fields[b"last"]), fields[b"lines"], fields[b"over"].decode())
-            for place, fields in found
-        ]
+            found = await self._read(names, (total, self._member, _KEPT_SECONDS, place, _AT_ONCE))
+        return [_entry(place.decode(), fields) for place, fields in found]
+
+
+def _entry(place: str, fields: list[bytes]) -> Entry:
+    known = dict(zip(fields[::2], fields[1::2], strict=True))
+    return Entry(
+        place, int(known[b"last"]), int(known[b"total"]), known[b"lines"], known[b"over"].decode()
+    )
 
 
 def _lock(task_id: str) -> str:

@@ -8,21 +8,24 @@ from contextlib import suppress
 import structlog
 
 from app import config as configuration
-from app.container_log import Addition, Writer
+from app.container_log import MAX_BYTES, Addition, Writer
 from app.context import Context
 from app.errors import Temporary
 from app.models import Task
 from app.redaction import Redaction
 from k8s import logs, names
+from k8s.errors import ClusterError
 
 log = structlog.get_logger()
 
 MAX_TASKS = 64
 LAST_LINES = 1000
-_ROUND_SECONDS = 0.05
+_ROUND_SECONDS = 0.02
+_PATIENCE_SECONDS = 2.0
+_MOST_UNSEEN_BYTES = MAX_BYTES // 2
 _ATTEND_SECONDS = 0.3
 _LOOK_SECONDS = 2.0
-_RENEW_SECONDS = 3.0
+_RENEW_SECONDS = 2.0
 _FAREWELL_SECONDS = 10.0
 _ROUND_BYTES = 1 << 20
 
@@ -45,11 +48,15 @@ class LogReader:
         while not stopped.is_set():
             self._ready.wait(_ATTEND_SECONDS)
             self._ready.clear()
+            began = time.monotonic()
             try:
-                self._attend(time.monotonic())
-                self._pass_on()
+                self._attend(began)
+                self._pass_on(began)
             except Temporary as error:
                 log.warning("logs interrupted", error=error.message)
+                stopped.wait(_RENEW_SECONDS)
+            except Exception:
+                log.exception("logs broke")
                 stopped.wait(_RENEW_SECONDS)
             stopped.wait(_ROUND_SECONDS)
         with suppress(Temporary):
@@ -78,21 +85,25 @@ class LogReader:
         self._tasks.pop(task_id).stop()
         self._writer.release(task_id)
 
-    def _pass_on(self) -> None:
+    def _pass_on(self, now: float) -> None:
         """Write what was read; what could not be written is written first the next time."""
         if not self._held:
-            self._held = list(self._read())
+            unseen = self._writer.unseen(self._tasks)
+            self._held = list(self._read(unseen, now))
         if self._held:
             self._writer.append(self._held)
             self._held = []
 
-    def _read(self) -> Iterator[Addition]:
+    def _read(self, unseen: dict[str, int], now: float) -> Iterator[Addition]:
         """So much that nobody waits for it long, of one task after another."""
         size = 0
         for task_id, one in list(self._tasks.items()):
+            if one.has_to_wait(unseen[task_id], now):
+                self._ready.set()
+                continue
             self._tasks[task_id] = self._tasks.pop(task_id)
             for addition in one.read():
-                size += sum(map(len, addition.lines))
+                size += len(addition.lines)
                 yield addition
             if size > _ROUND_BYTES:
                 self._ready.set()
@@ -115,6 +126,18 @@ class _Followed:
         self._ended_at: float | None = None
         self._is_over = False
         self._additions: list[Addition] = []
+        self._waits_from: float | None = None
+
+    def has_to_wait(self, unseen: int, now: float) -> bool:
+        """Tell whether so many bytes are more than the watchers have to be given time for."""
+        if unseen <= _MOST_UNSEEN_BYTES:
+            self._waits_from = None
+            return False
+        self._waits_from = self._waits_from or now
+        if now - self._waits_from < _PATIENCE_SECONDS:
+            return True
+        self._waits_from = None
+        return False
 
     def look(self, now: float, writer: Writer) -> None:
         """See how the task is, from time to time.
@@ -127,7 +150,11 @@ class _Followed:
         task = self._context.store.get(self._task_id)
         self._looked_at = now
         if task and task.wallet and self._log is None:
-            self._begin(task, writer)
+            try:
+                self._begin(task, writer)
+            except ClusterError as error:
+                self._tell(f"the cluster cannot be read: {error}")
+                return
         is_bare = self._log is None or self._log.pods == 0
         if task is None or task.ended:
             self._ended_at = self._ended_at or now
@@ -162,7 +189,7 @@ class _Followed:
 
     def _remark(self, words: str, *, over: str = "") -> Addition:
         line = self._filter.apply(logs.remark(words))
-        return Addition(task_id=self._task_id, lines=[line], over=over)
+        return Addition(task_id=self._task_id, lines=line, over=over)
 
     def read(self) -> Iterator[Addition]:
         """Yield what is to be written."""

@@ -87,8 +87,8 @@ def _print_all(log: "TaskLog", show: "_Screen", ended: Callable[[], bool]) -> No
     while True:
         is_last = ended()
         for piece in log.take():
-            for line in piece.lines:
-                show.line(line.decode())
+            for line in piece.lines.decode().split("\n")[:-1]:
+                show.line(line)
         if is_last:
             return
         time.sleep(_ROUND_SECONDS)
@@ -158,7 +158,7 @@ class _Screen:
         """Print `<time stamp> [<label>] <text>`."""
         stamp, label, text = line.split(" ", 2)
         if not self._is_terminal:
-            click.echo(line)
+            click.echo(line, color=True)
             return
         colour = self._colours.setdefault(label, _COLOURS[len(self._colours) % len(_COLOURS)])
         head = f"{click.style(stamp, dim=True)} {click.style(label, fg=colour)}"
@@ -166,7 +166,7 @@ class _Screen:
 
     def text(self, text: str) -> None:
         """Print a line that is only text."""
-        click.echo(_harmless(text) if self._is_terminal else text)
+        click.echo(_harmless(text) if self._is_terminal else text, color=True)
 
 
 def _harmless(text: str) -> str:

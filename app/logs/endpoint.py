@@ -17,7 +17,7 @@ from app.config import Config
 from app.errors import Rejected, Temporary
 from app.intake import unavailable
 from app.logs import frames
-from app.logs.build import Build
+from app.logs.build import Build, Pages
 from app.logs.feeds import Crowded, Feeds
 from app.models import Task
 from app.redaction import Redaction
@@ -50,7 +50,7 @@ class LogSocket:
         self._store = store
         self._signer = signer
         self._plain = configuration.api.plain_log_urls
-        self._redaction = Redaction(config.secrets(configuration))
+        self._pages = Pages(store, Redaction(config.secrets(configuration)))
         self._feeds = Feeds(store)
         self.routes = [WebSocketRoute(links.LOGS, self._serve)]
 
@@ -122,7 +122,7 @@ class LogSocket:
     @asynccontextmanager
     async def _show(self, task: Task, kind: str) -> AsyncIterator[_Show]:
         if kind == "build":
-            yield Build(self._store, task.id, self._redaction)
+            yield Build(self._store, self._pages, task.id)
             return
         async with self._feeds.joined(task.id) as cursor:
             yield cursor

@@ -8,17 +8,17 @@ from dataclasses import dataclass
 
 import structlog
 
-from app.container_log import START, Watched
+from app.container_log import Entry, Watched
 from app.errors import Temporary
 from app.logs import frames
 from app.store import AsyncStore
-from k8s.logs import remark
 
 log = structlog.get_logger()
 
 MAX_BYTES = 4 << 20
 MAX_BATCH_BYTES = 64 << 10
 _LAG_BYTES = MAX_BYTES // 2
+_SKIPPED = "{} lines were skipped: they came faster than this connection takes them"
 _PATIENCE_SECONDS = 1.0
 _ROUND_SECONDS = 0.05
 _QUIET_SECONDS = 0.2
@@ -72,7 +72,7 @@ class Feed:
         self._size = 0
         self._news = asyncio.Event()
         self._moved = asyncio.Event()
-        self._place = START
+        self._last: Entry | None = None
         self._wanted_at = self._read_at = float("-inf")
         self._told = ""
 
@@ -93,7 +93,7 @@ class Feed:
         while cursor.position < self._end and size < MAX_BATCH_BYTES:
             batch = self._batches[cursor.position - self._start]
             if 0 < cursor.last < batch.first - 1:
-                parts.append(_skipped(batch.first - 1 - cursor.last))
+                parts.append(frames.remark(_SKIPPED.format(batch.first - 1 - cursor.last)))
             cursor.last = batch.last or cursor.last
             cursor.position += 1
             parts.append(batch.frames)
@@ -140,18 +140,18 @@ class Feed:
             self._tell("nobody reads this log yet; it goes on when the process `watcher` does")
 
     async def _read(self) -> None:
-        entries = await self._watched.read(self._place)
+        entries = await self._watched.read(self._last)
+        if not entries:
+            await asyncio.sleep(_QUIET_SECONDS)
+            return
         for entry in entries:
             lines = entry.lines.split(b"\n")[:-1]
             self._add(_Batch(frames.of(lines), entry.last - len(lines) + 1, entry.last))
-            self._place = entry.place
             self.over = entry.over or self.over
-        if entries:
-            self._tell_news()
-            await asyncio.sleep(_ROUND_SECONDS)
-            await self._wait_for_fastest()
-        else:
-            await asyncio.sleep(_QUIET_SECONDS)
+        self._last = entries[-1]
+        self._tell_news()
+        await asyncio.sleep(_ROUND_SECONDS)
+        await self._wait_for_fastest()
 
     async def _wait_for_fastest(self) -> None:
         """Nothing is lost on the way to who keeps up; the others are told what they missed."""
@@ -177,14 +177,9 @@ class Feed:
         if words != self._told:
             self._told = words
             log.warning("log stalls", task=self._task_id, why=words)
-            self._add(_Batch(frames.of([remark(words)])))
+            self._add(_Batch(frames.remark(words)))
             self._tell_news()
 
     def _tell_news(self) -> None:
         self._news.set()
         self._news = asyncio.Event()
-
-
-def _skipped(count: int) -> bytes:
-    words = f"{count} lines were skipped: they came faster than this connection takes them"
-    return frames.of([remark(words)])

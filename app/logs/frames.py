@@ -3,11 +3,14 @@
 import asyncio
 import socket
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Any
 
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame, Opcode
+
+from k8s import logs
 
 MESSAGE = "websocket.send"
 SEND_BUFFER_BYTES = 256 << 10
@@ -16,8 +19,20 @@ MAX_MESSAGE_BYTES = 4096
 
 
 def of(lines: Iterable[bytes]) -> bytes:
-    """Return lines of UTF-8 as text frames, one each."""
-    return b"".join(Frame(Opcode.TEXT, line).serialize(mask=False) for line in lines)
+    """Return lines of UTF-8, without their ends, as text frames, one each."""
+    return b"".join([_head(len(line)) + line for line in lines])
+
+
+@lru_cache(maxsize=4096)
+def _head(size: int) -> bytes:
+    """What a frame of so many bytes begins with."""
+    whole = Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)
+    return whole[: len(whole) - size]
+
+
+def remark(words: str) -> bytes:
+    """Return a line of ours as a frame."""
+    return of([logs.remark(words).rstrip(b"\n")])
 
 
 PING = of([b"ping"])

@@ -45,7 +45,7 @@ class Filter:
 
 
 class Lines:
-    """Lines out of bytes as they come; not for several threads.
+    """Lines out of bytes as they come, each with its end; not for several threads.
 
     Args:
         label: What stands between a line's time stamp and its text.
@@ -63,38 +63,35 @@ class Lines:
         self._prefix = b""  # Of the line that goes on; empty: it is one that was read before.
         self._inside = False
 
-    def feed(self, part: bytes) -> list[bytes]:
+    def feed(self, part: bytes) -> bytes:
         """Return the lines that `part` completes; of a line that is too long what there is."""
         whole, newline, self._rest = (self._rest + part).rpartition(b"\n")
         found: list[bytes] = []
         if newline:
-            for line in self._seen(whole).split(b"\n"):
-                found += self._line(line, ended=True)
+            found += [self._line(line, ended=True) for line in self._seen(whole).split(b"\n")]
         held = max(_LONGEST_CHARACTER, self._filter.reach)
         if len(self._rest) > MAX_LINE_BYTES + held:
             seen = self._filter.apply(self._rest)
             cut = _boundary(seen, len(seen) - held)
             self._rest = seen[cut:]
-            found += self._line(_valid(seen[:cut]), ended=False)
-        return found
+            found.append(self._line(_valid(seen[:cut]), ended=False))
+        return b"".join(found)
 
-    def end(self) -> list[bytes]:
+    def end(self) -> bytes:
         """Return what is left when nothing follows."""
         rest, self._rest = self._rest, b""
-        return self._line(self._seen(rest), ended=True) if rest else []
+        return self._line(self._seen(rest), ended=True) if rest else b""
 
     def _seen(self, block: bytes) -> bytes:
         return _valid(self._filter.apply(block))
 
-    def _line(self, line: bytes, *, ended: bool) -> list[bytes]:
+    def _line(self, line: bytes, *, ended: bool) -> bytes:
         """The line, or what there is of it, in pieces of a size that can be borne."""
         text = line if self._inside else self._begin(line)
         self._inside = not ended
         if not self._prefix:
-            return []
-        if len(text) <= MAX_LINE_BYTES:
-            return [self._prefix + text]
-        return [self._prefix + piece for piece in _pieces(text)]
+            return b""
+        return b"".join([self._prefix + piece + b"\n" for piece in _pieces(text)])
 
     def _begin(self, line: bytes) -> bytes:
         """Take in a line's time stamp, which what the kubelet says of its own has not; its text."""
@@ -122,7 +119,7 @@ class Lines:
 
 def remark(text: str) -> bytes:
     """Return a line of ours between those of containers."""
-    return f"{_now()} [{PROVIDER}] {text}".encode(errors="replace")
+    return f"{_now()} [{PROVIDER}] {text}\n".encode(errors="replace")
 
 
 def _now() -> str:

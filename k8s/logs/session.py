@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 from k8s import responses
 from k8s.client import Cluster
-from k8s.errors import ClusterError, Unavailable
+from k8s.errors import ClusterError, Refused, Unavailable
 from k8s.logs.lines import Filter, Lines, Place
+from k8s.responses import BAD_REQUEST, NOT_FOUND
 
 if TYPE_CHECKING:
     import urllib3
 
-MAX_BUFFER_BYTES = 128 << 10
+MAX_BUFFER_BYTES = 512 << 10
+MAX_BLOCK_BYTES = 64 << 10
 SILENCE_SECONDS = 30.0
 
 
@@ -38,6 +40,14 @@ class Source:
     def key(self) -> str:
         """What no other container has."""
         return f"{self.uid}/{self.container}"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Some lines of one container, each with its end, and how far its log is read with them."""
+
+    lines: bytes
+    place: Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +76,7 @@ class Session:
 
     Attributes:
         failed: Whether it ended because of the API server, so that there may be more.
+        refusal: The API server's words when it does not show this log to us; empty otherwise.
     """
 
     def __init__(
@@ -85,11 +96,12 @@ class Session:
         self._filter = filter_
         self._ready = ready
         self._changed = threading.Condition()
-        self._lines: list[bytes] = []
+        self._blocks: list[Block] = []
         self._size = 0
         self._stopped = threading.Event()
         self._response: urllib3.BaseHTTPResponse | None = None
         self.failed = False
+        self.refusal = ""
         name = f"log of {source.label}"
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
@@ -97,14 +109,14 @@ class Session:
     @property
     def done(self) -> bool:
         """Whether nothing more comes of it."""
-        return not self._thread.is_alive() and not self._lines
+        return not self._thread.is_alive() and not self._blocks
 
-    def take(self) -> tuple[list[bytes], Place]:
-        """Return what was read, and how far that is; makes room for more."""
+    def take(self) -> list[Block]:
+        """Return what was read; makes room for more."""
         with self._changed:
-            lines, self._lines, self._size = self._lines, [], 0
+            blocks, self._blocks, self._size = self._blocks, [], 0
             self._changed.notify()
-            return lines, self._place
+            return blocks
 
     def stop(self) -> None:
         """Have it end now, in the middle of whatever it waits for."""
@@ -131,8 +143,10 @@ class Session:
                 if time.monotonic() - began >= SILENCE_SECONDS:
                     continue
                 self.failed = True
-            except ClusterError:
-                pass
+            except ClusterError as error:
+                # That a container is not there yet, or no more, is seen with its pod.
+                is_seen = isinstance(error, Refused) and error.status in {BAD_REQUEST, NOT_FOUND}
+                self.refusal = "" if is_seen else str(error)
             return
 
     def _read(self) -> None:
@@ -167,16 +181,17 @@ class Session:
             query["tailLines"] = str(self._extent.last_lines)
         return query
 
-    def _put(self, lines: list[bytes], place: Place) -> None:
+    def _put(self, lines: bytes, place: Place) -> None:
         if not lines:
             return
-        size = sum(map(len, lines))
         with self._changed:
-            while self._size and self._size + size > MAX_BUFFER_BYTES:
+            while self._size and self._size + len(lines) > MAX_BUFFER_BYTES:
                 if self._stopped.is_set():
                     return
                 self._changed.wait()
-            self._lines += lines
-            self._size += size
+            self._size += len(lines)
+            if self._blocks and len(self._blocks[-1].lines) + len(lines) <= MAX_BLOCK_BYTES:
+                lines = self._blocks.pop().lines + lines
+            self._blocks.append(Block(lines, place))
             self._place = place
         self._ready.set()

@@ -27,12 +27,12 @@ class Piece:
     """Some lines of one container, or remarks of ours.
 
     Attributes:
-        lines: `<time stamp> [<label>] <text>`, without ends.
+        lines: `<time stamp> [<label>] <text>`, each with its end; UTF-8.
         source: The container; None: remarks.
         place: How far its log has been read with them.
     """
 
-    lines: list[bytes]
+    lines: bytes
     source: Source | None = None
     place: Place = NOWHERE
 
@@ -45,6 +45,7 @@ class _Container:
         self.place = place
         self.session: Session | None = None
         self.read: _State | None = None
+        self.refusal = ""
 
 
 class TaskLog:
@@ -123,14 +124,11 @@ class TaskLog:
             remarks, self._remarks = self._remarks, []
             containers = list(self._containers.values())
         if remarks:
-            yield Piece([self._filter.apply(line) for line in remarks])
+            yield Piece(self._filter.apply(b"".join(remarks)))
         for one in containers:
-            if one.session is None:
-                continue
-            lines, place = one.session.take()
-            if lines:
-                one.place = place
-                yield Piece(lines, one.source, place)
+            for block in one.session.take() if one.session else ():
+                one.place = block.place
+                yield Piece(block.lines, one.source, block.place)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
@@ -148,7 +146,7 @@ class TaskLog:
         now = datetime.now(UTC)
         self._told.pop("", None)
         for pod in sorted(pods, key=_age):
-            self._tell(_label(pod), waiting.words(pod, now))
+            self._tell(_label(pod), waiting.words(pod, now) or self._refusal(pod))
             for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
                 self._keep(pod, status)
         self._forget({pod.metadata.uid for pod in pods}, {_label(pod) for pod in pods})
@@ -177,6 +175,7 @@ class TaskLog:
                 self._tell_crowded()
                 return
             one.read = state
+            one.refusal = one.session.refusal if one.session else ""
             one.session = Session(
                 self._cluster,
                 source,
@@ -185,6 +184,13 @@ class TaskLog:
                 filter_=self._filter,
                 ready=self._ready,
             )
+
+    def _refusal(self, pod: Pod) -> str:
+        with self._lock:
+            for one in self._containers.values():
+                if one.refusal and one.source.uid == pod.metadata.uid:
+                    return f"cannot be read: {one.refusal}"
+        return ""
 
     def _is_crowded(self) -> bool:
         sessions = [one.session for one in self._containers.values() if one.session]

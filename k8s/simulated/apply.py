@@ -33,8 +33,10 @@ def apply(
         raise status.ending(resource, name, namespace)
     wanted = _wanted(resource, namespace, name, manifest)
     live = store.get(resource, namespace, name) if store.has(resource, namespace, name) else None
+    _check_identity(resource, name, manifest, live)
     before = store.applied.get((live["metadata"]["uid"], manager), {}) if live else {}
     merged = _merge(live or {}, before, wanted)
+    shapes.check(resource, name, merged)
     defaults.fill(store, resource, merged, live)
     if resource == DEPLOYMENTS:
         _check_deployment(name, merged, live)
@@ -73,7 +75,14 @@ def _check(resource: Resource, namespace: str, name: str, manifest: Json) -> Non
         message = f'Invalid value: "{name}": a lowercase RFC 1123 subdomain must consist of '
         message += "lower case alphanumeric characters, '-' or '.'"
         raise status.invalid(resource, name, "metadata.name", message)
-    shapes.check(resource, name, manifest)
+
+
+def _check_identity(resource: Resource, name: str, manifest: Json, live: Json | None) -> None:
+    """A manifest that names a uid is about that object alone."""
+    uid, found = manifest["metadata"].get("uid"), live["metadata"]["uid"] if live else ""
+    if uid not in {None, found}:
+        there = f"the uid of the existing object is {found}" if live else "there is no object"
+        raise status.conflict(resource, name, f"uid mismatch: the manifest says {uid}, {there}")
 
 
 def _check_deployment(name: str, merged: Json, live: Json | None) -> None:

@@ -11,7 +11,7 @@ from k8s.simulated.containers import SECOND, Line, Moment
 
 _POLL_SECONDS = 0.05
 _MOST_KEPT = 200_000
-_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)")
+_TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\d\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class Wanted:
 
     Attributes:
         timestamps: Whether each line begins with its time.
-        since: Unix nanoseconds; only lines from then on.
+        since: Unix nanoseconds; only lines from then on. API servers ask for whole seconds.
         tail: Only so many lines of those that there are; None: all.
     """
 
@@ -74,14 +74,12 @@ def _between(moment: Moment, start: int, end: int, *, most: int) -> list[Line]:
     return [*found, *map(writing.line, numbers)]
 
 
-def nanoseconds(text: str) -> int:
-    """A time as in RFC 3339, in unix nanoseconds; raises `ValueError`."""
+def second(text: str) -> int:
+    """The second of a time as in RFC 3339, in unix nanoseconds; raises `ValueError`."""
     match = _TIME.fullmatch(text)
     if match is None:
         raise ValueError("must be a time as in RFC 3339")
-    seconds, fraction, zone = match.groups()
-    moment = datetime.fromisoformat(seconds + zone).timestamp()
-    return int(moment) * SECOND + int((fraction or "0").ljust(9, "0"))
+    return int(datetime.fromisoformat(match[1] + match[2]).timestamp()) * SECOND
 
 
 def _stamp(when: int) -> str:

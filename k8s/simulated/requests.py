@@ -182,10 +182,10 @@ def _number(query: Mapping[str, str], name: str) -> int:
 
 
 def _moment(query: Mapping[str, str], name: str) -> int:
-    """A time in unix nanoseconds; 0 when none is given."""
+    """A second in unix nanoseconds; 0 when none is given."""
     text = query.get(name, "")
     try:
-        return logs.nanoseconds(text) if text else 0
+        return logs.second(text) if text else 0
     except ValueError as error:
         raise status.bad_request(f"{name}: Invalid value: {text!r}: {error}") from error
 

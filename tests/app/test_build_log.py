@@ -1,6 +1,8 @@
 """The log of a build, in a real Redis."""
 
 import redis
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
@@ -22,6 +24,20 @@ def test_what_is_written_is_read_from_the_beginning(redis_url: str) -> None:
     assert [line for _, line in first + rest] == written
     assert build_log.read(connection, "task", after=rest[-1][0]) == []
     assert build_log.read(connection, "other") == []
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
+@given(st.text(max_size=2000).map(lambda text: text * 20))
+def test_long_lines(redis_url: str, line: str) -> None:
+    """A line of any length and of any characters is kept, in pieces of a bounded size."""
+    with redis.Redis.from_url(redis_url) as connection:
+        journal = BuildLog(connection, "task")
+        journal.begin()
+        journal.tell(line)
+        journal.flush()
+        found = [piece or "" for _, piece in build_log.read(connection, "task")]
+    assert "".join(found) == line.encode(errors="replace").decode()
+    assert all(len(piece.encode()) <= build_log.MAX_LINE_BYTES for piece in found)
 
 
 def test_a_new_build_begins_anew(redis_url: str) -> None:

@@ -41,7 +41,8 @@ services:
         echo "the password is SECRET"
         head -c 50000 /dev/zero | tr "\\0" x
         echo
-        exec sleep 9999
+        trap "exit 0" TERM
+        sleep 9999 & wait
   stuck:
     image: busybox:does-not-exist
     command: [sleep, "9999"]

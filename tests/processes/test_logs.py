@@ -97,7 +97,7 @@ def test_the_reader_dies(provider: Provider, tmp_path: Path) -> None:
     with watching(address(provider, job)) as watcher:
         watcher.until("] line 100")
         provider.kill("watcher")
-        watcher.until("] line 1200", seconds=40)
+        watcher.until("] line 700", seconds=40)
     found = regular(watcher.lines)
     assert found == list(range(len(found)))
     assert sum("redis:7 runs" in line for line in watcher.lines) == 1

@@ -6,11 +6,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from app import links
 from app.container_log import Addition, Writer
 from app.context import Context
 from tests import market
 from tests.app.test_intake import held
+from tests.app.test_main import certificate
 from tests.web import Web
+
+__all__ = ["certificate"]
 
 JOBS = "/api/v1/computing/lagrange/jobs"
 
@@ -18,26 +22,32 @@ JOBS = "/api/v1/computing/lagrange/jobs"
 class Watchable:
     """A task, the addresses of its logs, and the other side of them."""
 
-    def __init__(self, web: Web, context: Context) -> None:
-        self.data = market.job()
-        body = market.encoded(self.data)
-        self.answer: dict[str, Any] = web.post(JOBS, body, market.v1(body)).json
-        self.id = held(context, self.data).id
+    def __init__(self, web: Web, context: Context, data: dict[str, Any] | None = None) -> None:
+        """Assign a job; one with `data` has been."""
+        self.data = data or market.job()
+        if data is None:
+            body = market.encoded(self.data)
+            answer = web.post(JOBS, body, market.v1(body)).json
+            self._addresses = {kind: answer[f"{kind}_log"] for kind in ("build", "container")}
+        else:
+            signer = links.LogSigner(context.config, context.identity)
+            task = held(context, data)
+            self._addresses = {kind: signer.url(task, kind) for kind in ("build", "container")}
+        self.id = self.data["uuid"]
         self.context = context
         self.writer = Writer(context.redis)
         self._port = web.port
-        self._count = 0
 
     def address(self, kind: str = "container", *, plain: bool = False) -> str:
         """Where a log is seen, as the answer to the assignment tells it, on this machine."""
-        parts = urlsplit(self.answer[f"{kind}_log"])
+        parts = urlsplit(self._addresses[kind])
         query = parts.query.partition("&code=")[0] if plain else parts.query
         return f"ws://127.0.0.1:{self._port}{parts.path}?{query}"
 
     def write(self, *lines: str, over: str = "") -> None:
         """Add to the log of its containers, as its reader does."""
         self.writer.lease(self.id)
-        encoded = [line.encode() for line in lines]
+        encoded = "".join(f"{line}\n" for line in lines).encode()
         self.writer.append([Addition(task_id=self.id, lines=encoded, over=over)])
 
     def is_wanted(self) -> bool:

@@ -2,7 +2,9 @@
 
 import itertools
 import json
+import ssl
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +22,9 @@ from tests.watching import watching
 from tests.web import Web, serving
 
 
-def refused(address: str) -> tuple[int, str]:
+def refused(address: str, *, tls: ssl.SSLContext | None = None) -> tuple[int, str]:
     """Return the status and the code with which a connection is refused."""
-    with pytest.raises(InvalidStatus) as error, watching(address):
+    with pytest.raises(InvalidStatus) as error, watching(address, tls=tls):
         pass
     response = error.value.response
     assert response.headers["content-type"] == "application/problem+json"
@@ -94,14 +96,14 @@ def test_plain_addresses_where_the_operator_says_so(provider_folder: Path, redis
             task.write("plain")
             watcher.until("plain")
         assert refused(task.address() + "x") == (401, "unauthorized")
-        unknown = task.address(plain=True).replace(task.answer["job_source_uri"][-4:], "0000")
+        unknown = task.address(plain=True).replace(task.data["job_source_uri"][-4:], "0000")
         assert refused(unknown) == (404, "unknown_task")
 
 
 def test_plain_addresses_are_refused_otherwise(task: Watchable) -> None:
     """By default an address without a code shows nothing, nor whether there is such a task."""
     assert refused(task.address(plain=True)) == (401, "unauthorized")
-    unknown = task.address(plain=True).replace(task.answer["job_source_uri"][-4:], "0000")
+    unknown = task.address(plain=True).replace(task.data["job_source_uri"][-4:], "0000")
     assert refused(unknown) == (401, "unauthorized")
 
 
@@ -233,6 +235,22 @@ def test_a_log_that_nobody_reads(task: Watchable, monkeypatch: pytest.MonkeyPatc
         watcher.until("nobody reads this log yet")
         task.write("now")
         assert len(watcher.until("now")) == 2
+
+
+def test_a_provider_that_stops(provider_folder: Path) -> None:
+    """Who watches while the provider is stopped is told to come again, and holds nothing up."""
+    context = opened(str(provider_folder))
+    with ExitStack() as stack:
+        web = stack.enter_context(serving(context))
+        task = Watchable(web, context)
+        with watching(task.address()) as watcher, watching(task.address("build")):
+            task.write("one")
+            watcher.until("one")
+            started = time.monotonic()
+            stack.close()
+            assert time.monotonic() - started < 3
+            assert watcher.end()[0] == 1012
+    assert not task.is_wanted()
 
 
 def test_no_upgrade_reaches_anything_else(web: Web, task: Watchable) -> None:

@@ -59,7 +59,7 @@ class Shown:
     def read(self) -> list[str]:
         """Take what there is; return all that was ever taken."""
         for piece in self.log.take():
-            self.lines += [line.decode() for line in piece.lines]
+            self.lines += piece.lines.decode().split("\n")[:-1]
             if piece.source:
                 self.places[piece.source.key] = piece.place
         return self.lines

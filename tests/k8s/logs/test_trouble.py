@@ -97,6 +97,20 @@ def test_a_refusal_is_asked_again(scripted: Serve, show: Show) -> None:
     log.left.set()
 
 
+def test_a_refusal_is_told(scripted: Serve, show: Show) -> None:
+    """When we may not read a log, who watches it learns so, once; it goes on when we may."""
+
+    def forbidden(request: Request) -> None:
+        request.answer(403)
+        request.write(json.dumps({"kind": "Status", "message": "may not get pods/log"}).encode())
+
+    log = Log(*[forbidden] * 4, sending(1))
+    shown = show(scripted(log), "ns", "t")
+    told = [text.split(" ", 2)[2] for text in shown.until(" 1")]
+    assert told == ["web-abcde cannot be read: may not get pods/log", "1"]
+    log.left.set()
+
+
 def test_silence(scripted: Serve, show: Show, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection on which nothing comes is taken for dead, and the log goes on where it was."""
     monkeypatch.setattr(session, "SILENCE_SECONDS", 0.3)
