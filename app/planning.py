@@ -6,12 +6,26 @@ from dataclasses import dataclass
 from app import ldl
 from app.dockerfile import Dockerfile
 from app.errors import Permanent
+from app.inference import Described
 from app.ldl.hardware import DEFAULT_STORAGE_BYTES
 from k8s import names as safe_names
-from k8s.workload import Component, Container, Offer, Port, Resources, Workload
+from k8s.workload import (
+    Component,
+    Container,
+    Mount,
+    Offer,
+    Port,
+    Resources,
+    Volume,
+    Workload,
+)
 
 # What an image gets when no order bounds it.
 _UNBOUND = Resources(cpu_millis=1000, memory_bytes=1 << 30, storage_bytes=DEFAULT_STORAGE_BYTES)
+# Where the images that serve models keep what they fetch.
+_CACHE = "cache"
+_CACHE_PATH = "/data"
+_CACHE_VARIABLES = ("HF_HOME", "HUGGINGFACE_HUB_CACHE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +105,43 @@ def plan_image(
     return Plan(_workload(names, (component,)), dockerfile.warnings)
 
 
+def plan_model(
+    names: Names,
+    model: Described,
+    image: str,
+    *,
+    hardware: Resources | None,
+    cache_bytes: int,
+) -> Plan:
+    """Plan the one service of a Space that serves a model.
+
+    Args:
+        names: What the objects are called after; the service is called after the Space.
+        model: What is served.
+        image: What serves it, on port 80.
+        hardware: The order's, all of which the service gets; None: a usual share.
+        cache_bytes: The most that it may keep of models; a part of its ephemeral storage.
+    """
+    service = safe_names.safe(names.space_name)
+    resources = hardware or _UNBOUND
+    size_bytes = min(cache_bytes, resources.storage_bytes)
+    container = Container(
+        name=service,
+        image=image,
+        resources=resources,
+        env=(
+            ("TASK", model.task),
+            ("MODEL_ID", model.model_id),
+            *((name, _CACHE_PATH) for name in _CACHE_VARIABLES),
+        ),
+        ports=(Port(number=80, service_port=80, public="host", hosts=(names.host,)),),
+        mounts=(Mount(volume=_CACHE, path=_CACHE_PATH),),
+    )
+    volume = Volume(name=_CACHE, size_bytes=size_bytes)
+    component = Component(name=service, containers=(container,), volumes=(volume,))
+    return Plan(_workload(names, (component,)), ())
+
+
 def _workload(names: Names, components: tuple[Component, ...]) -> Workload:
     return Workload(
         task_id=names.task_id,
@@ -99,6 +150,7 @@ def _workload(names: Names, components: tuple[Component, ...]) -> Workload:
         space_name=names.space_name,
         wallet=names.wallet,
         revision=names.revision,
+        result_url=names.host,
         components=components,
     )
 

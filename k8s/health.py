@@ -18,6 +18,7 @@ _MOST_TELLING_FIRST = (
     Category.CONFIG_ERROR,
     Category.OUT_OF_MEMORY,
     Category.CRASH_LOOP,
+    Category.MODEL_FETCH,
     Category.REFUSED,
     Category.UNSCHEDULABLE,
     Category.EVICTED,
@@ -171,5 +172,7 @@ def _deployment_findings(
             category=Category.REFUSED, message=f"the cluster refuses pods of {component}: {words}"
         )
     progressing = _condition(deployment.status.conditions, "Progressing")
-    if progressing is not None and progressing.reason == "ProgressDeadlineExceeded":
-        yield symptoms.of_deadline(component, pods)
+    if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
+        return
+    if (late := symptoms.of_deadline(component, pods)) is not None:
+        yield late

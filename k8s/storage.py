@@ -4,7 +4,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from k8s import names
+from k8s import models, names
 from k8s.errors import Unsupported
 from k8s.frame import Frame, Manifest
 from k8s.workload import Component, Container, File, Volume
@@ -73,6 +73,7 @@ def volumes(frame: Frame, component: Component) -> list[dict[str, Any]]:
     return [
         *({"name": _volume(one.name)} | _kind(frame, component, one) for one in component.volumes),
         *(_file_volume(frame, file) for file in sorted(files)),
+        *models.volumes(component),
     ]
 
 
@@ -112,6 +113,8 @@ def _mounts(container: Container) -> Iterator[tuple[str, str, dict[str, Any]]]:
         yield f"{where}.params.storage", mount.path, {"name": _volume(mount.volume), **only}
     for file in container.files:
         yield f"{where}.config", file.path, {"name": _file(file.name), "subPath": CONTENT}
+    for path, fetched in models.mounts(container):
+        yield f"{where}.models", path, fetched
 
 
 def _volume(name: str) -> str:

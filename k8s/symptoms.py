@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from k8s import models
 from k8s.objects import ContainerStatus, Pod, Terminated
 
 SETTLING = timedelta(seconds=2)
@@ -48,6 +49,7 @@ class Category(StrEnum):
     EVICTED = "evicted"
     REFUSED = "refused"
     READINESS = "readiness"
+    MODEL_FETCH = "model_fetch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,6 +122,9 @@ def _looping(pod: Pod, status: ContainerStatus) -> Problem:
     ended = status.state.terminated or status.last_state.terminated or Terminated(exit_code=1)
     if ended.reason in _NEVER_STARTED:
         return _cannot_start(pod, status, ended.message)
+    if _is_fetching(pod, status) and ended.reason == "Error":
+        message = one_line(ended.message) or f"{status.name} ended with {_ending(ended)}"
+        return _problem(Category.MODEL_FETCH, message, pod, status)
     restarts = f"restarted {status.restart_count} times"
     if ended.reason == "OOMKilled":
         message = f"{status.name} was killed: it needs more memory than its limit ({restarts})"
@@ -132,6 +137,12 @@ def _looping(pod: Pod, status: ContainerStatus) -> Problem:
     else:
         message = f"{status.name} keeps crashing: {_ending(ended)} ({restarts})"
     return _problem(Category.CRASH_LOOP, message, pod, status, needs_log=True)
+
+
+def _is_fetching(pod: Pod, status: ContainerStatus) -> bool:
+    """Whether it is one of those that fetch models."""
+    first = {one.name for one in pod.spec.init_containers}
+    return status.name in first and status.name.startswith(models.PREFIX)
 
 
 def _ending(ended: Terminated) -> str:
@@ -160,9 +171,14 @@ def _cannot_start(pod: Pod, status: ContainerStatus, words: str) -> Problem:
     return _problem(Category.CONFIG_ERROR, message, pod, status)
 
 
-def of_deadline(component: str, pods: Iterable[Pod]) -> Problem:
-    """Why a component did not get ready in time, when nothing worse is known."""
+def of_deadline(component: str, pods: Iterable[Pod]) -> Problem | None:
+    """Why a component did not get ready in time, when nothing worse is known.
+
+    None while models are fetched: that takes as long as they are large.
+    """
     for pod in pods:
+        if any(one.state.running for one in pod.status.init_container_statuses):
+            return None
         for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
             if status.ready or status.state.terminated is not None:
                 continue

@@ -1,5 +1,6 @@
 """What a service finds in its file system: `config` files, `models` and `params.storage`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -12,6 +13,9 @@ from k8s.workload import File, Model
 MAX_FILES = 100
 MAX_MODELS = 100
 MAX_URL = 4096
+MAX_MODEL_NAME_BYTES = 255
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +66,28 @@ def models(node: Node) -> tuple[Model, ...]:
 def _model(node: Node) -> Model | None:
     if not has_all(node, "name", "url", "dir"):
         return None
-    know(node, frozenset({"name", "url", "dir"}))
-    name = attempt(node.get("name"), paths.base_name)
+    know(node, frozenset({"name", "url", "dir", "sha256"}))
+    name = attempt(node.get("name"), _model_name)
+    sha256 = attempt(node.get("sha256"), _sha256) if node.has("sha256") else ""
     url = attempt(node.get("url"), _url)
     directory = attempt(node.get("dir"), paths.absolute)
-    if name is None or url is None or directory is None:
+    if name is None or url is None or directory is None or sha256 is None:
         return None
-    return Model(name=name, url=url, directory=directory)
+    return Model(name=name, url=url, directory=directory, sha256=sha256)
+
+
+def _model_name(written: str) -> str:
+    name = paths.base_name(written)
+    if len(name.encode()) > MAX_MODEL_NAME_BYTES or ":" in name:
+        raise ValueError(f"must have at most {MAX_MODEL_NAME_BYTES} bytes and no `:`")
+    return name
+
+
+def _sha256(written: str) -> str:
+    digest = written.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise ValueError(f"must be 64 hexadecimal digits, not {shown(written)}")
+    return digest
 
 
 def _url(written: str) -> str:

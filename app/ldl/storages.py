@@ -117,3 +117,17 @@ def _check_paths(service: Service, findings: Findings) -> None:
         holder = holders.setdefault(file.path, path)
         if holder != path:
             findings.refuse(path, f"{shown(file.path)} is taken by {holder}")
+    _check_models(service, holders, findings)
+
+
+def _check_models(service: Service, holders: dict[str, str], findings: Findings) -> None:
+    """No model is, holds, or lies in something else that the service mounts."""
+    for index, model in enumerate(service.models):
+        path = f"{service.path}.models[{index}].dir"
+        for other, holder in holders.items():
+            if model.path.startswith(f"{other}/"):
+                reason = f"lies in {shown(other)}, which {holder} mounts; choose another folder"
+                findings.refuse(path, f"{shown(model.path)} {reason}")
+            elif other == model.path or other.startswith(f"{model.path}/"):
+                findings.refuse(path, f"{shown(model.path)} is taken by {holder}")
+        holders[model.path] = f"{service.path}.models[{index}]"

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 import yaml
 
-from k8s import policy, render
+from k8s import demand, policy, pull, render
 from k8s.workload import Component, Container, Model, Offer, Port, Resources, Workload
 
 HERE = Path(__file__).parent
@@ -56,6 +56,7 @@ def _single(**changes: Any) -> Workload:
         ("everything", OFFER, "everything"),
         ("everything", GATEWAY, "gateway"),
         ("hostile", OFFER, "hostile"),
+        ("models", OFFER, "models"),
     ],
 )
 def test_rendered_as_before(name: str, offer: Offer, golden: str) -> None:
@@ -63,6 +64,9 @@ def test_rendered_as_before(name: str, offer: Offer, golden: str) -> None:
     workload = _workload(name)
     first = render.workload(workload, offer)
     manifests = render.workload(workload, offer, addresses=_addresses(first))
+    for one in _of(manifests, "Deployment"):
+        for container in one["spec"]["template"]["spec"].get("initContainers", ()):
+            container["args"][0] = "(k8s/fetch.py)"
     text = yaml.safe_dump_all(manifests, sort_keys=False, width=100, allow_unicode=True)
     file = RENDERED / f"{golden}.yaml"
     if os.environ.get("UPDATE_RENDERED"):
@@ -159,12 +163,17 @@ def test_overrides_cannot_weaken(tmp_path: Path, before: str, after: str) -> Non
 
 PORT = Port(number=80, service_port=80, public="host", hosts=("a.example.com",))
 NO_CORES = Resources(cpu_millis=1, memory_bytes=1, storage_bytes=1)
+MODEL = Model(url="https://x", directory="/m", name="m")
 
 
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
-        ({"models": (Model(url="https://x", directory="/m", name="m"),)}, "services.web.models"),
+        (
+            {"models": (MODEL,), "resources": replace(NO_CORES, storage_bytes=0)},
+            "services.web.models",
+        ),
+        ({"models": (MODEL, MODEL)}, "services.web.models"),
         ({"ports": (replace(PORT, public="node"),)}, "services.web.expose"),
         ({"ports": (replace(PORT, public="address", endpoint="a"),)}, "endpoints"),
         ({"ports": (replace(PORT, hosts=()),)}, "services.web.expose"),
@@ -179,6 +188,55 @@ def test_unsupported_names_the_place(changes: dict[str, Any], path: str) -> None
     with pytest.raises(render.Unsupported) as refused:
         render.workload(_single(**changes), Offer())
     assert refused.value.path == path
+
+
+def test_models_change_nothing_that_is_reserved() -> None:
+    """An init container asks for no more than its service, so what a pod takes stays the same."""
+    workload = _workload("models")
+    bare = replace(
+        workload,
+        components=tuple(
+            replace(
+                component,
+                containers=tuple(replace(one, models=()) for one in component.containers),
+            )
+            for component in workload.components
+        ),
+    )
+    with_models, without = (
+        demand.rendered(render.workload(one, OFFER)) for one in (workload, bare)
+    )
+    assert with_models == without
+
+
+def test_a_template_without_init_containers_is_refused(tmp_path: Path) -> None:
+    """A pod whose models nobody would fetch is never applied."""
+    built_in = (Path(render.__file__).parent / "templates" / "deployment.yaml").read_text()
+    text = built_in.replace("      initContainers: ${init_containers}\n", "")
+    (tmp_path / "deployment.yaml").write_text(text)
+    render.workload(_workload("single"), OFFER, overrides=tmp_path)
+    with pytest.raises(policy.Violation, match="has to have initContainers"):
+        render.workload(_workload("models"), OFFER, overrides=tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("image", "needed"),
+    [
+        (f"r.example/lagrange/transformers:v1.0@sha256:{'0' * 64}", True),
+        (f"r.example/lagrange/transformers:v2.0@sha256:{'0' * 64}", False),
+        (f"r.example/lagrange/{'a' * 8}-b:v1.0@sha256:{'0' * 64}", False),
+        (f"other.example/lagrange/transformers:v1.0@sha256:{'0' * 64}", False),
+    ],
+)
+def test_images_that_serve_models_are_pulled_with_credentials(image: str, *, needed: bool) -> None:
+    """They are in the operator's registry; beside an image of somebody else's they are not."""
+    offer = replace(Offer(), private_images="r.example/lagrange")
+    workload = _single(image=image)
+    assert pull.is_needed(workload, offer) is needed
+    (component,) = workload.components
+    stranger = replace(component.containers[0], name="x", image=f"r.example/lagrange/y@{'0' * 64}")
+    both = replace(component, containers=(*component.containers, stranger))
+    assert not pull.is_needed(replace(workload, components=(both,)), offer)
 
 
 def test_names_that_meet_are_refused() -> None:

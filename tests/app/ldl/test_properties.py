@@ -61,6 +61,7 @@ WORDS = st.sampled_from(
         "models",
         "url",
         "dir",
+        "sha256",
         "80",
         "1Gi",
         "0",

@@ -211,9 +211,48 @@ def test_models_are_fetched_to_their_folder(read: Read, web: Web) -> None:
     )
 
 
+def test_a_model_may_name_its_digest(read: Read, web: Web) -> None:
+    """Upper and lower case are the same digest."""
+    rest = f"models: [{{name: a, url: https://x.example/a, dir: /m, sha256: {'Ab' * 32}}}]"
+    (model,) = read(web(rest)).components[0].containers[0].models
+    assert model.sha256 == "ab" * 32
+
+
+@pytest.mark.parametrize(
+    ("models", "refusal"),
+    [
+        ("{name: a, dir: /data}", "models[0].dir: `/data/a` lies in `/data`, which"),
+        ("{name: a, dir: /data/deep}", "models[0].dir: `/data/deep/a` lies in `/data`, which"),
+        ("{name: data, dir: /}", "models[0].dir: must be below /"),
+        ("{name: m, dir: /etc}", "models[0].dir: `/etc/m` is taken by services.web.config[0].path"),
+        ("{name: m, dir: /m}, {name: m, dir: /m/}", "models[1].dir: `/m/m` is taken by"),
+        ("{name: m, dir: /m}, {name: x, dir: /m/m}", "models[1].dir: `/m/m/x` lies in `/m/m`"),
+        ("{name: x, dir: /m/m}, {name: m, dir: /m}", "models[1].dir: `/m/m` is taken by"),
+    ],
+)
+def test_models_that_meet_something_are_refused(refusals: Lines, models: str, refusal: str) -> None:
+    """Each file has a place of its own, outside of what else is mounted."""
+    listed = models.replace("{", "{url: https://x.example, ")
+    text = f"""
+    services:
+      web:
+        image: nginx
+        config: [{{name: m, path: /etc/}}]
+        models: [{listed}]
+        params: {{storage: {{s: {{mount: /data}}}}}}
+    profiles: {{compute: {{c: {{resources: {{storage: [{{name: s, size: 1Gi}}]}}}}}}}}
+    deployment: {{web: {{lagrange: {{profile: c, count: 1}}}}}}
+    """
+    (found,) = refusals(text, files={"m": b""})
+    assert found.startswith(f"services.web.{refusal}")
+
+
 @pytest.mark.parametrize(
     ("model", "path"),
     [
+        ("{name: a, url: https://x.example, dir: /m, sha256: abc}", "sha256"),
+        ("{name: 'a:b', url: https://x.example, dir: /m}", "name"),
+        (f"{{name: {'é' * 128}, url: https://x.example, dir: /m}}", "name"),
         ("{name: a/b, url: https://x.example, dir: /m}", "name"),
         ("{name: .., url: https://x.example, dir: /m}", "name"),
         ("{name: a, url: file:///etc/passwd, dir: /m}", "url"),
