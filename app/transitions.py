@@ -58,6 +58,29 @@ def accepted(
     )
 
 
+def adopted(
+    task: Task, *, now: float, key: str, workload: bytes, guards: Iterable[Guard]
+) -> Change:
+    """Return the birth of a task that v0.3.0 runs, as it wrote down under `key`.
+
+    Lagrange knows of it, so nothing is told.
+    """
+    claims = (
+        Guard(keys.ADOPTED, task.id, None, key),
+        Guard(keys.HOSTS, task.host, None, task.id),
+        Guard(keys.HOLDERS, task.space_uuid, None, task.id),
+    )
+    happening = Happening(at=now, what="adopted", detail=f"from v0.3.0, at {task.url}")
+    return Change(
+        before=None,
+        after=task,
+        at=now,
+        happenings=(happening,),
+        guards=(*claims, *guards),
+        workload=workload,
+    )
+
+
 def renewed(task: Task, *, seconds: int, now: float) -> Change:
     """Return so many seconds more for a task."""
     expires_at = task.expires_at + seconds if task.expires_at is not None else None
@@ -119,6 +142,11 @@ def failed_early(task: Task, reason: Reason, *, now: float) -> Change:
 def fetching(task: Task, *, now: float) -> Change:
     """Return the first step of a worker."""
     return _told(task, replace(task, state=State.FETCHING), now)
+
+
+def reserved(task: Task, where: str, *, guards: Iterable[Guard], now: float) -> Change:
+    """Return that a task has room on nodes before its image is built."""
+    return replace(_changed(task, task, now, "room reserved", where), guards=tuple(guards))
 
 
 def building(task: Task, *, now: float) -> Change:

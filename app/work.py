@@ -8,9 +8,9 @@ from functools import cache
 import structlog
 from rq import Retry
 
-from app import lifecycle, queues
+from app import adoption, lifecycle, queues
 from app.context import Context, opened
-from app.errors import Temporary
+from app.errors import Failure, Temporary
 from app.store import keys
 
 log = structlog.get_logger()
@@ -30,6 +30,14 @@ def prepare() -> None:
     _ = _context().cluster
 
 
+def begin() -> None:
+    """Do what a changed configuration asks for; what fails now is done with the next `clean`."""
+    try:
+        lifecycle.refresh(_context())
+    except Failure as error:
+        log.warning("registry credentials not renewed", error=error.message)
+
+
 def advance(task_id: str) -> Retry | None:
     """Take a task as far as it goes."""
     return _tried(lifecycle.advance, task_id)
@@ -46,8 +54,24 @@ def upload(task_id: str) -> Retry | None:
 
 
 def clean(_: str) -> Retry | None:
-    """Remove what tenants have left behind: namespaces, and images in the registry."""
-    return _tried(lifecycle.clean, "") or _tried(lifecycle.prune, "")
+    """Remove what tenants have left behind, and bring the registry's credentials up to date."""
+    steps = lifecycle.clean, lifecycle.prune, lifecycle.refresh
+    return next(filter(None, (_tried(step, "") for step in steps)), None)
+
+
+def adopt(_: str) -> Retry | None:
+    """Make tasks of the jobs that v0.3.0 left."""
+    try:
+        adoption.adopt(_context(), "")
+    except Temporary as error:
+        log.warning("adoption not finished", category=error.category, error=error.message)
+        return queues.again(_AFTER_FAILURE_SECONDS)
+    return None
+
+
+def claim(task_id: str) -> Retry | None:
+    """Claim pods that took the place of others of an adopted task."""
+    return _tried(adoption.claim, task_id)
 
 
 def prove(proof_id: str) -> Retry | None:

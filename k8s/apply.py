@@ -5,7 +5,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from k8s import labels, names, paths, render, tenant
+from k8s import labels, names, paths, pull, render, succession, tenant
 from k8s.client import Cluster
 from k8s.errors import ClusterError, Conflict, NotFound, Refused, Unavailable
 from k8s.frame import Manifest
@@ -34,10 +34,13 @@ def deploy(
     workload: Workload,
     offer: Offer,
     *,
+    credentials: pull.Credentials | None = None,
     overrides: Path | None = None,
     checkpoint: Callable[[], None] = _go_on,
 ) -> list[Manifest]:
     """Render and apply a workload whose services know each other's addresses.
+
+    What was built here for it is pulled with `credentials`.
 
     Returns the manifests as they were applied.
 
@@ -48,8 +51,11 @@ def deploy(
     """
     before = render.workload(workload, offer, overrides=overrides)
     journal = _Journal(cluster, checkpoint)
+    journal.succeed(before)
     first = next(i for i, one in enumerate(before) if one["kind"] == _NEEDS_ADDRESSES)
     journal.apply(before[:first])
+    if credentials and pull.is_needed(workload, offer):
+        journal.apply([pull.secret(workload, credentials)])
     namespace = names.namespace(workload.wallet)
     addresses = service_addresses(cluster, namespace, workload.space_uuid)
     manifests = render.workload(workload, offer, addresses=addresses, overrides=overrides)
@@ -88,6 +94,21 @@ class _Journal:
         self._cluster = cluster
         self._checkpoint = checkpoint
         self._created: list[tuple[str, str]] = []
+        self._inherited: set[str] = set()
+        self._standing: set[str] = set()
+
+    def succeed(self, manifests: Sequence[Manifest]) -> None:
+        """Have Deployments of v0.3.0 make room for ours, but for those that are what is wanted."""
+        for manifest in manifests:
+            if manifest["kind"] != "Deployment":
+                continue
+            if succession.stands(self._cluster, manifest):
+                self._standing.add(paths.of(manifest))
+            elif succession.is_due(self._cluster, manifest):
+                self.apply(succession.widened(manifests, manifest))
+                self._checkpoint()
+                succession.give_way(self._cluster, manifest)
+                self._inherited.add(paths.of(manifest))
 
     def apply(self, manifests: Iterable[Manifest]) -> None:
         for manifest in manifests:
@@ -101,19 +122,22 @@ class _Journal:
 
     def _apply(self, manifest: Manifest) -> None:
         path = paths.of(manifest)
-        existed = tenant.is_tenants(manifest) or self._exists(path)
+        if path in self._standing:
+            return
+        live = None if tenant.is_tenants(manifest) else self._live(path)
+        if live is not None and manifest["kind"] == "Service":
+            manifest = succession.as_named(manifest, live)
+        existed = tenant.is_tenants(manifest) or path in self._inherited or live is not None
         metadata = self._cluster.apply(path, manifest)["metadata"]
         if "deletionTimestamp" in metadata:
             raise Unavailable(f"{path} is still being deleted")
         if not existed:
             self._created.append((path, metadata["uid"]))
 
-    def _exists(self, path: str) -> bool:
-        try:
-            self._cluster.get(path)
-        except NotFound:
-            return False
-        return True
+    def _live(self, path: str) -> dict[str, Any] | None:
+        with suppress(NotFound):
+            return self._cluster.get(path)
+        return None
 
     def _take_back(self, refused: Refused) -> None:
         while self._created:
@@ -140,7 +164,7 @@ def remove(cluster: Cluster, *, namespace: str, task_id: str) -> bool:
     Objects are found by their labels, and an object that another task has taken over in the
     meantime is left alone. Call it again, after a second or so, until it returns True.
     """
-    found = _objects(cluster, namespace, task_id)
+    found = _objects(cluster, namespace, task_id) + _left_behind(cluster, namespace, task_id)
     for one in found:
         _delete(cluster, one)
     return not found and not _list(cluster, "Pod", namespace, task_id)
@@ -148,6 +172,14 @@ def remove(cluster: Cluster, *, namespace: str, task_id: str) -> bool:
 
 def _objects(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
     return [one for kind in KINDS for one in _list(cluster, kind, namespace, task_id)]
+
+
+def _left_behind(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    """ReplicaSets that no Deployment has taken over yet."""
+    found = _list(cluster, "ReplicaSet", namespace, task_id)
+    return [
+        {**one, "kind": "ReplicaSet"} for one in found if not one["metadata"].get("ownerReferences")
+    ]
 
 
 def _list(cluster: Cluster, kind: str, namespace: str, task_id: str) -> list[dict[str, Any]]:

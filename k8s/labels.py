@@ -29,6 +29,9 @@ SERVICE = "lagrangedao.org/service"
 
 OURS = f"{MANAGED_BY}={MANAGER}"
 
+# What objects of a task carry; the cluster's controllers and v0.3.0 give others.
+GIVEN = frozenset({SPACE, TASK, WALLET, REVISION, NAME, INSTANCE, COMPONENT, MANAGED_BY, PART_OF})
+
 
 def of_task(task_id: str) -> str:
     """The label selector of one task's objects."""

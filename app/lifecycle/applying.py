@@ -53,6 +53,7 @@ def deploy(context: Context, workload: Workload, work: Work) -> None:
             context.cluster,
             workload,
             offer,
+            credentials=context.credentials,
             overrides=overrides(context),
             checkpoint=work.check,
         )
@@ -112,4 +113,9 @@ def translated() -> Iterator[None]:
 
 def namespace(task: Task) -> str:
     """Return the namespace of the task's tenant."""
-    return names.namespace(task.wallet)
+    return namespace_of(task.wallet)
+
+
+def namespace_of(wallet: str) -> str:
+    """Return the namespace of a tenant."""
+    return names.namespace(wallet)

@@ -6,6 +6,7 @@ import structlog
 
 from app import locks, transitions
 from app.context import Context
+from app.errors import Unreadable
 from app.models import Reason, State, Task
 from app.store import Conflict, keys
 
@@ -17,7 +18,8 @@ _LOOK_AGAIN_SECONDS = 30
 def end_due(context: Context) -> int:
     """Begin the end of every task whose time has come; return how many.
 
-    The work is proportional to what is due. A task that was renewed meanwhile goes on.
+    The work is proportional to what is due. A task that was renewed meanwhile goes on. A record
+    that cannot be read holds up no other.
 
     Raises:
         Temporary: Redis is away.
@@ -25,7 +27,12 @@ def end_due(context: Context) -> int:
     now = time.time()
     ended = 0
     for task_id in context.store.reached(keys.DUE, now):
-        task = context.store.get(task_id)
+        try:
+            task = context.store.get(task_id)
+        except Unreadable as error:
+            log.error("task not ended", task=task_id, error=error.message)  # noqa: TRY400 - it has no use for a traceback.
+            context.store.postpone(keys.DUE, task_id, now + _LOOK_AGAIN_SECONDS)
+            continue
         if task is None or task.due_at is None:
             context.store.forget(keys.DUE, task_id)
             continue

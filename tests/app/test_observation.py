@@ -1,0 +1,53 @@
+"""Which tasks are looked at."""
+
+import time
+import uuid
+
+import pytest
+from msgspec.structs import replace
+
+from app import transitions
+from app.context import Context
+from app.lifecycle import observing
+from app.models import State, Task
+from app.observation import Observation
+from app.schema import JobData
+from app.store import Change, keys
+from k8s import labels, watch
+from k8s.objects import Metadata, Pod
+from tests import market
+
+
+def running(context: Context) -> Task:
+    """Remember a task that runs."""
+    job = JobData(
+        uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{market.SPACES}/{uuid.uuid4()}"
+    )
+    host = f"{job.uuid[:8]}.example.com"
+    born = transitions.accepted(job, host=host, now=1, start_timeout_seconds=60)
+    after = replace(born.after, state=State.RUNNING, applied_revision=1, components={"web": 1})
+    context.store.commit(Change(before=None, after=after, at=1))
+    return after
+
+
+def pod(task: Task) -> Pod:
+    """Return a pod of a task."""
+    metadata = Metadata(name=task.id, uid=task.id, labels={labels.TASK: task.id})
+    return Pod(metadata=metadata)
+
+
+def test_a_record_that_cannot_be_read(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is left alone, and the others are looked at."""
+    bad, good = running(context), running(context)
+    context.redis.hset(keys.task(bad.id), "record", "{}")
+    looked = []
+
+    def is_news(task: Task, _: object) -> bool:
+        looked.append(task.id)
+        return False
+
+    monkeypatch.setattr(observing, "is_news", is_news)
+    observation = Observation(context)
+    observation.take(Pod, watch.Listed((pod(bad), pod(good))))
+    observation.look(time.time())
+    assert looked == [good.id]
