@@ -38,11 +38,11 @@ _random = SystemRandom()
 class Sender:
     """Delivers what is owed; several may run, a task's callbacks go through one at a time."""
 
-    def __init__(self, store: AsyncStore, lagrange: Lag, key: Ed25519PrivateKey) -> None:
+    def __init__(self, store: AsyncStore, lagrange: Lag, *keys: Ed25519PrivateKey) -> None:
         self._store = store
         self._url = f"{lagrange.server_url.rstrip('/')}/job/status"
         self._token = lagrange.access_token
-        self._key = key
+        self._keys = keys
         self._under_way: dict[str, asyncio.Task[None]] = {}
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
@@ -132,7 +132,7 @@ class Sender:
         """Send once; return what went wrong (empty: nothing), Retry-After, and whether for good."""
         body = payload(task_id, owed)
         headers = signing.sign(
-            self._key, message_id=owed.message_id, timestamp=int(time.time()), body=body
+            *self._keys, message_id=owed.message_id, timestamp=int(time.time()), body=body
         )
         headers["content-type"] = "application/json"
         headers["authorization"] = f"Bearer {self._token}"

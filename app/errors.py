@@ -1,7 +1,9 @@
 """Errors that a retry can help, errors that it cannot, and refusals of a request."""
 
-from dataclasses import dataclass
-from http import HTTPStatus
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from http import HTTPStatus
 
 
 class Failure(Exception):
@@ -22,6 +24,10 @@ class Permanent(Failure):
     """A retry cannot help: the task fails."""
 
 
+class Unreadable(Permanent):
+    """A record that is none of ours, or of a newer version: it is left as it is."""
+
+
 class Temporary(Failure):
     """A retry can help; `retry_after` is in seconds when the other side named it."""
 
@@ -38,8 +44,7 @@ class ConfigError(Exception):
         self.problems = problems
 
 
-@dataclass(frozen=True, slots=True)
-class FieldError:
+class FieldError(NamedTuple):
     """One wrong field of a request; `pointer` is a JSON Pointer (RFC 6901) into the body."""
 
     pointer: str
@@ -59,7 +64,7 @@ class Rejected(Exception):
 
     def __init__(
         self,
-        status: HTTPStatus,
+        status: "HTTPStatus",
         code: str,
         detail: str,
         *,

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from app import signing
+from app import files, signing
 from app.errors import ConfigError
 
 _KEY_BYTES = 32
@@ -39,8 +39,13 @@ class Identity:
 
     @cached_property
     def signing_key(self) -> Ed25519PrivateKey:
-        """The key that signs callbacks, derived: all replicas share it without a second file."""
-        return Ed25519PrivateKey.from_private_bytes(self.derive("callbacks"))
+        """The first key that signs callbacks."""
+        return self.callback_key(1)
+
+    def callback_key(self, number: int) -> Ed25519PrivateKey:
+        """Return a key that signs callbacks, derived: replicas share it without a second file."""
+        purpose = "callbacks" if number == 1 else f"callbacks {number}"
+        return Ed25519PrivateKey.from_private_bytes(self.derive(purpose))
 
     def derive(self, purpose: str) -> bytes:
         """Return 32 bytes for one purpose, which tell nothing of the key (HKDF, RFC 5869)."""
@@ -60,13 +65,29 @@ def load(folder: Path) -> Identity:
     try:
         secret = _read(path)
         if secret is None:
-            _create(path, coincurve.PrivateKey().secret)
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            files.create(path, coincurve.PrivateKey().secret)
             secret = _read(path)
     except OSError as error:
         raise ConfigError(
             f"{path}: {error.strerror}; the provider's key has to be there"
         ) from error
     return Identity(_checked(secret or b"", path))
+
+
+def rotated(folder: Path, *, aside: Path) -> Identity:
+    """Give this folder's provider another key; the old one is kept at `aside`.
+
+    Raises:
+        ConfigError: There is no key, or it cannot be replaced. It stays as it was.
+    """
+    load(folder)
+    path = (folder / "private_key").resolve()
+    try:
+        files.replace(path, coincurve.PrivateKey().secret, aside=aside)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}; the key stays as it was") from error
+    return load(folder)
 
 
 def _read(path: Path) -> bytes | None:
@@ -80,20 +101,6 @@ def _read(path: Path) -> bytes | None:
             with contextlib.suppress(OSError):
                 os.fchmod(descriptor, 0o600)
         return file.read(4 * _KEY_BYTES)
-
-
-def _create(path: Path, secret: bytes) -> None:
-    """Write the key under another name first: whoever links first wins, nobody reads half a key."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(secret)
-        file.flush()
-        os.fsync(descriptor)
-    with contextlib.suppress(FileExistsError):
-        os.link(draft, path)
-    draft.unlink()
 
 
 def _checked(content: bytes, path: Path) -> bytes:

@@ -65,6 +65,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         start_deadline: When a task that never ran is ended.
         expires_at: Set when the task first runs.
         result_url: Where its result document can be read, once it is uploaded.
+        adopted: Whether v0.3.0 began it, and uploaded its result.
         version: Counts changes of this record; the store's compare-and-set.
     """
 
@@ -92,6 +93,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     expires_at: float | None = None
     ended_at: float | None = None
     result_url: str = ""
+    adopted: bool = False
     version: int = 0
 
     @property
@@ -129,7 +131,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def owes_result(self) -> bool:
         """Whether its result document is to be uploaded: it ran, and goes on."""
-        ran = self.started_at is not None
+        ran = self.started_at is not None and not self.adopted
         return ran and not self.result_url and not self.ended and not self.stopping
 
     @property
@@ -186,6 +188,47 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     running_time: str = ""
     at: float = 0
     noted: bool = False
+
+
+class PodSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod as the watcher saw it last.
+
+    Attributes:
+        name: Its name on the cluster.
+        phase: Kubernetes' word for where it is.
+        ready: Whether all its containers are.
+        restarts: Of all its containers together.
+        node: Where it runs; empty: nowhere yet.
+        reason: What a container of it, or it itself, waits for or ended by; empty: nothing.
+    """
+
+    name: str = ""
+    phase: str = ""
+    ready: bool = False
+    restarts: int = 0
+    node: str = ""
+    reason: str = ""
+
+
+class Pods(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods of a task, and when they were written down (unix seconds)."""
+
+    at: float = 0
+    pods: tuple[PodSeen, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a report to Lagrange.
+
+    Attributes:
+        at: When, unix seconds.
+        error: Why Lagrange did not take it; empty: it did.
+        status: `Active` or `Inactive`, where the report says that.
+    """
+
+    at: float
+    error: str = ""
+    status: str = ""
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):

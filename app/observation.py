@@ -1,24 +1,27 @@
 """What is seen of each task on the cluster, and which tasks have to be looked at."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from app.adoption import Strangers
 from app.context import Context
+from app.errors import Unreadable
 from app.lifecycle import observing
-from app.models import Reason, Task
+from app.models import Pods, PodSeen, Reason, Task
 from app.store import keys
 from k8s import health, labels, names, watch
 from k8s.errors import ClusterError
 from k8s.health import Health, Problem
-from k8s.objects import Deployment, Object, Pod
+from k8s.objects import ContainerStatus, Deployment, Object, Pod
 
 log = structlog.get_logger()
 
 _LOG_LINES = 5
 _LOG_CHARACTERS = 500
 _LOOK_AGAIN_SECONDS = 1.0
+PODS_KEPT = timedelta(days=1)
 
 
 class Observation:
@@ -33,6 +36,8 @@ class Observation:
         self._seen: dict[type[Object], dict[str, Object]] = {Pod: {}, Deployment: {}}
         self._of_task: dict[str, set[tuple[type[Object], str]]] = {}
         self._to_look: dict[str, float] = {}
+        self._strangers = Strangers(context)
+        self._shown: dict[str, tuple[float, tuple[PodSeen, ...]]] = {}
 
     def take(self, kind: type[Object], event: watch.Event[Object]) -> None:
         """Take in one event of the watch over objects of this kind."""
@@ -56,6 +61,8 @@ class Observation:
             self._seen[kind][one.metadata.uid] = one
             self._of_task.setdefault(task_id, set()).add((kind, one.metadata.uid))
             self._to_look[task_id] = 0
+        elif isinstance(one, Pod):
+            self._strangers.meet(one)
 
     def _drop(self, kind: type[Object], one: Object) -> None:
         self._seen[kind].pop(one.metadata.uid, None)
@@ -74,6 +81,7 @@ class Observation:
             Temporary: Redis is away; nothing is forgotten.
         """
         self._note_applied(now)
+        self._strangers.report()
         for task_id in [one for one, when in self._to_look.items() if when <= now]:
             again_at = self._looked(task_id)
             if again_at is None:
@@ -89,12 +97,18 @@ class Observation:
 
     def _looked(self, task_id: str) -> float | None:
         """Look at a task; return when to look again though nothing may have happened."""
-        task = self._context.store.get(task_id)
+        try:
+            task = self._context.store.get(task_id)
+        except Unreadable as error:
+            log.error("task not looked at", task=task_id, error=error.message)  # noqa: TRY400 - it has no use for a traceback.
+            return None
         if task is None:
             return None
         if task.ended:
             self._report_remains(task)
+            self._shown.pop(task_id, None)
             return None
+        self._show_pods(task_id)
         if not observing.watched(task):
             return time.time() + _LOOK_AGAIN_SECONDS
         found = self._health(task)
@@ -116,6 +130,18 @@ class Observation:
         return health.assess(
             pods, deployments, components=components, revision=task.revision, now=now
         )
+
+    def _show_pods(self, task_id: str) -> None:
+        """Write down what `task get` shows, when it is news, or before it is forgotten."""
+        seen = (self._seen[kind][uid] for kind, uid in self._of_task.get(task_id, ()))
+        pods = sorted(
+            (_shown(one) for one in seen if isinstance(one, Pod)), key=lambda pod: pod.name
+        )
+        now = time.time()
+        written_at, before = self._shown.get(task_id, (0.0, ()))
+        if before != tuple(pods) or now - written_at > PODS_KEPT.total_seconds() / 4:
+            self._context.store.show_pods(task_id, Pods(at=now, pods=tuple(pods)), PODS_KEPT)
+            self._shown[task_id] = now, tuple(pods)
 
     def _reason(self, task: Task, problem: Problem) -> Reason:
         return observing.worded(problem, self._log_tail(task, problem) if problem.needs_log else "")
@@ -139,6 +165,28 @@ class Observation:
                 self._context.store.sweep(task.id)
                 log.warning("remains of a task that is over", task=task.id)
                 return
+
+
+def _shown(pod: Pod) -> PodSeen:
+    status = pod.status
+    containers = (*status.init_container_statuses, *status.container_statuses)
+    return PodSeen(
+        name=pod.metadata.name,
+        phase="Terminating" if pod.deleting else status.phase,
+        ready=bool(status.container_statuses)
+        and all(one.ready for one in status.container_statuses),
+        restarts=sum(one.restart_count for one in containers),
+        node=pod.spec.node_name,
+        reason=status.reason or next(filter(None, map(_trouble, containers)), ""),
+    )
+
+
+def _trouble(container: ContainerStatus) -> str:
+    """What a container waits for, or how it ended."""
+    state = container.state
+    if state.waiting:
+        return state.waiting.reason
+    return state.terminated.reason if state.terminated and state.terminated.exit_code else ""
 
 
 def _task_id(one: Object) -> str:

@@ -32,7 +32,7 @@ class Polled:
         self._provider = reporting.provider(context)
         self._authentication = authentication
         self._store = store
-        key = context.identity.signing_key.public_key()
+        key = context.callback_keys[0].public_key()
         pem = key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
         self._public_key = base64.b64encode(pem).decode()
         self.routes = [

@@ -19,6 +19,7 @@ import structlog
 from app import reports, transport
 from app.config import Lag
 from app.errors import Failure, Temporary
+from app.models import Report
 from app.store import AsyncStore
 from app.store.turns import Lost, Turn, Turns
 from k8s.amounts import Amounts
@@ -204,6 +205,20 @@ class Reporter:
 
     async def _told(self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule) -> bool:
         """Send one report in this turn; tell whether Lagrange took it."""
+        error = await self._sent(turn, path, body, schedule)
+        if error is None:
+            return False
+        status = str(body.get("status", ""))
+        try:
+            await self._store.save_report(path, Report(at=time.time(), error=error, status=status))
+        except Temporary as away:
+            log.warning("report not written down", path=path, error=away.message)
+        return not error
+
+    async def _sent(
+        self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule
+    ) -> str | None:
+        """Send one report; return why Lagrange did not take it, None when the turn is lost."""
         try:
             await turn.check()
             answer = await transport.send(
@@ -216,14 +231,14 @@ class Reporter:
                 max_answer_bytes=_MAX_ANSWER_BYTES,
             )
         except Lost:
-            return False
+            return None
         except Failure as error:
             log.warning("report not sent", path=path, error=error.message)
-            return False
+            return error.message
         if answer.status // 100 == HTTPStatus.OK // 100:
-            return True
+            return ""
         log.warning("report refused", path=path, status=answer.status)
-        return False
+        return f"Lagrange answered {answer.status}"
 
 
 async def _lasting(duty: Duty, turn: Turn) -> None:

@@ -160,13 +160,14 @@ def _fits(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
     return True
 
 
-def sign(key: Ed25519PrivateKey, *, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
-    """Return the three Standard Webhooks headers with one `v1a` signature."""
-    signature = key.sign(b"%s.%d.%s" % (message_id.encode(), timestamp, body))
+def sign(*keys: Ed25519PrivateKey, message_id: str, timestamp: int, body: bytes) -> dict[str, str]:
+    """Return the three Standard Webhooks headers with a `v1a` signature of each key."""
+    content = b"%s.%d.%s" % (message_id.encode(), timestamp, body)
+    signatures = (base64.b64encode(key.sign(content)).decode() for key in keys)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": f"v1a,{base64.b64encode(signature).decode()}",
+        "webhook-signature": " ".join(f"v1a,{one}" for one in signatures),
     }
 
 

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from app.models import Callback, Happening, Task
+from app.models import Callback, Happening, Market, PodSeen, Task
 
 
 def summary(task: Task) -> dict[str, Any]:
@@ -48,8 +48,36 @@ def happening(one: Happening) -> dict[str, Any]:
     return {"at": iso(one.at), "what": one.what, "detail": one.detail or None}
 
 
+def market(said: Market | None) -> dict[str, Any] | None:
+    """Return what Lagrange says of a task's Space, in its own words; None when it said nothing."""
+    if said is None:
+        return None
+    return {
+        "space_status": said.space_status,
+        "running_time": said.running_time or None,
+        "remaining_time": said.remaining_time or None,
+        "payment_amount": said.payment_amount or None,
+        "at": iso(said.at),
+    }
+
+
+def pod(one: PodSeen) -> dict[str, Any]:
+    """Return a pod of a task."""
+    return {
+        "name": one.name,
+        "phase": one.phase or None,
+        "ready": one.ready,
+        "restarts": one.restarts,
+        "node": one.node or None,
+        "reason": one.reason or None,
+    }
+
+
 def iso(seconds: float | None) -> str | None:
-    """Return unix seconds as ISO 8601, UTC, to the millisecond."""
+    """Return unix seconds as ISO 8601, UTC, to the millisecond; what is no time as it is."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    try:
+        return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="milliseconds")
+    except (OverflowError, ValueError, OSError):
+        return f"{seconds:g}"

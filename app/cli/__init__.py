@@ -1,50 +1,66 @@
 """The command line: `computing-provider`. Commands import what they need when they are called."""
 
+import io
+import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import update_wrapper
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
 if TYPE_CHECKING:
     from app.context import Context
+    from app.store.glance import Glance
 
 _R = TypeVar("_R")
 _USAGE = 2
+_COMMANDS = {
+    "init": "app.cli.initialising:init",
+    "run": "app.cli.processes:run",
+    "task": "app.cli.tasks:task",
+    "info": "app.cli.info:info",
+    "config": "app.cli.info:config",
+    "keys": "app.cli.rotation:keys",
+    "render": "app.cli.render:render",
+    "inference": "app.cli.inference:inference",
+    "demo": "app.cli.demo:demo",
+    "web": "app.cli.processes:web",
+    "worker": "app.cli.processes:worker",
+    "watcher": "app.cli.processes:watcher",
+    "clock": "app.cli.processes:clock",
+    "simulator": "app.cli.processes:simulator",
+}
 
 
 class Commands(click.Group):
-    """Commands that live in modules of their own, imported when one of them is called."""
+    """Commands that live in modules of their own, imported when one of them is called.
 
-    elsewhere: ClassVar = {
-        "task": "app.cli.tasks:task",
-        "render": "app.cli.render:render",
-        "info": "app.cli.info:info",
-        "config": "app.cli.info:config",
-        "demo": "app.cli.demo:demo",
-        "run": "app.cli.processes:run",
-        "web": "app.cli.processes:web",
-        "worker": "app.cli.processes:worker",
-        "watcher": "app.cli.processes:watcher",
-        "clock": "app.cli.processes:clock",
-        "simulator": "app.cli.processes:simulator",
-    }
+    Args:
+        elsewhere: Where each is, as `<module>:<name>`, in the order in which the help shows them.
+        options: Of `click.Group`.
+    """
 
-    def list_commands(self, _: click.Context) -> list[str]:
+    def __init__(self, *, elsewhere: Mapping[str, str] | None = None, **options: Any) -> None:
+        super().__init__(**options)
+        self._elsewhere = elsewhere or {}
+
+    def list_commands(self, context: click.Context) -> list[str]:
         """Return the names in the order in which the help shows them."""
-        return list(self.elsewhere)
+        return [*self._elsewhere, *super().list_commands(context)]
 
-    def get_command(self, _: click.Context, name: str) -> click.Command | None:
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
         """Import a command."""
-        if name not in self.elsewhere:
-            return None
-        module, attribute = self.elsewhere[name].split(":")
+        if name not in self._elsewhere:
+            return super().get_command(context, name)
+        module, attribute = self._elsewhere[name].split(":")
         command: click.Command = getattr(__import__(module, fromlist=[attribute]), attribute)
         return command
 
 
-@click.command(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.command(
+    cls=Commands, elsewhere=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--cp-repo",
     metavar="DIR",
@@ -56,13 +72,36 @@ class Commands(click.Group):
 def main(context: click.Context, cp_repo: str | None) -> None:
     """Run the jobs that Lagrange assigns on your Kubernetes cluster."""
     context.obj = cp_repo
+    if os.environ.get("NO_COLOR"):
+        context.color = False
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
 
 
 def with_context(command: Callable[..., _R]) -> Callable[..., _R]:
     """Give a command the provider's context first; what is wrong with the configuration is told."""
 
     def wrapped(*args: Any, **kwargs: Any) -> _R:
-        return click.get_current_context().invoke(command, opened(), *args, **kwargs)
+        context = opened()
+        from app.errors import ConfigError  # noqa: PLC0415 - who needs it pays for it.
+
+        try:
+            return click.get_current_context().invoke(command, context, *args, **kwargs)
+        except ConfigError as error:
+            refuse(*error.problems)
+
+    return update_wrapper(wrapped, command)
+
+
+def with_glance(command: Callable[..., _R]) -> Callable[..., _R]:
+    """Give a command that only reads the memory first; it starts sooner than with a context."""
+
+    def wrapped(*args: Any, **kwargs: Any) -> _R:
+        memory = glance()
+        try:
+            return click.get_current_context().invoke(command, memory, *args, **kwargs)
+        finally:
+            memory.close()
 
     return update_wrapper(wrapped, command)
 
@@ -74,6 +113,19 @@ def opened() -> "Context":
 
     try:
         return open_context(click.get_current_context().find_root().obj)
+    except ConfigError as error:
+        refuse(*error.problems)
+
+
+def glance() -> "Glance":
+    """Return the memory of the chosen folder's provider, or exit 2 with every problem on a line."""
+    from app import config  # noqa: PLC0415 - who needs it pays for it.
+    from app.errors import ConfigError  # noqa: PLC0415
+    from app.store.glance import Glance  # noqa: PLC0415
+
+    try:
+        api = config.load(config.folder(click.get_current_context().find_root().obj)).api
+        return Glance(api.redis_url, api.redis_password)
     except ConfigError as error:
         refuse(*error.problems)
 

@@ -20,7 +20,7 @@ import click
     help="Where that cluster's ingress controller answers HTTP.  [default: look for it]",
 )
 def demo(*, keep: bool, kubeconfig: Path | None, ingress: str) -> None:
-    """Show one job from its webhook to its end; nothing is left afterwards.
+    """Show one job from its webhook to its end. Nothing is left afterwards.
 
     Everything that takes part is made for it, in a temporary folder: a Redis (unless
     CP_API_REDISURL names one), a stand-in for Lagrange, the provider's processes, and a cluster

@@ -7,7 +7,7 @@ import click
 from app import config as configuration
 from app import signing
 from app.cli import opened, refuse, with_context
-from app.context import Context, refuse_incomplete
+from app.context import Context
 from app.errors import ConfigError
 
 
@@ -15,31 +15,44 @@ from app.errors import ConfigError
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_context
 def info(context: Context, *, as_json: bool) -> None:
-    """Show the node id, the EVM address, the key that signs callbacks, and what the nodes have."""
-    from app.cli import inventory  # noqa: PLC0415 - slow to import, needed here only.
+    """Show who you are to Lagrange, and what you have.
+
+    That is: the keys that others know you by, what Lagrange was told last and whether it took it,
+    and of each node what it has, what is used, reserved and free.
+
+    What Redis or the cluster would say is left out while they are away.
+    """
+    from app.cli import inventory, standing  # noqa: PLC0415 - slow to import, needed here only.
 
     try:
-        identity = context.identity
+        facts = _facts(context)
     except ConfigError as error:
         refuse(*error.problems)
-    facts = {
+    reports, nodes = standing.document(context.config), inventory.document(context)
+    if as_json:
+        click.echo(json.dumps({**facts, "lagrange": reports, "inventory": nodes}, indent=2))
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {value or '-'}")
+    click.echo()
+    for line in standing.lines(reports):
+        click.echo(line)
+    if nodes:
+        click.echo()
+        inventory.print_table(nodes)
+
+
+def _facts(context: Context) -> dict[str, str]:
+    identity = context.identity
+    return {
         "node_id": identity.node_id,
         "address": identity.address,
-        "callback_public_key": signing.public_text(identity.signing_key.public_key()),
+        "callback_public_key": signing.public_text(context.callback_keys[0].public_key()),
         "folder": str(context.folder),
         "domain": context.config.api.domain,
         "multi_address": context.config.api.multi_address,
     }
-    nodes = inventory.document(context)
-    if as_json:
-        click.echo(json.dumps({**facts, "inventory": nodes}, indent=2))
-        return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {value}")
-    if nodes:
-        click.echo()
-        inventory.print_table(nodes)
 
 
 @click.group()
@@ -50,9 +63,7 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Check config.toml and the environment; print what is in force, secrets masked."""
-    from app import policy  # noqa: PLC0415 - only here.
-    from app.admission import price  # noqa: PLC0415
-    from app.authentication import Authentication  # noqa: PLC0415
+    from app import verdict  # noqa: PLC0415 - only here.
 
     context = opened()
     table = ""
@@ -62,12 +73,10 @@ def check() -> None:
             table = name
         click.echo(f"  {key} = {value}")
     try:
-        refuse_incomplete(context.config)
-        Authentication(context.config, context.identity)
-        policy.load(context.folder)
-        price.load(context.folder)
+        problems = [*verdict.problems(context.folder, context.config)]
+        _ = context.identity
     except ConfigError as error:
         refuse(*error.problems)
-    except price.Unreadable as error:
-        refuse(str(error))
+    if problems:
+        refuse(*problems)
     click.secho(f"{context.folder / 'config.toml'} is complete", fg="green", err=True)

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 
@@ -9,6 +10,14 @@ from app import log
 from app.cli import refuse, with_context
 from app.context import SIMULATED_KUBECONFIG, Context, refuse_incomplete
 from app.errors import ConfigError
+from app.pulse import Pulse
+
+_alive = click.option(
+    "--alive",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Touch FILE while it goes on, for a liveness probe.",
+)
 
 
 def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
@@ -34,30 +43,33 @@ def web(context: Context) -> None:
 
 
 @click.command()
+@_alive
 @with_context
-def worker(context: Context) -> None:
+def worker(context: Context, alive: Path | None) -> None:
     """Fetch, build, deploy and remove what the queue calls for."""
     from app import worker as process  # noqa: PLC0415 - with the process.
 
-    _serving("worker", context, lambda: process.serve(context))
+    _serving("worker", context, lambda: process.serve(context, Pulse(alive)))
 
 
 @click.command()
+@_alive
 @with_context
-def watcher(context: Context) -> None:
+def watcher(context: Context, alive: Path | None) -> None:
     """Follow the cluster and report to Lagrange."""
     from app import watcher as process  # noqa: PLC0415 - with the process.
 
-    _serving("watcher", context, lambda: process.serve(context))
+    _serving("watcher", context, lambda: process.serve(context, Pulse(alive)))
 
 
 @click.command()
+@_alive
 @with_context
-def clock(context: Context) -> None:
+def clock(context: Context, alive: Path | None) -> None:
     """End what is due and wake what stalled."""
     from app import clock as process  # noqa: PLC0415 - with the process.
 
-    _serving("clock", context, lambda: process.serve(context))
+    _serving("clock", context, lambda: process.serve(context, Pulse(alive)))
 
 
 @click.command(hidden=True)
@@ -73,7 +85,7 @@ def simulator(context: Context) -> None:
 @click.command()
 @with_context
 def run(context: Context) -> None:
-    """Run all processes; what dies is started again, Ctrl-C stops them in order."""
+    """Run all processes. What dies is started again; Ctrl-C stops them in order."""
     from app import supervisor  # noqa: PLC0415 - with the process.
 
     def serve() -> None:

@@ -11,11 +11,10 @@ import click
 from app import config as configuration
 from app import dockerfile, images, ldl, planning, sources
 from app.cli import refuse
-from app.context import folder as provider_folder
 from app.context import offer as configured_offer
-from app.errors import ConfigError, Permanent
+from app.errors import ConfigError, Failure, Permanent
 from app.ldl import hardware as order
-from app.lifecycle.fetching import NOT_OFFERED
+from app.lifecycle import serving
 from app.sources import Kind, Space, SpaceFile
 from k8s import policy, template
 from k8s import render as rendering
@@ -48,7 +47,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         plan = _plan(path, names, hardware=_bound(hardware), offer=offer)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
-        overrides = provider_folder(click.get_current_context().find_root().obj) / "templates"
+        overrides = configuration.folder(click.get_current_context().find_root().obj) / "templates"
         manifests = rendering.workload(
             plan.workload, offer, overrides=overrides if overrides.is_dir() else None
         )
@@ -56,7 +55,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         refuse(*map(str, refused.problems))
     except ConfigError as error:
         refuse(*error.problems)
-    except (Permanent, rendering.Unsupported, template.TemplateError, policy.Violation) as error:
+    except (Failure, rendering.Unsupported, template.TemplateError, policy.Violation) as error:
         refuse(str(error))
     click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True), nl=False)
 
@@ -69,12 +68,17 @@ def _plan(
         image = _image(path, list(files), kind.path, names.space_uuid)
         file = dockerfile.read(files[kind.path])
         return planning.plan_image(names, image, file, hardware=hardware)
+    if kind.name == "model":
+        config = configuration.load(
+            configuration.folder(click.get_current_context().find_root().obj)
+        )
+        return serving.plan(config, files[kind.path], names=names, hardware=hardware)
     return planning.plan(names, files, kind.path, hardware=hardware, offer=offer)
 
 
 def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:
     """Return the image's name by tag; the service names it by the digest that the push gives it."""
-    where = provider_folder(click.get_current_context().find_root().obj)
+    where = configuration.folder(click.get_current_context().find_root().obj)
     config = configuration.load(where)
     registry = images.configured(config.registry) or images.Registry(host="registry.example.com")
     max_bytes = config.build.max_context_bytes
@@ -83,7 +87,7 @@ def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: s
 
 
 def _offer() -> Offer:
-    where = provider_folder(click.get_current_context().find_root().obj)
+    where = configuration.folder(click.get_current_context().find_root().obj)
     offered = configured_offer(configuration.load(where))
     if (where / "config.toml").exists():
         return offered
@@ -126,8 +130,6 @@ def _read(path: Path) -> tuple[dict[str, bytes], Kind]:
     files = {one.relative_to(path).as_posix(): _content(one) for one in found}
     space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
     kind = sources.kind(space)
-    if kind.name in NOT_OFFERED:
-        raise Permanent(NOT_OFFERED[kind.name], category="not_offered")
     return files, kind
 
 

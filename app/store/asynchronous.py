@@ -10,7 +10,7 @@ import redis.asyncio
 
 from app import queues
 from app.errors import Temporary
-from app.models import Callback, Market, Receipt, Task
+from app.models import Callback, Market, Receipt, Report, Task
 from app.store import change, keys, reading
 from app.store.commits import Commits
 
@@ -61,13 +61,14 @@ class AsyncStore:
     async def find(self, uuid: str) -> list[Task]:
         """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
         ids = await self._asked(
-            self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
+            self.connection.zrevrange(keys.lookup(uuid), 0, keys.MOST_FOUND - 1)
         )
-        return await self._many(reading.candidates(uuid, ids))
+        return await self._many(keys.candidates(uuid, ids))
 
     async def active(self) -> list[Task]:
-        """Return every task that is not over."""
-        return await self._many(await self._asked(self.connection.smembers(keys.ACTIVE)))
+        """Return every task that is not over, and whose record can be read."""
+        ids = await self._asked(self.connection.smembers(keys.ACTIVE))
+        return [task for task in map(reading.readable, await self._records(ids)) if task]
 
     async def market(self, task_id: str) -> Market | None:
         """Return what Lagrange said last of a task's Space."""
@@ -78,12 +79,19 @@ class AsyncStore:
         encoded = msgspec.json.encode(said)
         await self._asked(self.connection.hset(keys.MARKET, task_id, encoded))
 
+    async def save_report(self, path: str, came: Report) -> None:
+        """Write down what came of a report to Lagrange, by its path there."""
+        await self._asked(self.connection.hset(keys.REPORTS, path, msgspec.json.encode(came)))
+
     async def _many(self, ids: Iterable[bytes]) -> list[Task]:
+        return [task for task in map(reading.task, await self._records(ids)) if task]
+
+    async def _records(self, ids: Iterable[bytes]) -> list[Any]:
         pipeline = self.connection.pipeline(transaction=False)
         for task_id in ids:
             pipeline.hmget(keys.task(task_id.decode()), "record", "version")
-        tasks = map(reading.task, await self._asked(pipeline.execute()))
-        return [task for task in tasks if task]
+        found: list[Any] = await self._asked(pipeline.execute())
+        return found
 
     async def outbox_due(self, now: float) -> list[str]:
         """Return the ids of tasks with a callback whose time has come."""

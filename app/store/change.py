@@ -244,7 +244,7 @@ def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]
         yield ("ZADD", keys.UPLOADS, at, after.id) if owed else ("ZREM", keys.UPLOADS, after.id)
     if after.pending:
         yield "ZADD", keys.PENDING, at + WORK_LEASE.total_seconds(), after.id
-    elif before and before.pending:
+    elif before is None or before.pending:
         yield "ZREM", keys.PENDING, after.id
         if not after.ended:
             yield "ZADD", keys.APPLIED, at, after.id

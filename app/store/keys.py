@@ -14,8 +14,12 @@ INVENTORY = "cp:inventory"  # JSON of the nodes as they were seen a moment ago
 METRICS = "cp:metrics"  # hash: counter → number
 UPLOADS = "cp:uploads"  # sorted set: task id by the time at which its result is uploaded
 UPLOADS_PAUSED = "cp:uploads:paused"  # there while Multichain Storage is left alone
+ADOPTED = "cp:adopted"  # hash: job uuid → v0.3.0's key that it was adopted from
 MARKET = "cp:market"  # hash: task id → what Lagrange says of its Space (JSON)
+REPORTS = "cp:reports"  # hash: path at Lagrange → what came of the last report there (JSON)
 LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by the end of their wish
+
+MOST_FOUND = 100  # tasks that are looked at by one lookup
 
 
 def task(task_id: str) -> str:
@@ -26,6 +30,12 @@ def task(task_id: str) -> str:
 def lookup(uuid: str) -> str:
     """Sorted set of the ids of tasks that are known by this task's or Space's uuid, by creation."""
     return f"cp:uuid:{uuid}"
+
+
+def candidates(uuid: str, ids: list[bytes]) -> list[bytes]:
+    """Return the ids of tasks that may be known by a uuid: a job's own, and those looked up."""
+    job = uuid.encode()
+    return [job, *(task_id for task_id in ids if task_id != job)]
 
 
 def receipt(message_id: str) -> str:
@@ -46,6 +56,11 @@ def timeline(task_id: str) -> str:
 def workload(task_id: str, revision: int) -> str:
     """JSON of what one revision of a task runs."""
     return f"cp:workload:{task_id}:{revision}"
+
+
+def pods(task_id: str) -> str:
+    """JSON of a task's pods, as the watcher saw them last."""
+    return f"cp:pods:{task_id}"
 
 
 def build_log(task_id: str) -> str:
@@ -73,6 +88,11 @@ def log_places(task_id: str) -> str:
     return f"cp:log-places:{task_id}"
 
 
+def log_seen(task_id: str) -> str:
+    """Sorted set of watchers by how many bytes of the stream they have seen."""
+    return f"cp:log-seen:{task_id}"
+
+
 def lock(name: str) -> str:
     """The token of who works on it now."""
     return f"cp:lock:{name}"
@@ -91,3 +111,8 @@ def turns(name: str) -> str:
 def proof(proof_id: str) -> str:
     """JSON of a proof that was asked for, and what came of it."""
     return f"cp:proof:{proof_id}"
+
+
+def former(space_uuid: str) -> str:
+    """Hash of a job in v0.3.0's memory, which is read and never written."""
+    return f"FULL:{space_uuid}"

@@ -5,10 +5,10 @@ from typing import Any
 
 import msgspec
 
+from app.errors import Unreadable
 from app.models import Callback, Happening, Market, Receipt, Task
 from app.store import keys
 
-MOST_FOUND = 100
 _GAUGES = {
     "tasks_active": ("scard", keys.ACTIVE),
     "tasks_pending": ("zcard", keys.PENDING),
@@ -23,15 +23,24 @@ _happening = msgspec.json.Decoder(Happening)
 
 
 def task(fields: Sequence[bytes | None]) -> Task | None:
-    """Decode `record` and `version` of a task's hash."""
+    """Decode `record` and `version` of a task's hash.
+
+    Raises:
+        Unreadable: It is no record that we can read.
+    """
     record, _ = fields
-    return _task.decode(record) if record else None
+    try:
+        return _task.decode(record) if record else None
+    except msgspec.DecodeError as error:
+        raise Unreadable(f"a task's record: {error}", category="internal") from error
 
 
-def candidates(uuid: str, ids: Sequence[bytes]) -> list[bytes]:
-    """Return the ids of tasks that may be known by a uuid: a job's own, and those looked up."""
-    job = uuid.encode()
-    return [job, *(task_id for task_id in ids if task_id != job)]
+def readable(fields: Sequence[bytes | None]) -> Task | None:
+    """Decode a task's hash; None for one that is no record of ours, too."""
+    try:
+        return task(fields)
+    except Unreadable:
+        return None
 
 
 def receipt(content: bytes | None) -> Receipt | None:

@@ -1,6 +1,7 @@
 """The memory for processes that may wait on it: worker, watcher, clock, CLI."""
 
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
@@ -9,8 +10,8 @@ import msgspec
 import redis
 
 from app import queues
-from app.errors import Temporary
-from app.models import Callback, Happening, Market, Task
+from app.errors import Temporary, Unreadable
+from app.models import Callback, Happening, Market, Pods, Task
 from app.store import change, keys, reading
 from k8s.workload import Workload
 
@@ -37,15 +38,19 @@ class Store:
         change.outcome(answer, meaning)
 
     def get(self, task_id: str) -> Task | None:
-        """Return the task of this id (lower case)."""
+        """Return the task of this id (lower case).
+
+        Raises:
+            Unreadable: Its record is none of ours.
+        """
         with _translated():
             return reading.task(self.connection.hmget(keys.task(task_id), "record", "version"))
 
     def find(self, uuid: str) -> list[Task]:
         """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
         with _translated():
-            ids = self.connection.zrevrange(keys.lookup(uuid), 0, reading.MOST_FOUND - 1)
-        return list(self._many(reading.candidates(uuid, ids)))
+            ids = self.connection.zrevrange(keys.lookup(uuid), 0, keys.MOST_FOUND - 1)
+        return list(self._many(keys.candidates(uuid, ids)))
 
     def tasks(self) -> Iterator[Task]:
         """Yield every task that is remembered, oldest first."""
@@ -99,10 +104,31 @@ class Store:
             found = self.connection.hgetall(key)
         return {name.decode(): content.decode() for name, content in found.items()}
 
+    def note(self, key: str, name: str, text: str) -> None:
+        """Write one field of a hash (`keys.ADOPTED`)."""
+        with _translated():
+            self.connection.hset(key, name, text)
+
+    def former(self, wanted: Sequence[str]) -> Iterator[tuple[str, dict[str, str] | None]]:
+        """Yield each key of v0.3.0's records, and the fields that are there; None: no hash."""
+        with _translated():
+            found = set(self.connection.scan_iter(match=keys.former("*"), count=1000))
+        for key in sorted(found):
+            with _translated():
+                is_hash = self.connection.type(key) == b"hash"
+                texts = self.connection.hmget(key, *wanted) if is_hash else []
+            told = zip(wanted, texts, strict=False)
+            fields = {name: text.decode(errors="replace") for name, text in told if text}
+            yield key.decode(errors="replace"), fields if is_hash else None
+
     def keep(self, key: str, content: bytes, period: timedelta) -> None:
         """Write something down for some time."""
         with _translated():
             self.connection.set(key, content, ex=period)
+
+    def show_pods(self, task_id: str, pods: Pods, period: timedelta) -> None:
+        """Write down a task's pods for people to see."""
+        self.keep(keys.pods(task_id), msgspec.json.encode(pods), period)
 
     def kept(self, key: str) -> bytes | None:
         """Return what was written down; None when its time is over."""
@@ -164,8 +190,14 @@ class Store:
     def purge(self, ended_before: float) -> int:
         """Forget tasks that ended before this time; return how many."""
         ids = self.reached(keys.ENDED, ended_before, limit=_PURGE_AT_ONCE)
-        for task in self._many(task_id.encode() for task_id in ids):
-            self._purge(task)
+        for task_id in ids:
+            try:
+                task = self.get(task_id)
+            except Unreadable:
+                self.postpone(keys.ENDED, task_id, time.time())
+                continue
+            if task:
+                self._purge(task)
         return len(ids)
 
     def _purge(self, task: Task) -> None:

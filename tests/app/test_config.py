@@ -1,6 +1,9 @@
 """The operator's configuration."""
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,34 +13,7 @@ import pytest
 from app import config
 from app.errors import ConfigError
 
-V030 = """
-[API]
-Port = 8085                                     # The port number that the web server listens on
-MultiAddress = "/ip4/<public_ip>/tcp/<port>"    # The multiAddress for libp2p
-Domain = ""                                     # The domain name
-
-RedisUrl = "redis://127.0.0.1:6379"           # The redis server address
-RedisPassword = ""                            # The redis server access password
-
-[LOG]
-CrtFile = "/YOUR_DOMAIN_NAME_CRT_PATH/server.crt"
-KeyFile = "/YOUR_DOMAIN_NAME_KEY_PATH/server.key"
-
-[LAG]
-ServerUrl = "https://api.lagrangedao.org"
-AccessToken = ""
-
-[MCS]
-ApiKey = ""
-BucketName = ""
-Network = "polygon.mainnet"
-FileCachePath = "/tmp"
-
-[Registry]
-ServerAddress = ""
-UserName = ""
-Password = ""
-"""
+V030 = (Path(__file__).parent / "v030.toml").read_text("utf-8")  # As v0.3.0 has it.
 
 
 def load(folder: Path, text: str = "", **environment: str) -> config.Config:
@@ -53,11 +29,47 @@ def problems(folder: Path, text: str = "", **environment: str) -> tuple[str, ...
     return caught.value.problems
 
 
+@pytest.mark.parametrize("text", ["cp.example.com", ".cp.example.com", " CP.Example.com. "])
+def test_the_domain_is_spelled_as_hosts_are(tmp_path: Path, text: str) -> None:
+    """In lower case, without a dot at either end, as names of hosts on a cluster have to be."""
+    assert load(tmp_path, f'[API]\nDomain = "{text}"').api.domain == "cp.example.com"
+
+
 def test_v030(tmp_path: Path) -> None:
     """The file of v0.3.0 is read as it is."""
     found = load(tmp_path, V030)
     assert (found.api.port, found.lag.server_url) == (8085, "https://api.lagrangedao.org")
     assert found.log.crt_file.endswith("server.crt")
+
+
+def test_v030_as_it_is_tells_what_to_fill_in(tmp_path: Path) -> None:
+    """The sample of v0.3.0 is told what is missing, each on a line, and nothing else is wrong."""
+    (tmp_path / "config.toml").write_text(V030)
+    done = check(tmp_path)
+    assert done.returncode == 2
+    told = done.stderr.splitlines()
+    assert sorted(line.partition(";")[0].partition(":")[0] for line in told) == [
+        "[API] Domain is empty",
+        "[API] MultiAddress is not /ip4/<address>/tcp/<port> or /dns4/<name>/tcp/<port>",
+        "nobody can send anything",
+    ]
+
+
+def test_v030_of_an_operator_is_complete(tmp_path: Path) -> None:
+    """The file of a provider that ran v0.3.0 will do unchanged; a key comes by a variable."""
+    filled = V030.replace("/ip4/<public_ip>/tcp/<port>", "/ip4/192.0.2.7/tcp/8085")
+    filled = filled.replace('Domain = ""', 'Domain = ".cp.example.com"')
+    (tmp_path / "config.toml").write_text(filled)
+    done = check(tmp_path, CP_WEBHOOK_SECRETS=f"whsec_{'A' * 32}")
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "config.toml").read_text() == filled
+
+
+def check(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]":
+    """Run `config check`."""
+    command = [sys.executable, "-m", "app.cli", "config", "check"]
+    given = {**os.environ, **environment, "CP_PATH": str(folder)}
+    return subprocess.run(command, env=given, text=True, capture_output=True, check=False)
 
 
 def test_no_file(tmp_path: Path) -> None:
@@ -70,7 +82,9 @@ def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: An
     """Each key can be set by a variable, which wins over the file."""
     text = str(kind)
     value, expected = ("value", "value")
-    if "int" in text:
+    if "tuple" in text and "int" in text:
+        value, expected = "7, 8", (7, 8)  # type: ignore[assignment]
+    elif "int" in text:
         value, expected = "7", 7  # type: ignore[assignment]
     elif "bool" in text:
         value, expected = "true", True  # type: ignore[assignment]
@@ -88,6 +102,13 @@ def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: An
     tables = dict(zip(config.tables(), msgspec.structs.astuple(found), strict=True))
     keys = [field.encode_name for field in msgspec.structs.fields(tables[table])]
     assert msgspec.structs.astuple(tables[table])[keys.index(key)] == expected
+
+
+def test_a_key_of_callbacks_that_is_none(tmp_path: Path) -> None:
+    """There is always a key to sign with, and never too many."""
+    for keys in ("[]", "[0]", "[1, 2, 3, 4, 5]"):
+        with pytest.raises(ConfigError, match=r"\[LAG\] CallbackKeys"):
+            load(tmp_path, f"[LAG]\nCallbackKeys = {keys}")
 
 
 def test_names_of_the_documentation() -> None:
@@ -154,10 +175,12 @@ ApiKey = "hunter2"
 Password = "hunter2"
 [WEBHOOK]
 Secrets = ["hunter2", "hunter2"]
+[ADMISSION]
+BlackList = "https://user:hunter%32@lists.example.com/black"
 """
     found = load(tmp_path, text)
     shown = list(config.shown(found))
-    assert "hunter2" not in repr(shown)
+    assert "hunter" not in repr(shown)
     assert ("API", "RedisUrl", "rediss://…@redis:6379/0") in shown
     assert ("WEBHOOK", "Secrets", "(2 set)") in shown
-    assert set(config.secrets(found)) == {"hunter2"}
+    assert set(config.secrets(found)) == {"hunter2", "hunter%32"}

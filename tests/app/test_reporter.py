@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from app.reporter import Reporter, Schedule, Schedules, Seen
 from app.reports import Provider
 from app.standin import Behaviour, Lagrange
 from app.store import AsyncStore, keys
+from app.store.glance import Glance
 from k8s.inventory import Inventory, Node
 
 PROVIDER = Provider(name="cp-1", node_id="04ab", multi_address="/ip4/192.0.2.7/tcp/8085")
@@ -164,3 +165,15 @@ async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
             assert len(lagrange.records.reports) == before
             connection.delete(keys.turn("reports"))
             await until(lambda: len(lagrange.records.reports) > before)
+
+
+async def test_what_came_of_each_report(lagrange: Lagrange, redis_url: str) -> None:
+    """Whoever looks can see when Lagrange took each report last, or why it did not."""
+    lagrange.behaviours["/cp/summary"] = Behaviour(status=500)
+    with closing(Glance(redis_url, "")) as glance:
+        async with reporting(lagrange, redis_url, busy):
+            await until(lambda: len(glance.reports()) == 3)
+        came = glance.reports()
+    assert (came["/cp"].status, came["/cp"].error) == ("Inactive", "")
+    assert came["/cp/summary"].error == "Lagrange answered 500"
+    assert all(abs(one.at - time.time()) < 60 for one in came.values())

@@ -1,0 +1,158 @@
+"""`init`: what it makes, what it asks, and what it leaves alone."""
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from app import config, identity
+from app.cli import main
+from tests import market
+from tests.documents import ROOT
+from tests.terminal import terminal
+
+
+def init(folder: Path, *arguments: str) -> Result:
+    """Call `init` where nobody can be asked."""
+    return CliRunner().invoke(main, ["--cp-repo", str(folder), "init", *arguments])
+
+
+def mode(path: Path) -> int:
+    """Return who may do what with a file."""
+    return path.stat().st_mode & 0o777
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the files of a folder."""
+    return {one.name: one.read_bytes() for one in folder.iterdir()}
+
+
+def test_everything_is_made(tmp_path: Path) -> None:
+    """Folder, key and configuration are private, complete, and nobody else's."""
+    folder = tmp_path / "a" / "b"
+    result = init(folder, "--domain", "cp.example.com", "--access-token", "token")
+    assert result.exit_code == 0, result.stderr
+    assert [mode(folder), mode(folder / "config.toml"), mode(folder / "private_key")] == [
+        0o700,
+        0o600,
+        0o600,
+    ]
+    assert contents(folder).keys() == {"config.toml", "private_key"}
+    found = config.load(folder, {})
+    assert (found.api.domain, found.lag.access_token) == ("cp.example.com", "token")
+    assert len(found.webhook.secrets) == 1
+    assert identity.load(folder).node_id[:12] in result.stdout
+    assert found.webhook.secrets[0] not in result.stdout
+    text = (folder / "config.toml").read_text()
+    sample = (ROOT / "config.toml.sample").read_text()
+    assert [one for one in text.splitlines() if one.startswith("#")] == [
+        one for one in sample.splitlines() if one.startswith("#")
+    ]
+
+
+def test_again(tmp_path: Path) -> None:
+    """A second time nothing changes, and options that are not used are named."""
+    init(tmp_path, "--domain", "cp.example.com")
+    before = contents(tmp_path)
+    result = init(tmp_path, "--domain", "other.example.com")
+    assert result.exit_code == 0
+    assert "left as it is" in result.stdout
+    assert "not used: --domain" in result.stderr
+    assert contents(tmp_path) == before
+
+
+def test_what_there_was(tmp_path: Path) -> None:
+    """A v0.3.0 key and configuration are kept; who may read them is told."""
+    (tmp_path / "private_key").write_bytes(bytes(31) + b"\x01")
+    (tmp_path / "config.toml").write_text('[API]\nDomain = "x.example.com"\n')
+    (tmp_path / "config.toml").chmod(0o644)
+    result = init(tmp_path)
+    assert result.exit_code == 2
+    assert "nobody can send anything" in result.stderr
+    assert f"chmod 600 {tmp_path / 'config.toml'}" in result.stderr
+    assert (tmp_path / "private_key").read_bytes() == bytes(31) + b"\x01"
+
+
+def test_what_is_missing(tmp_path: Path) -> None:
+    """Without a domain it makes what it can, and ends with 2 and what is still needed."""
+    result = init(tmp_path / "x")
+    assert result.exit_code == 2
+    assert "[API] Domain is empty" in result.stderr
+    assert (tmp_path / "x" / "config.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "words"),
+    [
+        ("--domain", "*.example.com", "[API] Domain is not a domain"),
+        ("--multi-address", "1.2.3.4", "[API] MultiAddress is not /ip4/"),
+        ("--redis-url", "http://user:geheim@x", "[API] RedisUrl is not redis://"),
+        ("--server-url", "lagrange", "[LAG] ServerUrl is not an http(s) URL"),
+        ("--webhook-secret", "geheim", "[WEBHOOK] Secrets[0] is not whsec_"),
+        ("--webhook-public-key", "whpk_x", "[WEBHOOK] PublicKeys[0] is not whpk_"),
+        ("--orchestrator", "0x12", "[HUB] OrchestratorPk is not an EVM address"),
+    ],
+)
+def test_a_wrong_answer(tmp_path: Path, option: str, value: str, words: str) -> None:
+    """It is refused with 2 and the rule, as `config check` says it; nothing is made."""
+    result = init(tmp_path / "x", option, value)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert result.stderr.startswith(f"{option}: {words}")
+    assert "geheim" not in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a variable says is not written, and no secret is made beside it."""
+    monkeypatch.setenv("CP_WEBHOOK_SECRETS", market.SECRET)
+    result = init(tmp_path, "--domain", "cp.example.com")
+    assert result.exit_code == 0
+    assert tomllib.loads((tmp_path / "config.toml").read_text())["WEBHOOK"]["Secrets"] == []
+
+
+def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """It is told in a line."""
+    (tmp_path / "file").write_text("")
+    result = init(tmp_path / "file" / "x", "--domain", "cp.example.com")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "--cp-repo" in result.stderr
+
+
+def test_it_asks(tmp_path: Path) -> None:
+    """On a terminal it asks, shows defaults, asks again after a wrong answer, hides secrets."""
+    folder = tmp_path / "x"
+    with terminal("--cp-repo", str(folder), "init", "--region", "Quebec-CA") as shown:
+        for question, answer in (
+            ("leads to the ingress): ", "*.example.com"),
+            ("is not a domain", "cp.example.com"),
+            ("Address from outside", "/dns4/cp.example.com/tcp/8085"),
+            ("Name in the market [", "node-1"),
+            ("Redis [redis://127.0.0.1:6379]: ", ""),
+            ("Password of Redis", "geheim"),
+            ("Access token", "token-1"),
+            ("Webhook secret", ""),
+            ("orchestrator", ""),
+        ):
+            shown.wait_for(question)
+            shown.type(f"{answer}\r")
+        shown.wait_for("Next:")
+        assert shown.end() == 0
+    assert "geheim" not in shown.text
+    assert "token-1" not in shown.text
+    found = config.load(folder, {})
+    assert found.api.domain == "cp.example.com"
+    assert found.api.multi_address == "/dns4/cp.example.com/tcp/8085"
+    assert (found.api.node_name, found.api.region) == ("node-1", "Quebec-CA")
+    assert (found.api.redis_url, found.api.redis_password) == ("redis://127.0.0.1:6379", "geheim")
+    assert found.lag.access_token == "token-1"
+    assert len(found.webhook.secrets) == 1
+
+
+def test_who_leaves_leaves_nothing(tmp_path: Path) -> None:
+    """Ctrl-C at a question ends it, and nothing was made."""
+    with terminal("--cp-repo", str(tmp_path / "x"), "init") as shown:
+        shown.wait_for("Domain under which")
+        assert shown.interrupt() == 1
+    assert not (tmp_path / "x").exists()
+    assert "Traceback" not in shown.text

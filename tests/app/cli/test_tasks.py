@@ -1,0 +1,214 @@
+"""`task get`, `task delete`: one task, shown and ended."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import pytest
+import redis
+from click.testing import CliRunner, Result
+from msgspec.structs import replace
+
+from app import transitions
+from app.cli import main
+from app.models import Callback, Market, Pods, PodSeen, Reason, State, Task
+from app.schema import JobData
+from app.store import Store, keys
+from tests import market
+from tests.documents import ROOT
+from tests.terminal import terminal
+
+SLOW = ("redis", "rq", "kubernetes", "starlette", "cryptography", "rich", "aiohttp", "structlog")
+
+
+@pytest.fixture
+def connection(redis_url: str) -> Iterator[redis.Redis]:
+    """An empty Redis."""
+    with redis.Redis.from_url(redis_url) as opened:
+        yield opened
+
+
+@pytest.fixture
+def task(connection: redis.Redis) -> Task:
+    """A task that failed, with a callback that was parked."""
+    job = msgspec.convert(market.job(), JobData)
+    store = Store(connection)
+    change = transitions.accepted(
+        job, host="x.cp.example.com", now=time.time(), start_timeout_seconds=3600
+    )
+    store.commit(change)
+    before = store.get(job.uuid)
+    assert before
+    reason = Reason("image_pull", "\x1b[31mno such image")
+    store.commit(transitions.troubled(before, reason, now=time.time()))
+    parked = Callback(
+        sequence=1,
+        status="failed",
+        reason=str(reason),
+        timestamp=time.time(),
+        message_id="m",
+        state="parked",
+        attempts=7,
+        last_error="Lagrange answered 410",
+    )
+    connection.hset(keys.callbacks(job.uuid), "1", msgspec.json.encode(parked))
+    found = store.get(job.uuid)
+    assert found
+    return found
+
+
+def called(folder: Path, *arguments: str) -> Result:
+    """Call `task`."""
+    return CliRunner().invoke(main, ["--cp-repo", str(folder), "task", *arguments])
+
+
+def test_get(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
+    """It shows the task, its events, its pods as the watcher saw them, and each delivery."""
+    pod = PodSeen(name="web-1", phase="Pending", restarts=3, node="n1", reason="ImagePullBackOff")
+    connection.set(keys.pods(task.id), msgspec.json.encode(Pods(at=1, pods=(pod,))))
+    said = Market(space_status="Running", remaining_time="60", at=time.time())
+    connection.hset(keys.MARKET, task.id, msgspec.json.encode(said))
+    connection.set(keys.INVENTORY, "{}")
+    result = called(provider_folder, "get", task.space_uuid.upper())
+    assert result.exit_code == 0
+    lines = {line.split(maxsplit=1)[0]: line.split() for line in result.stdout.splitlines() if line}
+    assert lines["job"] == ["job", task.id]
+    assert lines["state"] == ["state", "failed"]
+    assert "remaining 0:01:00" in result.stdout
+    pods = ["web-1", "Pending", "not", "ready", "3", "restarts", "n1", "ImagePullBackOff"]
+    assert lines["web-1"] == pods
+    assert lines["1"][:2] == ["1", "failed"]
+    for words in ("parked", "7 attempts", "Lagrange answered 410", "accepted", "\npods\n"):
+        assert words in result.stdout
+    assert "\x1b" not in result.stdout
+
+
+def test_get_json(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
+    """JSON has the same, and every part even when there is nothing in it."""
+    assert connection
+    shown = json.loads(called(provider_folder, "get", task.id, "--json").stdout)
+    assert shown["job_uuid"] == task.id
+    assert shown["pods"] == []
+    assert shown["lagrange"] is None
+    assert [one["what"] for one in shown["events"]] == ["accepted", "failed"]
+    assert shown["callbacks"][0]["delivery"] == "parked"
+
+
+def test_pods_of_a_watcher_that_is_gone(
+    provider_folder: Path, connection: redis.Redis, task: Task
+) -> None:
+    """Without a watcher the pods are told to be of the past."""
+    assert connection
+    assert "pods, when a watcher ran last" in called(provider_folder, "get", task.id).stdout
+
+
+@pytest.mark.parametrize("command", ["get", "delete", "redeliver"])
+def test_no_such_task(provider_folder: Path, command: str) -> None:
+    """It ends with 1 and a line that says what to do."""
+    result = called(provider_folder, command, "\x1b[2J")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "`task list -v` shows all" in result.stderr
+    assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("command", [["get"], ["delete", "--yes"], ["redeliver"]])
+def test_redis_away(tmp_path: Path, command: list[str]) -> None:
+    """Without Redis it ends with 1 and one line."""
+    (tmp_path / "config.toml").write_text(market.configuration("redis://127.0.0.1:1"))
+    result = called(tmp_path, *command, "x")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "Redis does not answer" in result.stderr
+
+
+def test_a_wrong_configuration(tmp_path: Path) -> None:
+    """A configuration that is wrong is told with 2, before anything is read."""
+    (tmp_path / "config.toml").write_text("[API]\nDomian = 1\n")
+    result = called(tmp_path, "get", "x")
+    assert result.exit_code == 2
+    assert "did you mean Domain?" in result.stderr
+
+
+def test_get_imports_nothing_slow(provider_folder: Path, task: Task) -> None:
+    """`task get` shows a task without what takes long to import."""
+    script = (
+        "import sys\nfrom app.cli import main\n"
+        "try: main()\nfinally: print(*sys.modules, file=sys.stderr)"
+    )
+    command = [sys.executable, "-c", script, "--cp-repo", str(provider_folder)]
+    done = subprocess.run(
+        [*command, "task", "get", task.id],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert task.id in done.stdout
+    assert not set(SLOW) & set(done.stderr.split())
+
+
+def test_delete(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
+    """It begins the same end as a signed termination does, and calls a worker; once."""
+    result = called(provider_folder, "delete", task.id, "--yes")
+    assert result.exit_code == 0
+    ending = Store(connection).get(task.id)
+    assert ending
+    assert (ending.state, ending.outcome) == (State.TERMINATING, State.TERMINATED)
+    assert ending.reason
+    assert ending.reason.category == "deleted"
+    assert connection.zscore(keys.PENDING, task.id)
+    again = called(provider_folder, "delete", task.id, "--yes")
+    assert (again.exit_code, again.stdout) == (0, f"task {task.id} is terminating already\n")
+    after = Store(connection).get(task.id)
+    assert after
+    assert after.version == ending.version
+
+
+def test_delete_without_anybody_to_ask(
+    provider_folder: Path, connection: redis.Redis, task: Task
+) -> None:
+    """Without a terminal and without --yes nothing is done, and it says what to say."""
+    result = called(provider_folder, "delete", task.id)
+    assert result.exit_code == 2
+    assert "say --yes" in result.stderr
+    assert Store(connection).get(task.id) == task
+
+
+@pytest.mark.parametrize(("answer", "code"), [("y\r", 0), ("n\r", 1), ("\r", 1), ("\x04", 1)])
+def test_delete_asks(
+    provider_folder: Path, connection: redis.Redis, task: Task, answer: str, code: int
+) -> None:
+    """On a terminal it asks; anything but yes leaves the task alone."""
+    with terminal("--cp-repo", str(provider_folder), "task", "delete", task.id) as shown:
+        shown.wait_for("[y/N]")
+        shown.type(answer)
+        assert shown.end() == code
+    found = Store(connection).get(task.id)
+    assert found
+    assert found.stopping is (code == 0)
+
+
+def test_delete_of_an_unreadable_record(
+    provider_folder: Path, connection: redis.Redis, task: Task
+) -> None:
+    """A record of another version is shown, and not touched."""
+    record = json.loads(msgspec.json.encode(replace(task))) | {"state": "paused"}
+    connection.hset(keys.task(task.id), "record", json.dumps(record))
+    assert "paused" in called(provider_folder, "get", task.id).stdout
+    result = called(provider_folder, "delete", task.id, "--yes")
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert "another version" in result.stderr
+
+
+@pytest.mark.parametrize("command", [["list"], ["get", "x"], ["delete", "x", "--yes"]])
+def test_a_url_that_is_none(tmp_path: Path, command: list[str]) -> None:
+    """A RedisUrl that is no URL is refused with 2, and not shown."""
+    (tmp_path / "config.toml").write_text(market.configuration("http://u:geheim@x"))
+    result = called(tmp_path, *command)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
+    assert "[API] RedisUrl" in result.stderr
+    assert "geheim" not in result.stderr
