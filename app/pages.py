@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from http import HTTPStatus
 
+import structlog
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -14,6 +15,8 @@ from starlette.routing import Route
 from app import answers, links, views
 from app.errors import Rejected, Temporary
 from app.store import AsyncStore
+
+log = structlog.get_logger()
 
 _NAMESPACE = "computing_provider_"
 
@@ -39,14 +42,14 @@ class Pages:
         try:
             await self._store.ping()
         except Temporary as error:
-            return PlainTextResponse(f"{error.message}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+            return _away(error)
         return PlainTextResponse("ready\n")
 
     async def _metrics(self, _: Request) -> Response:
         try:
             numbers = await self._store.metrics()
         except Temporary as error:
-            return PlainTextResponse(f"{error.message}\n", HTTPStatus.SERVICE_UNAVAILABLE)
+            return _away(error)
         registry = CollectorRegistry(auto_describe=False)
         registry.register(_Numbers(numbers))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
@@ -59,6 +62,12 @@ class Pages:
         if task is None:
             raise Rejected(HTTPStatus.NOT_FOUND, "unknown_task", "the task is forgotten by now")
         return answers.json(views.summary(task))
+
+
+def _away(error: Temporary) -> Response:
+    """Why is for the operator alone: it names where Redis is."""
+    log.warning("not ready", error=error.message)
+    return PlainTextResponse("Redis does not answer\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
 class _Numbers(Collector):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Literal
 
 from k8s.amounts import Amounts
@@ -91,14 +92,14 @@ def _gib(total: int, free: int) -> Body:
 
 
 def _gpus(node: Node, free: int) -> Body:
-    """GPUs as the driver tells, else as far as they are known without it."""
+    """GPUs as the driver tells; those that it leaves out as far as they are known without it."""
     told = node.facts or GpuFacts()
-    details = told.details or tuple(_known(node))
+    details = (*told.details, *islice(_known(node), len(told.details), None))
     occupied = len(details) - max(free, 0)
     return {
         "driver_version": told.driver_version,
         "cuda_version": told.cuda_version,
-        "attached_gpus": told.attached_gpus or len(details),
+        "attached_gpus": max(told.attached_gpus, len(details)),
         "details": [_gpu(one, occupied=number < occupied) for number, one in enumerate(details)],
     }
 

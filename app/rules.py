@@ -26,6 +26,23 @@ def refuse_duration(seconds: int, limits: TaskTable, *, least: int) -> None:
     )
 
 
+def refuse_ip_white_list(job: JobData) -> None:
+    """Check that a job does not ask for what no Ingress or Gateway of ours keeps to.
+
+    Raises:
+        Rejected: 422, when it names addresses that alone may reach it.
+    """
+    if not any(address.strip() for address in job.ip_white_list or ()):
+        return
+    detail = "has to be empty: this provider cannot keep other addresses away from a workload"
+    raise Rejected(
+        HTTPStatus.UNPROCESSABLE_ENTITY,
+        "invalid",
+        f"ip_white_list {detail}",
+        errors=(FieldError("/ip_white_list", detail),),
+    )
+
+
 async def named(reference: Renewal | Termination, intake: Intake) -> list[Task]:
     """Return the tasks that an event names, newest first.
 

@@ -1,6 +1,10 @@
-"""The operator's terms as Lagrange asks for them: white list, black list and prices (v1.1.5)."""
+"""The operator's terms as Lagrange asks for them: white list, black list and prices (v1.1.5).
+
+Everybody may ask, so that a list is read for one at a time: whoever asks meanwhile gets the same.
+"""
 
 import asyncio
+from functools import partial
 from http import HTTPStatus
 
 from starlette.requests import Request
@@ -26,6 +30,7 @@ class Terms:
         table = context.config.admission
         self._white_list = table.white_list
         self._black_list = table.black_list
+        self._under_way: dict[str, asyncio.Task[lists.Wallets]] = {}
         self.routes = [
             Route(f"{BASE}/lagrange/cp/whitelist", self._white),
             Route(f"{BASE}/lagrange/cp/blacklist", self._black),
@@ -42,11 +47,20 @@ class Terms:
         """The wallets, none when the operator has no such list; read in a thread, which waits."""
         if not source:
             return answers.envelope([])
+        if source not in self._under_way:
+            reading = asyncio.create_task(asyncio.to_thread(self._read, source))
+            self._under_way[source] = reading
+            reading.add_done_callback(partial(self._forget, source))
         try:
-            found = await asyncio.to_thread(self._read, source)
+            found = await asyncio.shield(self._under_way[source])
         except lists.Unreadable as error:
             raise _unreadable(name) from error
         return answers.envelope(sorted(found))
+
+    def _forget(self, source: str, over: "asyncio.Task[lists.Wallets]") -> None:
+        del self._under_way[source]
+        if not over.cancelled():
+            over.exception()  # Who asked may have gone.
 
     def _read(self, source: str) -> lists.Wallets:
         context = self._context

@@ -178,10 +178,11 @@ async def send(
     except ValueError:
         raise Permanent("the configured URL is malformed", category="url_invalid") from None
     with _translated(shown(target), timeout_seconds, "unreachable"):
+        data = io.BytesIO(body) if body else None
         async with (
             asyncio.timeout(timeout_seconds),
             session.request(
-                method, target, data=body, headers=headers, allow_redirects=False
+                method, target, data=data, headers=headers, allow_redirects=False
             ) as response,
         ):
             received = await bodies.first(response.content, max_answer_bytes)

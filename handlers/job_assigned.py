@@ -15,7 +15,7 @@ async def handle(job: JobData, intake: Intake) -> Decision:
 
     Raises:
         Rejected: 409 when the uuid is held with other content, when there is no room, when the bid
-            is too low; 422 when the duration is wrong.
+            is too low; 422 when the duration is wrong, or only some addresses are to reach it.
     """
     # Most jobs are new: the commit finds out without being asked, and decides again if one is not.
     held = await intake.store.get(job.uuid.lower()) if intake.again else None
@@ -27,6 +27,7 @@ async def handle(job: JobData, intake: Intake) -> Decision:
                 f"job {held.id} was assigned before with other content; give a new job a new uuid",
             )
         return Decision(task=held)
+    rules.refuse_ip_white_list(job)
     limits = intake.config.task
     rules.refuse_duration(job.duration, limits, least=limits.min_duration_seconds)
     if intake.again:

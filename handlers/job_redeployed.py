@@ -14,12 +14,14 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     """Fetch and deploy again; what runs serves until the new version does.
 
     Raises:
-        Rejected: 404 when the job is not held; 409 when it is over, or the source is another Space.
+        Rejected: 404 when the job is not held; 409 when it is over, or the source is another Space;
+            422 when only some addresses are to reach it.
     """
     task = await intake.store.get(job.uuid.lower())
     if task is None:
         raise rules.unknown(job.uuid.lower())
     rules.refuse_ended(task, "redeployed")
+    rules.refuse_ip_white_list(job)
     space_uuid = source_uuid(job.job_source_uri)
     if task.space_uuid and space_uuid and space_uuid != task.space_uuid:
         raise Rejected(

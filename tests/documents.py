@@ -9,7 +9,8 @@ ROOT = Path(__file__).parents[1]
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "docs" / "architecture.md"
 PROTOCOL = ROOT / "docs" / "protocol.md"
-ALL = (README, ARCHITECTURE, PROTOCOL, ROOT / "CHANGELOG.md")
+FAULTS = ROOT / "docs" / "faults.md"
+ALL = (README, ARCHITECTURE, PROTOCOL, FAULTS, ROOT / "CHANGELOG.md")
 
 _BLOCK = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)

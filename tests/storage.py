@@ -42,6 +42,7 @@ class Storage:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
                 status, content = outer.answer(self.path, dict(self.headers.items()), body)
                 self.send_response(status)
+                self.send_header("Content-Type", "application/json")
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)

@@ -1,55 +1,140 @@
-"""The protocol's document says what is served, and its examples are true."""
+"""The protocol's document says what is served and sent, and its examples are true."""
 
 import ast
-import json
+import os
 import re
-from typing import Any
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
-from starlette.routing import Route
+from starlette.routing import Match, Route, WebSocketRoute
 
-from app import callbacks, main, schema, signing, transitions
+from app import (
+    bounded,
+    callbacks,
+    catchup,
+    events,
+    main,
+    proof,
+    reporter,
+    schema,
+    signing,
+    stock,
+    transitions,
+)
 from app.context import Context
 from app.identity import Identity
-from app.models import Callback, Reason, State
-from app.store import change as changes
-from tests import documents, market
+from app.logs import feeds
+from app.store import change
+from tests import directions, documents, examples, story
 from tests.documents import PROTOCOL, ROOT
-from tests.web import Web
+from tests.examples import Direction, Example
 
-JOBS = "/api/v1/computing/lagrange/jobs"
 PROVIDER = Identity(b"\x22" * 32)
+UNSEEN = {("400", "cut_off")}  # Who would read it has gone.
+ELSEWHERE = {"/", "/ipfs/"}  # Where others read results.
+TOLD = tuple(examples.read(PROTOCOL))
+EXAMPLES = tuple(one for one in TOLD if isinstance(one, Example))
+OURS = tuple(one for one in EXAMPLES if one.headers["host"] in story.OURS)
+SENT = tuple(one for one in EXAMPLES if one.headers["host"] not in story.OURS)
+SIGNED = tuple(one for one in OURS if "webhook-signature" in one.headers)
 
 
-def example(title: str, number: int = 0) -> Any:
-    """Return an example of a section, decoded."""
-    return json.loads(documents.blocks(PROTOCOL, "json", below=title)[number])
+def test_every_example_is_true(tmp_path: Path) -> None:
+    """Played in their order on one provider, the examples are what passes on the wire."""
+    with story.told(tmp_path, PROTOCOL) as played:
+        for one in TOLD:
+            where = f"{PROTOCOL.name}:{one.line}"
+            if isinstance(one, Direction):
+                directions.follow(played, one)
+                continue
+            assert story.differences(one, played.play(one)) == [], where
 
 
-def request(title: str) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body of a section's HTTP example."""
-    (block,) = documents.blocks(PROTOCOL, "http", below=title)
-    head, body = block.rstrip("\n").split("\n\n")
-    headers = dict(line.split(": ", 1) for line in head.splitlines()[1:])
-    return headers, body.encode()
+def test_every_direction_is_given() -> None:
+    """What is known to happen between examples does."""
+    given = {one.words for one in TOLD if isinstance(one, Direction)}
+    assert given == set(directions.KNOWN)
 
 
-def assigned(web: Web, path: str = "/webhooks", **fields: Any) -> tuple[dict[str, Any], Any]:
-    """Assign a job; return it and the answer."""
-    job = market.job(**fields)
-    body = market.encoded(job) if path == JOBS else market.event("job.assigned", job)
-    answer = web.send(market.Signed(market.v1(body), body), path)
-    assert answer.status in {200, 202}, answer.body
-    return job, answer.json
+def _routes(context: Context) -> Iterator[tuple[str, Route | WebSocketRoute]]:
+    for one in main.application(context).routes:
+        if isinstance(one, WebSocketRoute):
+            yield f"WebSocket {one.path}", one
+        else:
+            assert isinstance(one, Route)
+            methods = (one.methods or set()) - {"HEAD"}
+            yield from ((f"{method} {one.path}", one) for method in methods)
 
 
 def test_every_route_is_told(context: Context) -> None:
-    """The table has what web serves, and nothing else."""
-    routes = [one for one in main.application(context).routes if isinstance(one, Route)]
-    served = {f"{method} {one.path}" for one in routes for method in one.methods or ()}
-    served = {one for one in served if not one.startswith("HEAD ")}
-    told = re.findall(r"^\| \[`([A-Z]+ [^`]+)`\]", documents.text(PROTOCOL), re.MULTILINE)
-    assert set(told) == served
+    """The table has what web serves, once, and nothing else."""
+    served = [name for name, _ in _routes(context)]
+    told = re.findall(r"^\| \[(?:`([A-Z]+ [^`]+)`|(WebSocket) `([^`]+)`)\]", _text(), re.MULTILINE)
+    assert sorted(" ".join(filter(None, one)) for one in told) == sorted(served)
+
+
+def test_every_route_has_its_example(context: Context) -> None:
+    """For each method of each path one that is no refusal."""
+    good = [one for one in OURS if one.answer.status < 400]
+    for name, route in _routes(context):
+        kind = "websocket" if isinstance(route, WebSocketRoute) else "http"
+        fitting = [
+            one
+            for one in good
+            if ("upgrade" in one.headers) == (kind == "websocket")
+            and route.matches({"type": kind, "method": one.method, "path": one.path})[0]
+            is Match.FULL
+        ]
+        assert fitting, f"{name} has no example"
+
+
+def test_every_event_has_its_example() -> None:
+    """Each type that there is a handler for is sent to `/webhooks`."""
+    sent = [one.content for one in OURS if one.path == "/webhooks" and one.answer.status == 202]
+    assert {one["type"] for one in sent} == set(events.handlers())
+
+
+def _statuses() -> set[str]:
+    """Every status that Lagrange can be told: of a state, or of a change by itself."""
+    tree = ast.parse((ROOT / "app" / "transitions.py").read_text("utf-8"))
+    named = {
+        str(node.value.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.keyword)
+        and node.arg == "status"
+        and isinstance(node.value, ast.Constant)
+    }
+    return named | set(transitions._STATUSES.values())
+
+
+def test_every_callback_has_its_example() -> None:
+    """Each status that a transition sends is in the table, and sent in an example."""
+    sent = {one.content["status"] for one in SENT if one.path == "/job/status"}
+    assert sent == _statuses()
+    told = set(documents.words(documents.cells(PROTOCOL, "Callbacks")))
+    assert told - {"status"} >= _statuses()
+
+
+def _senders() -> Iterator[Path]:
+    """Yield the modules that send to the server of `[LAG]` or `[MCS]`."""
+    for path in (ROOT / "app").rglob("*.py"):
+        own = path.relative_to(ROOT / "app").parts[0] in {"cli", "demo", "standin", "config.py"}
+        text = path.read_text("utf-8")
+        if not own and ".server_url" in text and re.search(r"\b(?:[Ll]ag|Mcs)\b", text):
+            yield path
+
+
+def test_every_message_has_its_example() -> None:
+    """Each path that a module sends to is the path of an example, or a part of one."""
+    senders = {path.stem for path in _senders()}
+    assert {"callbacks", "reporter", "catchup", "mcs"} <= senders
+    for path in _senders():
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            text = node.value if isinstance(node, ast.Constant) else ""
+            if isinstance(text, str) and text.startswith("/") and text not in ELSEWHERE:
+                assert any(text in one.target for one in SENT), f"{path.stem} sends to {text}"
 
 
 def _codes() -> set[str]:
@@ -67,11 +152,29 @@ def _codes() -> set[str]:
     return found
 
 
+def _refusals() -> set[tuple[str, str]]:
+    """Return what the table has: a status and a code each."""
+    statuses = documents.cells(PROTOCOL, "Refusals")[1:]
+    codes = documents.cells(PROTOCOL, "Refusals", column=1)[1:]
+    return {
+        (status, code)
+        for status, cell in zip(statuses, codes, strict=True)
+        for code in documents.words([cell])
+    }
+
+
 def test_every_refusal_is_told() -> None:
     """The table of refusals has every code that there is, and no other."""
-    assert set(documents.words(documents.cells(PROTOCOL, "Refusals", column=1))) - {"code"} == (
-        _codes()
-    )
+    assert {code for _, code in _refusals()} == _codes()
+
+
+def test_every_refusal_has_its_example() -> None:
+    """Each row of the table is the answer to a request."""
+    refused = [
+        one.answer for one in OURS if "problem" in one.answer.headers.get("content-type", "")
+    ]
+    shown = {(str(one.status), one.content["code"]) for one in refused}
+    assert shown | UNSEEN == _refusals()
 
 
 def test_every_field_of_a_job_is_told() -> None:
@@ -81,142 +184,115 @@ def test_every_field_of_a_job_is_told() -> None:
 
 
 def test_the_webhook_is_signed_by_both_keys() -> None:
-    """Each signature of the example holds, by the key that stands above it."""
-    headers, body = request("`POST /webhooks`")
-    shown = documents.section(PROTOCOL, "`POST /webhooks`")
-    secrets, public = re.findall(r"`(whsec_\S+)`", shown), re.findall(r"`(whpk_\S+)`", shown)
-    now = int(headers["webhook-timestamp"])
+    """Each signature of the first example holds, by the key that the configuration has."""
+    first = OURS[0]
+    secrets, public = re.findall(r'"(whsec_[^"]+)', _text()), re.findall(r'"(whpk_[^"]+)', _text())
+    now = int(first.headers["webhook-timestamp"])
     for keys in (signing.parse_keys(secrets, ()), signing.parse_keys((), public)):
-        assert signing.verify(headers, body, keys, now=now, tolerance_seconds=0)
-    schema.check(json.loads(body)["data"], schema.JobData)
+        body = first.body.encode()
+        assert signing.verify(first.headers, body, keys, now=now, tolerance_seconds=0)
 
 
-def test_the_eip_191_examples_hold() -> None:
-    """Both signatures are the orchestrator's, for the job of the webhook's example."""
-    shown = documents.section(PROTOCOL, "EIP-191")
-    account, node_id, orchestrator, *signatures = re.findall(
-        r"`(0x[0-9a-fA-F]+|04[0-9a-f]+)`", shown
+@pytest.mark.parametrize("one", SIGNED, ids=lambda one: one.headers["webhook-id"])
+def test_webhooks_are_signed_as_told(one: Example) -> None:
+    """The commands make each signature of the examples."""
+    (script,) = documents.blocks(PROTOCOL, "sh", below="Standard Webhooks")
+    variables = {
+        "id": one.headers["webhook-id"],
+        "timestamp": one.headers["webhook-timestamp"],
+        "body": one.body,
+    }
+    done = subprocess.run(
+        ["/bin/sh", "-euc", script],
+        env={**os.environ, **variables},
+        capture_output=True,
+        check=True,
     )
-    assert node_id == PROVIDER.node_id
-    job = json.loads(request("`POST /webhooks`")[1])["data"]
-    subjects = (job["job_source_uri"], job["task_uuid"])
-    for subject, signature in zip(subjects, signatures, strict=True):
-        signer = signing.signer(account + node_id + subject, signature)
-        assert signer == orchestrator.lower()
+    assert f"v1,{done.stdout.decode().strip()}" in one.headers["webhook-signature"].split(" ")
 
 
-def test_the_callback_is_as_it_is_sent() -> None:
-    """The example's body, id and signature are those that the outbox would send."""
-    headers, body = request("Callbacks")
-    told = json.loads(body)
-    owed = Callback(
-        sequence=told["sequence"],
-        status=told["status"],
-        reason=told["reason"],
-        timestamp=1795348814.25,
-        message_id=headers["webhook-id"],
-    )
-    assert callbacks.payload(told["job_uuid"], owed) == body
-    stamp = int(headers["webhook-timestamp"])
-    signed = signing.sign(
-        PROVIDER.signing_key, message_id=headers["webhook-id"], timestamp=stamp, body=body
-    )
-    assert signed.items() <= headers.items()
+def test_the_orchestrator_signs_as_told() -> None:
+    """The program makes each EIP-191 signature of the examples."""
+    (program,) = documents.blocks(PROTOCOL, "python", below="EIP-191")
+    assert f"`{PROVIDER.node_id}`" in documents.section(PROTOCOL, "EIP-191")
+    found = [*_orchestrated()]
+    assert len(found) > 3
+    for subject, signature in found:
+        variables = {"subject": subject}
+        exec(program, variables)  # noqa: S102 - the document's own.
+        assert variables["signature"] == signature
+
+
+def _orchestrated() -> Iterator[tuple[str, str]]:
+    """Yield what was signed and the signature, of the examples that have one."""
+    for one in OURS:
+        if signature := re.search(r"[?&]\w*signature=(0x\w+)", one.target):
+            task = re.search(r"task_uuid=([\w-]+)", one.target)
+            yield task[1] if task else one.path.rpartition("/")[2], signature[1]
+        elif "node_id_job_source_uri_signature" in one.body:
+            job = one.content
+            yield job["job_source_uri"], job["node_id_job_source_uri_signature"]
+
+
+def test_the_key_of_callbacks_is_told() -> None:
+    """The section names the public half of the key that signs the examples."""
     key = signing.public_text(PROVIDER.signing_key.public_key())
     assert f"`{key}`" in documents.section(PROTOCOL, "Callbacks")
 
 
-def test_the_statuses_are_those_that_are_sent() -> None:
-    """The table of statuses has each that a transition sends."""
-    told = set(documents.words(documents.cells(PROTOCOL, "Callbacks")))
-    assert set(transitions._STATUSES.values()) | {"pushImage", "uploadResult"} <= told
+_SCHEDULES = reporter.Schedules()
+_KIB = 1 << 10
 
 
-def test_an_assignment_is_answered_as_shown(web: Web) -> None:
-    """A webhook's answer has the fields of the example."""
-    job, answer = assigned(web)
-    shown = example("`POST /webhooks`")
-    assert answer.keys() == shown.keys()
-    assert (answer["task_id"], answer["state"]) == (job["uuid"], shown["state"])
+@pytest.mark.parametrize(
+    ("title", "words"),
+    [
+        ("Callbacks", f"An attempt may take {callbacks._TIMEOUT_SECONDS} s"),
+        (
+            "Callbacks",
+            "comes after {} s, then {} s, {} s".format(
+                *(callbacks.FIRST_DELAY.seconds * callbacks._GROWTH**power for power in range(3))
+            ),
+        ),
+        ("Callbacks", f"up to {callbacks.LONGEST_DELAY.seconds // 3600} h"),
+        ("Reports", f"every {_SCHEDULES.registration.every:g} s, and when a heartbeat failed"),
+        ("Reports", f"`node_id`, `status` `Active` | every {_SCHEDULES.heartbeat.every:g} s"),
+        ("Reports", f"[ClusterResource](#get-cp) | every {_SCHEDULES.summary.every:g} s"),
+        ("Reports", f"every {catchup.EVERY.seconds // 60} minutes, for each active task"),
+        ("Reports", f"has run for {catchup.SETTLED.seconds // 60} minutes"),
+        ("`GET /api/v1/computing/cp`", f"more than {stock.VALID.seconds} s old"),
+        ("`POST /api/v1/computing/lagrange/cp/proof`", f"up to {proof._MAX_BLOCK_DATA} characters"),
+        ("`POST /api/v1/computing/lagrange/cp/proof`", f"after {proof._PATIENCE_SECONDS} s is 504"),
+        (
+            "WebSocket `/api/v1/computing/lagrange/spaces/log`",
+            f"{feeds.MAX_WATCHERS_OF_TASK} connections for a task, {feeds.MAX_WATCHERS} for",
+        ),
+        ("Idempotency", f"for {change.RECEIPT_KEPT.days} days"),
+        ("`GET /tasks/{task_id}`", f"forgotten {change.ENDED_KEPT.days} days"),
+        ("Refusals", f"within {bounded.HEAD_SECONDS:g} s"),
+        ("Refusals", f"at most {bounded.MAX_HEAD_BYTES // _KIB} KiB"),
+        ("Refusals", f"its body within {bounded.BODY_SECONDS:g} s"),
+        ("Refusals", f"Beyond {main._MAX_CONNECTIONS} connections"),
+    ],
+)
+def test_numbers_are_those_of_the_code(title: str, words: str) -> None:
+    """What the document says of times and bounds is what the code keeps to."""
+    assert words in " ".join(documents.section(PROTOCOL, title).split())
 
 
-def test_an_old_assignment_is_answered_as_shown(web: Web) -> None:
-    """The answer of v0.3.0 has the fields of the example, and its log addresses the form."""
-    job, answer = assigned(web, JOBS)
-    shown = example(f"`POST {JOBS}`")
-    assert answer.keys() == shown.keys()
-    uuid = shown["job_source_uri"].rpartition("/")[2]
-    source = job["job_source_uri"].rpartition("/")[2]
-    for name in ("build_log", "container_log"):
-        address, _, code = answer[name].partition("&code=")
-        expected, _, shown_code = shown[name].replace(uuid, source).partition("&code=")
-        assert address == expected
-        assert len(code) == len(shown_code)
-
-
-def test_old_answers_are_as_shown(web: Web) -> None:
-    """Renewal and deletion are answered in the words of the examples."""
-    job, _ = assigned(web)
-    renewal = example(f"`POST {JOBS}/renew`") | {"task_uuid": job["task_uuid"]}
-    body = market.encoded(renewal)
-    answer = web.post(f"{JOBS}/renew", body, market.v1(body))
-    assert answer.json == example(f"`POST {JOBS}/renew`", 1)
-    headers = market.v1(b"")
-    answer = web.call("DELETE", f"{JOBS}?task_uuid={job['task_uuid']}", headers=headers)
-    assert answer.json == example(f"`DELETE {JOBS}`")
-
-
-def test_an_expired_job_is_answered_as_shown(web: Web, context: Context) -> None:
-    """A renewal that comes too late is answered in the words of the example."""
-    job, _ = assigned(web)
-    _end(context, job["uuid"], State.EXPIRED)
-    body = market.encoded({"uuid": job["uuid"], "duration": 60})
-    answer = web.post(f"{JOBS}/renew", body, market.v1(body))
-    assert answer.json == example(f"`POST {JOBS}/renew`", 2)
-
-
-def _end(context: Context, task_id: str, outcome: State) -> None:
-    def commit(change: changes.Change) -> None:
-        context.store.commit(change)
-
-    def task() -> Any:
-        return context.store.get(task_id)
-
-    commit(transitions.stopping(task(), outcome, Reason("expired", "over"), now=0))
-    commit(transitions.ended(task(), now=0))
-
-
-@pytest.mark.parametrize("event", ["job.renewed", "job.terminated"])
-def test_an_event_is_taken_as_shown(web: Web, event: str) -> None:
-    """The example's payload is accepted."""
-    shown = example(f"`{event}`")
-    assigned(web, uuid=shown["data"]["job_uuid"])
-    assert shown["type"] == event
-    assert web.webhook(event, shown["data"]).status == 202
-
-
-def test_a_task_is_shown_as_shown(web: Web) -> None:
-    """The link of an assignment leads to a document with the fields of the example."""
-    _, answer = assigned(web)
-    path = re.sub(r"^https?://[^/]+", "", answer["status_url"])
-    assert web.call("GET", path).json.keys() == example("`GET /tasks/{task_id}`").keys()
-
-
-def test_a_refusal_is_as_shown(web: Web) -> None:
-    """The example's problem document is the answer to a bad uuid without a duration."""
-    answer = web.webhook(
-        "job.assigned", {"uuid": "x", "job_source_uri": "https://api.lagrange.example/spaces/1"}
-    )
-    assert answer.json == example("Refusals")
-
-
-def test_metrics_are_those_that_are_told(web: Web, context: Context) -> None:
-    """The table of metrics has what is exposed, and the README names the same."""
-    job, _ = assigned(web)
-    _end(context, job["uuid"], State.TERMINATED)
-    context.redis.hincrby("cp:metrics", "callbacks:delivered", 1)
-    shown = web.call("GET", "/metrics").body.decode()
+def test_metrics_are_those_that_are_told() -> None:
+    """The table of metrics has what the example shows, and the README names the same."""
+    (shown,) = (one.answer.body for one in OURS if one.path == "/metrics")
     exposed = set(re.findall(r"^(computing_provider_\w+)", shown, re.MULTILINE))
     for document in (PROTOCOL, documents.README):
         told = re.findall(r"`(computing_provider_\w+)", documents.text(document))
         assert set(told) == exposed
+
+
+def test_what_is_signed_is_one_line() -> None:
+    """So that a reader can take it as it stands."""
+    assert not [one for one in SIGNED if "\n" in one.body]
+
+
+def _text() -> str:
+    return documents.text(PROTOCOL)

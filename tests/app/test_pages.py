@@ -3,6 +3,7 @@
 import time
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.context import Context
@@ -94,3 +95,23 @@ def test_nothing_else(web: Web) -> None:
     answer = web.call("DELETE", "/webhooks")
     assert problem(answer)[0] == 405
     assert answer.headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
+@pytest.mark.parametrize("path", ["/webhooks", "/api/v1/computing/lagrange/jobs", "/healthz"])
+def test_no_other_origin_may_read(web: Web, method: str, path: str) -> None:
+    """No answer tells a browser that pages of others may read it or send with its credentials."""
+    asked = {
+        "origin": "https://stranger.example.com",
+        "access-control-request-method": "POST",
+        "access-control-request-headers": "webhook-signature",
+    }
+    answer = web.call(method, path, headers=asked)
+    assert not [name for name in answer.headers if name.startswith("access-control-")]
+
+
+@pytest.mark.parametrize("path", ["", "/", "/profile", "/heap", "/goroutine", "/cmdline"])
+def test_nothing_of_the_inside_is_served(web: Web, path: str) -> None:
+    """There are no profiles and no dumps of the process for strangers."""
+    for base in ("/debug/pprof", "/api/v1/computing/debug/pprof", "/docs", "/openapi.json"):
+        assert problem(web.call("GET", base + path)) == (404, "not_found")

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app import reports
+from app.reservations import Book, Slot, free
 from k8s.amounts import Amounts
 from k8s.exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory import Inventory, Node
@@ -92,6 +93,31 @@ def test_gpus_without_an_exporter() -> None:
     ]
     bare = told(node(allocatable=Amounts()))
     assert bare["cluster_info"][0]["gpu"]["details"] == []
+
+
+def test_gpus_that_the_exporter_leaves_out() -> None:
+    """An exporter that tells of one GPU of two does not hide the other."""
+    facts = GpuFacts(attached_gpus=1, details=(GpuDetail(product_name="NVIDIA RTX A4000"),))
+    gpu = told(node(facts=facts, products=(("NVIDIA-A4000", 2),)))["cluster_info"][0]["gpu"]
+    assert gpu["attached_gpus"] == 2
+    assert [(one["product_name"], one["status"]) for one in gpu["details"]] == [
+        ("NVIDIA RTX A4000", "occupied"),
+        ("NVIDIA A4000", "available"),
+    ]
+
+
+def test_what_is_reserved_is_reported_as_used() -> None:
+    """What is told to be free is what the next job can have: `reservations.free`, no more."""
+    amounts = Amounts(cpu_millis=2750, memory_bytes=GIB, gpus=1, pods=1)
+    slot = Slot(name="x", component="web", node="node-1", amounts=amounts)
+    seen = Inventory(nodes=(node(products=(("NVIDIA-A4000", 2),)), node(name="n", withheld="x")))
+    left = free(seen, Book({"task:1": (slot,)}))
+    one, other = reports.resources(PROVIDER, seen, left)["cluster_info"]
+    assert left["node-1"].cpu_millis == 60000
+    assert one["cpu"] == {"total": "64", "used": "4", "free": "60"}
+    assert one["memory"] == {"total": "62.35 GiB", "used": "2.00 GiB", "free": "60.35 GiB"}
+    assert {one["status"] for one in one["gpu"]["details"]} == {"occupied"}
+    assert other["cpu"]["free"] == "0"
 
 
 def test_a_node_that_tenants_do_not_get_to() -> None:

@@ -1,6 +1,10 @@
 """What Lagrange reads of the operator's terms, over real HTTP."""
 
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -49,3 +53,35 @@ def test_what_cannot_be_read_is_not_empty(choosy: Web, folder: Path) -> None:
         answer = choosy.call("GET", f"{BASE}/{path}")
         assert (answer.status, answer.json["code"]) == (503, "unavailable")
         assert answer.headers["retry-after"] == "60"
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_url_is_read_once_for_all_who_ask(tmp_path: Path, redis_url: str, status: int) -> None:
+    """However many strangers ask at once, the operator's server is asked by one."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            time.sleep(0.5)
+            self.send_response(status)
+            self.end_headers()
+            self.wfile.write(WALLET.encode())
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    table = f'[ADMISSION]\nWhiteList = "http://127.0.0.1:{server.server_port}/list"'
+    (tmp_path / "config.toml").write_text(market.configuration(redis_url, more=table))
+    context = opened(str(tmp_path))
+    with serving(context) as web, ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda _: web.call("GET", f"{BASE}/whitelist"), range(8)))
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    context.redis.close()
+    assert {one.status for one in answers} == {200 if status == 200 else 503}
+    assert len(asked) <= 3, "each asks again"  # Of 5xx the fetch itself tries three times.

@@ -54,6 +54,23 @@ async def test_another_job_of_the_same_name(moment: Moment, change: dict[str, ob
 
 
 @pytest.mark.parametrize(
+    ("addresses", "is_fine"), [(None, True), ([], True), ([" "], True), (["192.0.2.1"], False)]
+)
+async def test_only_some_addresses(
+    moment: Moment, addresses: list[str] | None, *, is_fine: bool
+) -> None:
+    """A job that not everybody is to reach is refused, and the field is named."""
+    one = job(ip_white_list=addresses)
+    if is_fine:
+        assert (await job_assigned.handle(one, moment)).changes
+        return
+    with pytest.raises(Rejected) as caught:
+        await job_assigned.handle(one, moment)
+    assert caught.value.status == 422
+    assert [error.pointer for error in caught.value.errors] == ["/ip_white_list"]
+
+
+@pytest.mark.parametrize(
     ("duration", "is_fine"), [(59, False), (60, True), (366 * 86400 + 1, False)]
 )
 async def test_durations(moment: Moment, duration: int, *, is_fine: bool) -> None:

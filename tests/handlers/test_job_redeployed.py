@@ -25,6 +25,15 @@ async def test_a_new_version(moment: Moment) -> None:
     assert after.fallback == Fallback(task.id, 1)
 
 
+async def test_only_some_addresses(moment: Moment) -> None:
+    """A new version cannot be kept from anybody either."""
+    one = job()
+    await moment.commit(await job_assigned.handle(one, moment))
+    with pytest.raises(Rejected) as caught:
+        await job_redeployed.handle(replace(one, ip_white_list=["192.0.2.1"]), moment)
+    assert [error.pointer for error in caught.value.errors] == ["/ip_white_list"]
+
+
 async def test_who_is_not_redeployed(moment: Moment) -> None:
     """A job that is not held, or is named by another's uuid, has no other version."""
     one = job()
