@@ -16,6 +16,7 @@ from rq.scheduler import RQScheduler
 from app import lifecycle, queues, reporting
 from app.context import Context
 from app.errors import Temporary
+from app.pulse import Pulse
 from app.store.change import ENDED_KEPT
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ _GOODBYE_SECONDS = 5.0
 _JANITOR_EVERY = timedelta(seconds=5)
 _PURGE_EVERY = timedelta(minutes=10)
 _CLEAN_EVERY = timedelta(minutes=15)
+_ADOPT_EVERY = timedelta(minutes=5)
 
 
 class Clock:
@@ -44,6 +46,7 @@ class Clock:
         self._seldom(self._sweep_queue, _JANITOR_EVERY)
         self._seldom(self._purge, _PURGE_EVERY)
         self._seldom(self._clean, _CLEAN_EVERY)
+        self._seldom(self._adopt, _ADOPT_EVERY)
 
     def _kept_going(self, duty: Callable[[], object]) -> None:
         """One duty that fails holds up no other."""
@@ -76,6 +79,9 @@ class Clock:
     def _clean(self) -> None:
         self._context.store.call(queues.CLEAN, "tenants")
 
+    def _adopt(self) -> None:
+        self._context.store.call(queues.ADOPT, "v0.3.0")
+
     def _sweep_queue(self) -> None:
         """Retry what dead workers left."""
         StartedJobRegistry(queue=self._queue).cleanup()
@@ -84,7 +90,7 @@ class Clock:
         self._context.store.purge(time.time() - ENDED_KEPT.total_seconds())
 
 
-def serve(context: Context) -> None:
+def serve(context: Context, pulse: Pulse) -> None:
     """Tick until SIGTERM."""
     stopped = threading.Event()
 
@@ -97,6 +103,7 @@ def serve(context: Context) -> None:
     reports = reporting.start(context, stopped)
     while not stopped.is_set():
         clock.tick()
+        pulse.beat()
         stopped.wait(_TICK_SECONDS)
     if reports:
         reports.join(_GOODBYE_SECONDS)

@@ -4,6 +4,7 @@ import logging
 import os
 import time
 from contextlib import suppress
+from typing import Any
 
 import redis
 import structlog
@@ -12,6 +13,7 @@ from rq.job import Job
 
 from app import queues, work
 from app.context import Context
+from app.pulse import Pulse
 
 log = structlog.get_logger()
 
@@ -25,18 +27,25 @@ class QuickWorker(Worker):
 
     log_job_description = False
     log_result_lifespan = False
+    pulse = Pulse()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
         """Return how long a piece of work counts as alive without a sign of life."""
         return _MISSED_HEARTBEATS * _MONITORING_SECONDS
 
+    def heartbeat(self, *args: Any, **kwargs: Any) -> None:
+        """RQ calls it wherever it goes round: idle, at work, and while Redis is away."""
+        self.pulse.beat()
+        super().heartbeat(*args, **kwargs)
 
-def serve(context: Context) -> None:
+
+def serve(context: Context, pulse: Pulse) -> None:
     """Work until SIGTERM; the piece under way is finished first."""
     os.environ["CP_PATH"] = str(context.folder)
     work.prepare()
     logging.getLogger("rq").setLevel(logging.WARNING)
-    _wait_for_redis(context)
+    _wait_for_redis(context, pulse)
+    work.begin()
     connection = redis.Redis.from_url(
         context.config.api.redis_url, password=context.config.api.redis_password or None
     )
@@ -48,12 +57,14 @@ def serve(context: Context) -> None:
         job_monitoring_interval=_MONITORING_SECONDS,
         maintenance_interval=_MONITORING_SECONDS,
     )
+    worker.pulse = pulse
     worker.work(logging_level="WARNING")
 
 
-def _wait_for_redis(context: Context) -> None:
+def _wait_for_redis(context: Context, pulse: Pulse) -> None:
     """RQ gives up when Redis is away at its start; we do not."""
     while True:
+        pulse.beat()
         with suppress(redis.exceptions.RedisError, OSError):
             context.redis.ping()
             return

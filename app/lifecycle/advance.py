@@ -7,7 +7,7 @@ import structlog
 
 from app import locks, transitions
 from app.context import Context
-from app.errors import Permanent
+from app.errors import Permanent, Temporary
 from app.lifecycle import applying, fetching, removing
 from app.lifecycle.work import Superseded, Work
 from app.models import Reason, State, Task
@@ -60,8 +60,14 @@ def next_step(task: Task) -> Step | None:
 
 
 def _fail(work: Work, reason: Reason) -> None:
-    """A step failed for good: go back to what served before, else end the task."""
+    """A step failed for good: go back to what served before, else end the task.
+
+    Raises:
+        Temporary: It is being ended already, and what is left has to go all the same.
+    """
     log.warning("step failed", category=reason.category, message=reason.message)
+    if work.task.stopping:
+        raise Temporary(reason.message, category=reason.category)
     try:
         current = work.current()
         current.commit(failure(current.task, reason, now=time.time()))
