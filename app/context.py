@@ -1,25 +1,31 @@
 """What operations may use, opened once per process, each part at its first use."""
 
-import os
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import redis
 import redis.asyncio
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from app import config as configuration
 from app import identity
 from app.config import Config
-from app.errors import ConfigError
+from app.errors import ConfigError, Permanent
 from app.identity import Identity
 from app.store import AsyncStore, Store
 from k8s import client, offering
 from k8s.client import Cluster
+from k8s.pull import Credentials
 from k8s.workload import Offer
+
+if TYPE_CHECKING:
+    from app.images import Registry
 
 _SOCKET_SECONDS = 5
 _PROMPT_SECONDS = 2
@@ -43,16 +49,28 @@ class Context:
         return identity.load(self.folder)
 
     @cached_property
+    def callback_keys(self) -> tuple[Ed25519PrivateKey, ...]:
+        """The keys that sign callbacks; the first is the one that others are told."""
+        return tuple(map(self.identity.callback_key, self.config.lag.callback_keys))
+
+    @cached_property
     def redis(self) -> redis.Redis:
-        """A connection that waits at most some seconds, then fails."""
-        return redis.Redis.from_url(
-            self.config.api.redis_url,
-            password=self.config.api.redis_password or None,
-            socket_timeout=_SOCKET_SECONDS,
-            socket_connect_timeout=_SOCKET_SECONDS,
-            health_check_interval=30,
-            retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
-        )
+        """A connection that waits at most some seconds, then fails.
+
+        Raises:
+            ConfigError: `[API] RedisUrl` is no URL of Redis.
+        """
+        try:
+            return redis.Redis.from_url(
+                self.config.api.redis_url,
+                password=self.config.api.redis_password or None,
+                socket_timeout=_SOCKET_SECONDS,
+                socket_connect_timeout=_SOCKET_SECONDS,
+                health_check_interval=30,
+                retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=0.5), 3),
+            )
+        except ValueError as error:
+            raise ConfigError("[API] RedisUrl is not redis://<host>:<port>") from error
 
     @cached_property
     def store(self) -> Store:
@@ -90,6 +108,12 @@ class Context:
             time.sleep(_POLL_SECONDS)
         return path
 
+    @cached_property
+    def credentials(self) -> Credentials | None:
+        """What images that are built here are pulled with; None: nothing is needed."""
+        registry = _registry(self.config)
+        return Credentials(registry.docker_config()) if registry else None
+
     @property
     def offer(self) -> Offer:
         """What tenants are offered on this cluster, with its networks as they were a moment ago.
@@ -116,13 +140,25 @@ def offer(config: Config) -> Offer:
         runtime_class=table.runtime_class,
         domain=config.api.domain.lower(),
         ingress_namespace=table.ingress_namespace,
+        fetch_image=table.fetch_image,
+        private_images=_private_images(config),
     )
 
 
-def folder(chosen: str | None = None) -> Path:
-    """Return the provider's folder: as chosen, else `CP_PATH`, else `~/.swan/computing`."""
-    name = chosen or os.environ.get("CP_PATH") or str(configuration.DEFAULT_FOLDER)
-    return Path(name).expanduser().absolute()
+def _registry(config: Config) -> "Registry | None":
+    """Return the registry if it asks who we are; nothing is built for an address that is none."""
+    if not config.registry.user_name:
+        return None
+    from app import images  # noqa: PLC0415 - slow to import, and seldom needed.
+
+    with suppress(Permanent):
+        return images.configured(config.registry)
+    return None
+
+
+def _private_images(config: Config) -> str:
+    registry = _registry(config)
+    return registry.images if registry else ""
 
 
 def opened(chosen: str | None = None) -> Context:
@@ -131,7 +167,7 @@ def opened(chosen: str | None = None) -> Context:
     Raises:
         ConfigError: The configuration is wrong.
     """
-    where = folder(chosen)
+    where = configuration.folder(chosen)
     return Context(where, configuration.load(where))
 
 

@@ -27,7 +27,7 @@ def policies(frame: Frame) -> list[Manifest]:
             component.name,
             selector=frame.selector(component),
             ingress=_ingress(frame, component),
-            egress=[_dns(), *_to_services(frame, component), *_to_internet(frame)],
+            egress=[dns(), *_to_services(frame, component), *_to_internet(frame)],
         )
         for component in frame.workload.components
     ]
@@ -66,7 +66,8 @@ def _controller(frame: Frame) -> list[Rule]:
     return [{"namespaceSelector": where}, *({"ipBlock": {"cidr": node}} for node in nodes)]
 
 
-def _dns() -> Rule:
+def dns() -> Rule:
+    """What lets pods look names up."""
     return {
         "to": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: DNS_NAMESPACE}}}],
         "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],

@@ -17,6 +17,7 @@ _POD_KEYS = {
     "enableServiceLinks",
     "hostAliases",
     "imagePullSecrets",
+    "initContainers",
     "nodeSelector",
     "priorityClassName",
     "restartPolicy",
@@ -74,10 +75,11 @@ def check(manifest: Manifest, pod: Part) -> None:
     for volume in pod.get("volumes", ()):
         _volume(manifest, volume)
     require(bool(pod.get("containers")), manifest, "has no containers")
-    for container in pod["containers"]:
+    every = [*pod.get("initContainers", ()), *pod["containers"]]
+    for container in every:
         _container(manifest, container)
-    called = {container["name"] for container in pod["containers"]}
-    require(len(called) == len(pod["containers"]), manifest, "two containers have one name")
+    called = {container["name"] for container in every}
+    require(len(called) == len(every), manifest, "two containers have one name")
 
 
 def _only(manifest: Manifest, part: Part, allowed: set[str], where: str) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from k8s import labels, names, paths, pod_policy, reach, tenant
+from k8s import labels, models, names, paths, pod_policy, reach, tenant
 from k8s.frame import tenant_labels
 from k8s.violation import Violation, require
 from k8s.workload import Offer, Workload
@@ -68,7 +68,8 @@ def _well_formed(manifest: Mapping[str, Any]) -> Iterator[None]:
 
 def _object(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
     kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
-    require(kind in paths.PREFIXES and kind != "Pod", manifest, "this kind is not allowed")
+    allowed = kind in paths.PREFIXES and kind not in {"Pod", "ReplicaSet", "Secret"}
+    require(allowed, manifest, "this kind is not allowed")
     require(
         manifest.get("apiVersion") == paths.api_version(kind),
         manifest,
@@ -126,9 +127,21 @@ def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -
     for key in (labels.SPACE, labels.TASK, labels.MANAGED_BY, labels.WALLET, labels.REVISION):
         require(key in found, manifest, f"its pods have to have the label {key}")
     pod_policy.check(manifest, spec["template"].get("spec", {}))
+    _models(manifest, workload)
     if offer.runtime_class:
         runtime = spec["template"]["spec"].get("runtimeClassName")
         require(runtime == offer.runtime_class, manifest, "has to use the operator's RuntimeClass")
+
+
+def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
+    """A pod whose models nobody fetches would find folders in their place."""
+    pod = manifest["spec"]["template"]["spec"]
+    component = manifest["spec"]["selector"]["matchLabels"].get(labels.COMPONENT)
+    fetching = {one["name"] for one in pod.get("initContainers", ())}
+    for one in workload.components:
+        if names.safe(one.name) == component:
+            missing = models.fetchers(one) - fetching
+            require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
 
 def _service(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:

@@ -33,7 +33,6 @@ def workload(
         TemplateError: A template of the operator's is no template.
         policy.Violation: A template of the operator's weakens the isolation of tenants.
     """
-    _refuse_models(workload)
     frame = Frame(workload=workload, offer=offer, templates=Templates(overrides))
     manifests = [
         *tenant.objects(frame),
@@ -47,13 +46,3 @@ def workload(
     ]
     policy.check(manifests, workload, offer)
     return manifests
-
-
-def _refuse_models(workload: Workload) -> None:
-    for component in workload.components:
-        for container in component.containers:
-            if container.models:
-                raise Unsupported(
-                    f"services.{container.name}.models",
-                    "this provider fetches no models; let the service fetch them when it starts",
-                )

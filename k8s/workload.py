@@ -96,11 +96,20 @@ class File:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Model:
-    """A file fetched from `url` to `directory/name` before the container starts."""
+    """A file fetched from `url` to `directory/name` before the container starts.
+
+    `sha256` is what it has to have, 64 hexadecimal digits, or empty.
+    """
 
     url: str
     directory: str
     name: str
+    sha256: str = ""
+
+    @property
+    def path(self) -> str:
+        """Where the container sees it."""
+        return f"{self.directory}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,7 +155,7 @@ class Workload:
         space_name: As its owner wrote it.
         wallet: The owner's `0x…` address; names the namespace.
         revision: Counts deployments of the task from 1; part of every pod's labels.
-        result_url: Where the result document can be read, or empty.
+        result_url: The host name, which containers are told as v0.3.0 told them, or empty.
         components: At least one; the first that has a port with `public="host"` is the main one,
             else the first.
     """
@@ -178,6 +187,9 @@ class Offer:
             tenant's.
         blocked_networks: Networks (CIDR) that tenants must not reach beside the reserved ones:
             those of nodes, pods and services.
+        private_images: What names of images begin with that are built here and need the operator's
+            credentials to be pulled (`registry.example.com/lagrange`); empty: none do.
+        fetch_image: What fetches models: an image with Python 3.11 or later as `python3`.
     """
 
     node_ports: bool = False
@@ -189,3 +201,5 @@ class Offer:
     domain: str = ""
     ingress_namespace: str = ""
     blocked_networks: tuple[str, ...] = ()
+    private_images: str = ""
+    fetch_image: str = "python:3.11-slim"

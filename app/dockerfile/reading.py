@@ -32,7 +32,7 @@ class Dockerfile:
         urls: What `ADD` would fetch from the network, as far as the file alone tells.
     """
 
-    port: int
+    port: int = DEFAULT_PORT
     warnings: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
 

@@ -9,19 +9,18 @@ from dataclasses import dataclass, field
 
 from app.errors import Permanent, Temporary
 from app.images import confinement, folders, running
+from app.images.job import JobBuilder
 from app.images.order import Builder, Command, Order
 from app.images.running import Lines, TooSlow
 
 _READY_SECONDS = 20
 _CLEAN_SECONDS = 60
-_SHOWN_LINES = 10
-_SHOWN_CHARACTERS = 1500
 _NEEDED = ("setpriv", "prlimit", "unshare", "nice")
 
 
 def build(
     order: Order,
-    builder: Builder,
+    builder: Builder | JobBuilder,
     *,
     check: Callable[[], None],
     tell: Callable[[str], None],
@@ -29,7 +28,8 @@ def build(
 ) -> str:
     """Build an image, push it, and return its digest (`sha256:…`).
 
-    However this ends, none of the build's processes is left.
+    However this ends, none of the build's processes is left; a Job on the cluster goes on while the
+    API server is away, and is taken up again.
 
     Args:
         order: What is to be built.
@@ -42,7 +42,10 @@ def build(
         Permanent: `build_failed`, `build_timeout`, `build_too_large`, `push_refused`, with the last
             lines of the log; `no_builder`; `registry_refused`.
         Temporary: `builder`: it cannot work, or its daemon is away; `registry`: that is away.
+        k8s.errors.ClusterError: Of a Job on the cluster: the API server is away, or refuses.
     """
+    if isinstance(builder, JobBuilder):
+        return builder.build(order, check=check, tell=tell, pushing=pushing)
     return _Build(order, builder, check, tell).run(pushing)
 
 
@@ -85,7 +88,7 @@ class _Build:
             with suppress(TooSlow):
                 if self._run(command, lines, until, self.check) == 0:
                     return
-            message = f"the builder {self.builder.program} does not work{_ending(lines)}"
+            message = f"the builder {self.builder.program} does not work{lines.ending()}"
             raise Temporary(message, category="builder")
 
     def _step(self, command: Command, failed: Callable[[int, Lines], None]) -> None:
@@ -94,11 +97,11 @@ class _Build:
             status = self._run(command, lines, self._deadline, self._bounded)
         except TooSlow:
             seconds = self.order.limits.seconds
-            message = f"the image was not built and pushed within {seconds:g} s{_ending(lines)}"
+            message = f"the image was not built and pushed within {seconds:g} s{lines.ending()}"
             raise Permanent(message, category="build_timeout") from None
         except _TooLarge:
             most = self.order.limits.disk_bytes
-            message = f"the build needs more than {most} bytes of disk{_ending(lines)}"
+            message = f"the build needs more than {most} bytes of disk{lines.ending()}"
             raise Permanent(message, category="build_too_large") from None
         if status != 0:
             failed(status, lines)
@@ -122,13 +125,13 @@ class _Build:
         )
 
     def _build_failed(self, status: int, lines: Lines) -> None:
-        message = f"the image cannot be built (exit status {status}){_ending(lines)}"
+        message = f"the image cannot be built (exit status {status}){lines.ending()}"
         raise Permanent(message, category="build_failed")
 
     def _push_failed(self, status: int, lines: Lines) -> None:
         """Tell a registry that refuses from one that is away, which does not answer us either."""
         asyncio.run(self.order.registry.digest(self.order.image))
-        message = f"the registry does not take the image (exit status {status}){_ending(lines)}"
+        message = f"the registry does not take the image (exit status {status}){lines.ending()}"
         raise Permanent(message, category="push_refused")
 
     def _pushed(self) -> str:
@@ -147,11 +150,3 @@ class _Build:
 
 class _TooLarge(Exception):
     """The build stores more than it may."""
-
-
-def _ending(lines: Lines) -> str:
-    """Return the last lines of a log as the end of a sentence."""
-    text = " | ".join(list(lines.tail)[-_SHOWN_LINES:])
-    if len(text) > _SHOWN_CHARACTERS:
-        text = "…" + text[-_SHOWN_CHARACTERS:]
-    return f"; the log ends with: {text}" if text else ""

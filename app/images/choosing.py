@@ -1,4 +1,4 @@
-"""Which builder builds: the one that the operator names, else the first that this machine has."""
+"""Which of this machine's builders builds: the one that the operator names, else the first."""
 
 import shutil
 
@@ -6,6 +6,7 @@ from app.errors import Permanent
 from app.images.buildctl import Buildctl
 from app.images.containers import Containers
 from app.images.docker import Docker
+from app.images.job import PROGRAM
 from app.images.order import Builder
 
 BUILDERS: tuple[Builder, ...] = (
@@ -25,6 +26,11 @@ def choose(named: str) -> Builder:
     Raises:
         Permanent: `no_builder`.
     """
+    if named == PROGRAM:
+        raise Permanent(
+            f"the builder {PROGRAM} builds Spaces alone; name another for this: CP_BUILD_BUILDER",
+            category="no_builder",
+        )
     for builder in BUILDERS:
         if named in {"", builder.program} and shutil.which(builder.program):
             return builder

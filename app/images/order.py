@@ -69,7 +69,7 @@ class Order:
 
 
 class Builder(Protocol):
-    """A program that builds images."""
+    """A program of this machine that builds images; `job.JobBuilder` is the other kind."""
 
     @property
     def program(self) -> str:
@@ -100,4 +100,4 @@ class Builder(Protocol):
 
 def name(registry: Registry, space_uuid: str, digest: str) -> str:
     """Return the name of the image of a Space with these files: nothing of the tenant's words."""
-    return f"{registry.place}/lagrange/{space_uuid}:{digest}"
+    return f"{registry.images}/{space_uuid}:{digest}"

@@ -54,6 +54,11 @@ class Registry:
         """What our images' names begin with."""
         return self.host + self.path
 
+    @property
+    def images(self) -> str:
+        """What the names of all images begin with that are built here."""
+        return f"{self.place}/lagrange"
+
     def docker_config(self) -> bytes:
         """Return a `config.json` with its credentials, as every builder reads it."""
         if not self.user:
@@ -68,12 +73,12 @@ class Registry:
             Permanent: `registry_refused`: the credentials do not do.
             Temporary: `registry`, `unreachable`: it is away.
         """
-        answer = await self._ask("GET", *self._named(image), actions="pull")
+        answer = await self._ask("GET", *self.named(image), actions="pull")
         if answer.status == HTTPStatus.OK:
             return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
-        raise self._refusal(answer.status)
+        raise self.refusal(answer.status)
 
     async def delete(self, image: str, digest: str) -> bool:
         """Delete what one of our images is; return whether the registry does such a thing.
@@ -81,24 +86,26 @@ class Registry:
         Raises:
             Permanent, Temporary: As `digest`.
         """
-        repository, _ = self._named(image)
+        repository, _ = self.named(image)
         answer = await self._ask("DELETE", repository, digest, actions="pull,delete")
         if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             return False
         if answer.status not in {HTTPStatus.OK, HTTPStatus.ACCEPTED, HTTPStatus.NOT_FOUND}:
-            raise self._refusal(answer.status)
+            raise self.refusal(answer.status)
         return True
 
-    def _named(self, image: str) -> tuple[str, str]:
+    def named(self, image: str) -> tuple[str, str]:
         """Return the repository and the tag in an image's name."""
         repository, _, tag = image.removeprefix(f"{self.host}/").rpartition(":")
         return repository, tag
 
     @property
-    def _origin(self) -> str:
+    def origin(self) -> str:
+        """Where its API is."""
         return f"{'http' if self.plain_http else 'https'}://{self.host}"
 
-    def _refusal(self, status: int) -> Failure:
+    def refusal(self, status: int) -> Failure:
+        """Return what an answer with this status means."""
         message = f"the registry {self.host} answers {status}"
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == HTTPStatus.TOO_MANY_REQUESTS:
             return Temporary(message, category="registry")
@@ -109,17 +116,17 @@ class Registry:
 
     async def _ask(self, method: str, repository: str, reference: str, *, actions: str) -> Answer:
         """Ask for a manifest, with credentials once they are asked for."""
-        url = f"{self._origin}/v2/{repository}/manifests/{reference}"
+        url = f"{self.origin}/v2/{repository}/manifests/{reference}"
         headers = {"Accept": _MANIFESTS}
         async with transport.client() as session:
             answer = await _sent(session, method, url, headers)
             if answer.status == HTTPStatus.UNAUTHORIZED:
                 scope = f"repository:{repository}:{actions}"
-                headers["Authorization"] = await self._authorized(session, answer, scope)
+                headers["Authorization"] = await self.authorized(session, answer, scope)
                 answer = await _sent(session, method, url, headers)
         return answer
 
-    async def _authorized(
+    async def authorized(
         self, session: aiohttp.ClientSession, challenged: Answer, scope: str
     ) -> str:
         """Return the Authorization that a challenge asks for: Basic, or a token server's token."""
@@ -127,17 +134,17 @@ class Registry:
         parameters = dict(_PARAMETER.findall(rest))
         if scheme.lower() != "bearer":
             if not self.user:
-                raise self._refusal(challenged.status)
+                raise self.refusal(challenged.status)
             return self._basic()
         realm = urlsplit(parameters.get("realm", ""))
         if realm.scheme != "https" and not (self.plain_http and realm.scheme == "http"):
-            raise self._refusal(challenged.status)
+            raise self.refusal(challenged.status)
         service = parameters.get("service")
         query = urlencode({"scope": scope, **({"service": service} if service else {})})
         headers = {"Authorization": self._basic()} if self.user else {}
         answer = await _sent(session, "GET", f"{realm.geturl()}?{query}", headers)
         if answer.status != HTTPStatus.OK:
-            raise self._refusal(answer.status)
+            raise self.refusal(answer.status)
         return f"Bearer {_token(answer.body)}"
 
     def _basic(self) -> str:

@@ -16,6 +16,8 @@ _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 4096
 _MAX_LOG_BYTES = 16 << 20
 _TAIL_LINES = 20
+_SHOWN_LINES = 10
+_SHOWN_CHARACTERS = 1500
 # A terminal's control sequences (ECMA-48): colours, cursor movements.
 _SEQUENCE = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|[@-_])")
 
@@ -52,6 +54,13 @@ class Lines:
     def end(self) -> None:
         """Tell the line that was begun."""
         self.take(b"\n")
+
+    def ending(self) -> str:
+        """Return the last lines as the end of a sentence."""
+        text = " | ".join(list(self.tail)[-_SHOWN_LINES:])
+        if len(text) > _SHOWN_CHARACTERS:
+            text = "…" + text[-_SHOWN_CHARACTERS:]
+        return f"; the log ends with: {text}" if text else ""
 
     def _line(self, line: bytes) -> None:
         for start in range(0, len(line), _MAX_LINE_BYTES):

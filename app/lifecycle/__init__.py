@@ -5,6 +5,7 @@ from app.lifecycle.cleaning import clean
 from app.lifecycle.ending import end_due, wake_stalled
 from app.lifecycle.proving import prove
 from app.lifecycle.pruning import prune
+from app.lifecycle.pulling import refresh
 from app.lifecycle.removing import sweep
 from app.lifecycle.uploading import upload, upload_due
 
@@ -14,6 +15,7 @@ __all__ = [
     "end_due",
     "prove",
     "prune",
+    "refresh",
     "sweep",
     "upload",
     "upload_due",

@@ -15,9 +15,11 @@ from app.dockerfile import Dockerfile
 from app.errors import Permanent, Temporary
 from app.images import BuildContext, Registry
 from app.lifecycle import pruning
+from app.lifecycle.applying import overrides, translated
 from app.lifecycle.work import Superseded, Work
 from app.sources import Space
 from app.store import Change
+from k8s import builds
 from k8s.workload import Resources
 
 log = structlog.get_logger()
@@ -36,7 +38,7 @@ def turn(work: Work) -> Iterator[None]:
     """
     config = work.context.config
     registry(work)
-    images.choose(config.build.builder)
+    _builder(work)
     with ExitStack() as held:
         for place in range(config.build.at_once):
             try:
@@ -110,6 +112,18 @@ def planned(
     return work.current(), plan
 
 
+def abandon(work: Work) -> None:
+    """Remove what a dead worker left of a task's build on the cluster.
+
+    Raises:
+        Permanent: The cluster refuses.
+        Temporary: It is away.
+    """
+    if work.context.config.build.builder == images.JOB:
+        with translated():
+            builds.remove_of(work.context.cluster, work.task.id)
+
+
 def _later(reason: str) -> Temporary:
     return Temporary(reason, category="build_queue", retry_after=_LOOK_AGAIN_SECONDS)
 
@@ -127,22 +141,45 @@ def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:
     if digest:
         log.info("image known", image=image)
         return digest
-    builder = images.choose(work.context.config.build.builder)
+    builder = _builder(work)
     order = _order(work.context.config.build, folder, context, image, target)
     journal = BuildLog(work.context.redis, work.task.id)
     journal.begin()
     _commit(work, transitions.building)
     log.info("image build begun", image=image, builder=builder.program)
     try:
-        return images.build(
-            order,
-            builder,
-            check=_also(work.check, journal.flush),
-            tell=journal.tell,
-            pushing=lambda: _commit(work, transitions.pushing),
-        )
+        with translated():
+            return images.build(
+                order,
+                builder,
+                check=_also(work.check, journal.flush),
+                tell=journal.tell,
+                pushing=lambda: _commit(work, transitions.pushing),
+            )
     finally:
         journal.end()
+
+
+def _builder(work: Work) -> images.Builder | images.JobBuilder:
+    """Return who builds.
+
+    Raises:
+        Permanent: `no_builder`.
+        Temporary: The cluster is away.
+    """
+    context, table = work.context, work.context.config.build
+    if table.builder != images.JOB:
+        return images.choose(table.builder)
+    with translated():
+        offer = context.offer
+    return images.JobBuilder(
+        cluster=context.cluster,
+        task_id=work.task.id,
+        image=table.buildkit_image,
+        blocked_networks=offer.blocked_networks,
+        runtime_class=offer.runtime_class,
+        overrides=overrides(context),
+    )
 
 
 def _order(

@@ -1,12 +1,12 @@
-"""What is left behind: tenants' namespaces with nothing in them, proofs that nobody removed."""
+"""What is left behind: tenants' namespaces with nothing in them, proofs and builds."""
 
 import structlog
 
-from app import locks
+from app import images, locks
 from app.context import Context
 from app.lifecycle.applying import namespace as namespace_of
 from app.lifecycle.applying import translated
-from k8s import proof, vacancy
+from k8s import builds, proof, vacancy
 
 log = structlog.get_logger()
 
@@ -24,6 +24,8 @@ def clean(context: Context, _: str) -> None:
             if _is_left(context, namespace):
                 _remove(context, namespace)
         proof.remove_old(context.cluster)
+        if context.config.build.builder == images.JOB:
+            builds.remove_old(context.cluster, seconds=context.config.build.timeout_seconds)
 
 
 def _is_left(context: Context, namespace: str) -> bool:

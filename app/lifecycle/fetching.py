@@ -2,32 +2,31 @@
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
 from app import context, images, ldl, planning, sources, transitions
+from app.dockerfile import Dockerfile
 from app.errors import Permanent, Temporary
 from app.ldl import hardware
-from app.lifecycle import admitting, building, reserving
+from app.lifecycle import admitting, building, reserving, serving
+from app.lifecycle.reserving import Reserved
 from app.lifecycle.work import Work
 from app.models import Fallback, State, Task
 from app.schema import source_uuid
 from app.sources import SourceLimits, Space
-from app.store import Conflict, Guard, keys
+from app.store import Change, Conflict, Guard, keys
 from app.store.synchronous import encoded
 from app.transport import Fetcher
-from k8s.workload import Workload
+from k8s.workload import Resources, Workload
 
 _T = TypeVar("_T")
+Becomes = Callable[[Work, Reserved, Task | None], Change | None]
 _POLL_SECONDS = 0.5
 _PREDECESSOR_SECONDS = 60
 _ATTEMPTS = 50
-NOT_OFFERED = {
-    "model": "this Space serves a model by model-setting.json, which this provider does not offer;"
-    " add a deploy.yaml that names an image which serves it",
-}
 
 
 def fetch(work: Work) -> None:
@@ -47,6 +46,7 @@ def fetch(work: Work) -> None:
         space = _guarded(work, _described(work))
         kind = sources.kind(space)
         if kind.name == "image":
+            work = _reserved(work, space)
             held.enter_context(building.turn(work))
         files = _guarded(work, _downloaded(work, space, folder / "files"))
         _predecessor(work, space)
@@ -54,31 +54,54 @@ def fetch(work: Work) -> None:
         _commit(work, space, plan)
 
 
+def _reserved(work: Work, space: Space) -> Work:
+    """Reserve room before anything is built: an image changes nothing of what its pod takes."""
+    names, bound = _names(work.task, space), _bound(space)
+    plan = planning.plan_image(names, "", Dockerfile(), hardware=bound)
+
+    def becomes(now: Work, room: Reserved, _: Task | None) -> Change | None:
+        if room.kept:
+            return None
+        return transitions.reserved(now.task, room.where, guards=room.guards, now=time.time())
+
+    return _with_room(work, space, plan.workload, becomes)
+
+
 def _commit(work: Work, space: Space, plan: planning.Plan) -> None:
-    """Reserve room and say what has to run; whoever took room meanwhile has it decided anew."""
-    for _ in range(_ATTEMPTS):
-        predecessor = _predecessor(work, space)
-        fallback = _fallback(work.task, predecessor)
-        reserved = reserving.reserve(work, plan.workload, fallback)
-        change = transitions.deploying(
-            work.task,
+    """Reserve room and say what has to run."""
+
+    def becomes(now: Work, room: Reserved, predecessor: Task | None) -> Change:
+        return transitions.deploying(
+            now.task,
             now=time.time(),
-            workload=encoded(reserved.workload),
-            guards=(*_claims(work, plan.workload, predecessor), *reserved.guards),
+            workload=encoded(room.workload),
+            guards=(*_claims(now, plan.workload, predecessor), *room.guards),
             notes=plan.warnings,
             space_uuid=space.uuid,
             space_name=space.name,
             wallet=space.wallet,
             hardware=space.hardware,
             components={one.name: one.replicas for one in plan.workload.components},
-            fallback=fallback,
+            fallback=_fallback(now.task, predecessor),
         )
+
+    _with_room(work, space, plan.workload, becomes)
+
+
+def _with_room(work: Work, space: Space, workload: Workload, becomes: Becomes) -> Work:
+    """Commit a change with the room for it; who took room meanwhile has it decided anew."""
+    for _ in range(_ATTEMPTS):
+        predecessor = _predecessor(work, space)
+        room = reserving.reserve(work, workload, _fallback(work.task, predecessor))
+        change = becomes(work, room, predecessor)
+        if change is None:
+            return work
         try:
             work.context.store.commit(change)
         except Conflict:
             work = work.current()
         else:
-            return
+            return work.current()
     raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
 
 
@@ -101,9 +124,6 @@ async def _described(work: Work) -> Space:
         space = await sources.describe(fetcher, work.task.job.job_source_uri, limits=_limits(work))
     _refuse_stranger(work.task, space)
     await admitting.admit(work, space)
-    kind = sources.kind(space).name
-    if kind in NOT_OFFERED:
-        raise Permanent(NOT_OFFERED[kind], category="not_offered")
     return space
 
 
@@ -170,8 +190,20 @@ def _planned(
     work: Work, space: Space, files: sources.Files, folder: Path
 ) -> tuple[Work, planning.Plan]:
     """Return what has to run, and the step with the task as it is after a build."""
-    task, kind = work.task, sources.kind(space)
-    names = planning.Names(
+    kind, names, bound = sources.kind(space), _names(work.task, space), _bound(space)
+    if kind.name == "image":
+        return building.planned(work, space, folder, kind.path, names=names, hardware=bound)
+    try:
+        if kind.name == "model":
+            return work, serving.planned(work, files[kind.path], names=names, hardware=bound)
+        offer = context.offer(work.context.config)
+        return work, planning.plan(names, files, kind.path, hardware=bound, offer=offer)
+    except ldl.Refused as refused:
+        raise planning.refusal(refused) from None
+
+
+def _names(task: Task, space: Space) -> planning.Names:
+    return planning.Names(
         task_id=task.id,
         task_uuid=task.task_uuid,
         space_uuid=space.uuid,
@@ -180,15 +212,13 @@ def _planned(
         host=task.host,
         revision=task.revision,
     )
+
+
+def _bound(space: Space) -> Resources:
     try:
-        bound = hardware.parse(
+        return hardware.parse(
             space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
         )
-        if kind.name == "image":
-            reserving.refuse_hopeless(work, space.name, bound)
-            return building.planned(work, space, folder, kind.path, names=names, hardware=bound)
-        offer = context.offer(work.context.config)
-        return work, planning.plan(names, files, kind.path, hardware=bound, offer=offer)
     except ldl.Refused as refused:
         raise planning.refusal(refused) from None
 

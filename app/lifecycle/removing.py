@@ -4,6 +4,7 @@ import time
 
 from app import locks, transitions
 from app.context import Context
+from app.lifecycle import building, pulling
 from app.lifecycle.applying import deploy, namespace, translated
 from app.lifecycle.work import Work
 from app.models import Task
@@ -24,12 +25,14 @@ def remove(work: Work) -> None:
         Temporary: Try again later.
     """
     task = work.task
+    building.abandon(work)
     if not task.wallet:
         work.commit(transitions.ended(task, now=time.time()))
         return
     with locks.held(work.context.redis, f"space:{task.space_uuid}"):
         heir = _restored(work)
         _removed(work, patiently=heir is None)
+        pulling.withdraw(work.context, task)
         work.commit(transitions.ended(task, now=time.time(), claims=_released(work, heir)))
 
 
@@ -82,3 +85,4 @@ def sweep(context: Context, task_id: str) -> None:
             return
         with translated():
             cluster_apply.remove(context.cluster, namespace=namespace(task), task_id=task.id)
+        pulling.withdraw(context, task)

@@ -13,7 +13,7 @@ from app.reservations import Book, Demand, NoRoom, Slot
 from app.store import Guard, keys
 from k8s import demand, inventory, render
 from k8s.inventory import Inventory
-from k8s.workload import Component, Container, Resources, Workload
+from k8s.workload import Workload
 
 NO_ROOM = "no_room"
 
@@ -25,14 +25,18 @@ class Reserved:
     Attributes:
         workload: As it is rendered for its nodes.
         guards: What writes the reservation down; a Conflict when another took room meanwhile.
+        where: On which nodes, for people.
+        kept: Whether it was written down before.
     """
 
     workload: Workload
     guards: tuple[Guard, ...]
+    where: str
+    kept: bool
 
 
 def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserved:
-    """Find room for a task's wanted revision.
+    """Find room for a task's wanted revision; what it holds already, and needs still, it keeps.
 
     Args:
         work: The step.
@@ -48,25 +52,12 @@ def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserv
         seen = inventory.read(context.cluster, facts={})
         wanted = _demands(context, workload)
     book = Book.read(context.store.fields(keys.RESERVATIONS))
-    slots = _placed(wanted, seen, book, task=task, fallback=fallback)
+    slots = book.of(task.id, task.revision)
+    kept = reservations.holds(wanted, seen, slots)
+    if not kept:
+        slots = _placed(wanted, seen, book, task=task, fallback=fallback)
     guards = tuple(book.reserving(task.id, task.revision, slots))
-    return Reserved(reservations.steered(workload, seen, slots), guards)
-
-
-def refuse_hopeless(work: Work, service: str, hardware: Resources) -> None:
-    """Check that there is room at all, before anything is built for it; nothing is reserved.
-
-    Raises:
-        Permanent: `no_room`.
-        Temporary: The cluster or Redis is away.
-    """
-    container = Container(name=service, image="", resources=hardware)
-    wanted = reservations.demand_of(Component(name=service, containers=(container,)))
-    task = work.task
-    with translated():
-        seen = inventory.read(work.context.cluster, facts={})
-    book = Book.read(work.context.store.fields(keys.RESERVATIONS))
-    _placed((wanted,), seen, book, task=task, fallback=task.fallback)
+    return Reserved(reservations.steered(workload, seen, slots), guards, _where(slots), kept=kept)
 
 
 def _placed(
@@ -84,6 +75,10 @@ def _placed(
         )
     except NoRoom as error:
         raise Permanent(str(error), category=NO_ROOM) from None
+
+
+def _where(slots: tuple[Slot, ...]) -> str:
+    return "on " + ", ".join(sorted({slot.node for slot in slots}))
 
 
 def _demands(context: Context, workload: Workload) -> tuple[Demand, ...]:

@@ -13,7 +13,7 @@ volumes can be used only once), all slots are inherited. A slot that two version
 """
 
 from app.reservations.book import Book, Slot, holder
-from app.reservations.placing import Demand, NoRoom, demand_of, demands, place, steered
+from app.reservations.placing import Demand, NoRoom, demands, holds, place, steered
 from app.reservations.room import free, located, reserved
 
 __all__ = [
@@ -21,10 +21,10 @@ __all__ = [
     "Demand",
     "NoRoom",
     "Slot",
-    "demand_of",
     "demands",
     "free",
     "holder",
+    "holds",
     "located",
     "place",
     "reserved",

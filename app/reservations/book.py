@@ -64,11 +64,15 @@ class Book:
         return Book({key: held for key, held in self.held.items() if key != name}, self.version)
 
     def reserving(self, task_id: str, revision: int, slots: Slots) -> Iterator[Guard]:
-        """Yield the guards that write slots down if nothing else was reserved since."""
+        """Yield the guards that write slots down if nothing else was reserved since.
+
+        Slots that are held as they are have to be held still, whatever else was reserved.
+        """
         name = holder(task_id, revision)
         before = self.held.get(name)
         was = None if before is None else _encoded(before)
-        yield Guard(keys.RESERVATIONS, _VERSION, self.version, str(int(self.version or 0) + 1))
+        if before != slots:
+            yield Guard(keys.RESERVATIONS, _VERSION, self.version, str(int(self.version or 0) + 1))
         yield Guard(keys.RESERVATIONS, name, was, _encoded(slots))
 
 

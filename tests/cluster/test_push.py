@@ -1,28 +1,22 @@
 """Pushes to a registry that asks who we are: a real one, behind a proxy that checks."""
 
 import asyncio
-import base64
-import io
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import aiohttp
 import pytest
-from aiohttp import web
 
 from app import images
 from app.errors import Permanent
 from app.images import Order, Registry
 from app.images.choosing import BUILDERS
 from app.images.order import Builder
-from app.standin.thread import LoopThread
+from tests.cluster import asking
+from tests.cluster.asking import REGISTRY
 
 BUSYBOX = Path("/bin/busybox")
-REGISTRY = os.environ.get("CLUSTER_REGISTRY", "")
-EXPECTED = "Basic " + base64.b64encode(b"operator:hunter2").decode()
 LOCAL = [one for one in BUILDERS if one.runs_steps]
 
 pytestmark = [
@@ -31,50 +25,15 @@ pytestmark = [
 ]
 
 
-async def forward(request: web.Request) -> web.StreamResponse:
-    """Ask for Basic credentials, and hand on what has the right ones."""
-    if request.headers.get("Authorization") != EXPECTED:
-        return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="registry"'})
-    left_out = {"Authorization", "Content-Length", "Transfer-Encoding"}
-    headers = {name: value for name, value in request.headers.items() if name not in left_out}
-    url = f"http://{REGISTRY}{request.raw_path}"
-    async with (
-        aiohttp.ClientSession(auto_decompress=False) as session,
-        session.request(
-            request.method, url, headers=headers, data=io.BytesIO(await request.read())
-        ) as response,
-    ):
-        kept = {
-            name: value
-            for name, value in response.headers.items()
-            if name not in {"Content-Length", "Transfer-Encoding", "Date", "Connection"}
-        }
-        body = await response.read()
-        return web.Response(status=response.status, headers=kept, body=body)
-
-
 @pytest.fixture(scope="module")
-def asking() -> Iterator[str]:
+def private() -> Iterator[str]:
     """The address of a registry that asks for credentials."""
-    thread = LoopThread()
-    application = web.Application(client_max_size=64 << 20)
-    application.router.add_route("*", "/{path:.*}", forward)
-    runner = web.AppRunner(application)
-
-    async def start() -> int:
-        await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
-        await site.start()
-        return int(runner.addresses[0][1])
-
-    port = thread.run(start())
-    yield f"127.0.0.1:{port}"
-    thread.run(runner.cleanup())
-    thread.stop()
+    with asking.serving() as found:
+        yield found.host
 
 
 @pytest.fixture
-def order(tmp_path: Path, asking: str) -> Iterator[Order]:
+def order(tmp_path: Path, private: str) -> Iterator[Order]:
     """A build of one file."""
     with images.temporary(tmp_path, "space") as folder:
         files = folder / "files"
@@ -83,7 +42,7 @@ def order(tmp_path: Path, asking: str) -> Iterator[Order]:
         (files / "Dockerfile").write_text(f"FROM scratch\nCOPY busybox /\nLABEL test={tmp_path}\n")
         paths = ["Dockerfile", "busybox"]
         context = images.prepare(files, paths, "Dockerfile", max_bytes=64 << 20)
-        registry = Registry(host=asking, plain_http=True, user="operator", password="hunter2")
+        registry = Registry(host=private, plain_http=True, user="operator", password="hunter2")
         (folder / "build").mkdir()
         yield Order(
             image=images.name(registry, "4f1e7a52-58a4-4e0d-9f0e-1f51d3bb8a11", context.digest),

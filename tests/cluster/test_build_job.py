@@ -1,0 +1,327 @@
+"""Builds by rootless BuildKit on a real cluster, in Jobs that come and go with them."""
+
+import asyncio
+import os
+import shutil
+import socket
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx2
+import pytest
+
+from app import build_log, config, images
+from app.errors import Permanent
+from app.images import JobBuilder, Limits, Order, Registry, parcel
+from app.standin import Job
+from k8s import builds, names, networks, offering, paths
+from k8s.client import Cluster
+from k8s.violation import Violation
+from k8s.workload import Offer
+from tests.cluster import asking
+from tests.cluster.asking import REGISTRY, Asking
+from tests.provider import Provider, eventually, running
+
+BUSYBOX = Path("/bin/busybox")
+IMAGE = config.Build().buildkit_image
+TEMPLATE = Path(builds.__file__).parents[1] / "templates" / "build-job.yaml"
+HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
+MEMORY_BYTES, DISK_BYTES = 512 << 20, 700 << 20
+DOCKERFILE = """
+# syntax=docker/dockerfile:that-nobody-has
+FROM scratch
+COPY busybox /bin/busybox
+RUN ["/bin/busybox", "--install", "-s", "/bin"]
+COPY . /www/
+{step}
+EXPOSE 8080
+CMD ["/www/start.sh"]
+"""
+START = "#!/bin/sh\ntrap exit TERM\nhttpd -f -p 8080 -h /www & wait\n"
+
+
+def has_buildkit() -> bool:
+    """Tell whether the cluster's registry has rootless BuildKit."""
+    repository, _, tag = IMAGE.partition(":")
+    url = f"http://{REGISTRY}/v2/{repository}/manifests/{tag}"
+    accepted = "application/vnd.oci.image.manifest.v1+json"
+    try:
+        return httpx2.get(url, headers={"Accept": accepted}, timeout=3).is_success
+    except httpx2.HTTPError:
+        return False
+
+
+pytestmark = [
+    pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
+    pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
+    pytest.mark.skipif(
+        not REGISTRY or not has_buildkit(), reason=f"{IMAGE} has to be in the cluster's registry"
+    ),
+    pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
+    pytest.mark.timeout(240),
+]
+
+
+@pytest.fixture(scope="module")
+def private(cluster: Cluster) -> Iterator[Asking]:
+    """A registry that asks for a password, where pods can reach it."""
+    server = urlsplit(cluster._configuration.host)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect((server.hostname, server.port))
+        address = probe.getsockname()[0]
+    with asking.serving(address) as found:
+        yield found
+
+
+@pytest.fixture
+def order(tmp_path: Path, private: Asking) -> Iterator[Order]:
+    """A build of a small Space for the registry that asks."""
+    with images.temporary(tmp_path, "space") as folder:
+        (folder / "files").mkdir()
+        (folder / "build").mkdir()
+        registry = Registry(host=private.host, plain_http=True, user="operator", password="hunter2")
+        limits = Limits(seconds=60, memory_bytes=MEMORY_BYTES, cores=0.8, disk_bytes=DISK_BYTES)
+        empty = images.BuildContext(folder / "files", "Dockerfile", "")
+        yield Order(
+            image="",
+            context=empty,
+            folder=folder / "build",
+            cgroup=images.cgroup(folder),
+            registry=registry,
+            limits=limits,
+            network="private",
+        )
+
+
+def prepared(order: Order, step: str) -> Order:
+    """Return the order with files that nobody has built before, and one more step."""
+    files = order.context.folder
+    shutil.copy(BUSYBOX, files / "busybox")
+    (files / ".wh.odd $(IMAGE)").write_text(str(uuid.uuid4()))
+    (files / "Dockerfile").write_text(DOCKERFILE.format(step=step))
+    called = ["Dockerfile", "busybox", ".wh.odd $(IMAGE)"]
+    context = images.prepare(files, called, "Dockerfile", max_bytes=64 << 20)
+    image = images.name(order.registry, str(uuid.uuid4()), context.digest)
+    return replace(order, context=context, image=image)
+
+
+@pytest.fixture
+def builder(cluster: Cluster) -> JobBuilder:
+    """A builder for a task that nobody has, which knows the cluster's networks."""
+    offer = offering.offered(cluster, Offer())
+    return JobBuilder(
+        cluster=cluster,
+        task_id=str(uuid.uuid4()),
+        image=IMAGE,
+        blocked_networks=offer.blocked_networks,
+    )
+
+
+def built(order: Order, builder: JobBuilder, log: list[str]) -> str:
+    """Build and push."""
+    return images.build(
+        order,
+        builder,
+        check=lambda: None,
+        tell=log.append,
+        pushing=lambda: log.append("(pushing)"),
+    )
+
+
+def left(cluster: Cluster, task_id: str) -> list[str]:
+    """Return what the cluster has of a task's builds."""
+    selector = f"{builds.BUILD}={names.label(task_id)}"
+    return [
+        f"{kind}/{one['metadata']['name']}"
+        for kind in ("Job", "Pod", "Secret")
+        for one in cluster.list(paths.collection(kind, builds.NAMESPACE), selector=selector)
+    ]
+
+
+def test_a_build_and_its_push(
+    order: Order, builder: JobBuilder, cluster: Cluster, private: Asking
+) -> None:
+    """It arrives at a registry that asks; steps see no credentials and only what they may reach."""
+    closed = networks.hosts(builder.blocked_networks)[0]
+    wanted = prepared(
+        order,
+        "RUN cat '/www/.wh.odd $(IMAGE)' && cat /proc/self/status && ! ls /proc/1/root/credentials"
+        f" && ! nc -w 2 {closed} 6443 </dev/null && nc -w 2 {private.host.replace(':', ' ')}"
+        " </dev/null && ! env | grep -i config && echo alone",
+    )
+    log: list[str] = []
+    digest = built(wanted, builder, log)
+    assert digest == asyncio.run(wanted.registry.digest(wanted.image))
+    text = "\n".join(log)
+    assert " alone\n" in text
+    assert "(pushing)" in log
+    assert "hunter2" not in text
+    assert asyncio.run(wanted.registry.digest(parcel.name(wanted.image))) is None
+    eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
+
+
+def test_a_failing_step(order: Order, builder: JobBuilder, cluster: Cluster) -> None:
+    """The last lines tell of it, and nothing is left."""
+    wanted = prepared(order, "RUN echo no luck; exit 7")
+    with pytest.raises(Permanent) as caught:
+        built(wanted, builder, [])
+    assert caught.value.category == "build_failed"
+    assert "exit code: 7" in caught.value.message
+    eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
+
+
+def test_another_tenants_image(order: Order, builder: JobBuilder) -> None:
+    """A Dockerfile cannot be built from what the registry keeps for the operator alone."""
+    wanted = prepared(order, f"COPY --from={order.registry.host}/library/busybox:latest / /stolen")
+    with pytest.raises(Permanent) as caught:
+        built(wanted, builder, [])
+    assert caught.value.category == "build_failed"
+    assert "401" in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("step", "limits", "category"),
+    [
+        ("RUN echo begun; sleep 3000", {"seconds": 10}, "build_timeout"),
+        ("RUN dd if=/dev/zero of=/dev/null bs=600M count=1", {}, "build_failed"),
+    ],
+    ids=["time", "memory"],
+)
+def test_limits(
+    order: Order, builder: JobBuilder, step: str, limits: dict[str, int], category: str
+) -> None:
+    """The cluster ends what takes more than it may."""
+    bounded = replace(order, limits=replace(order.limits, **limits))
+    with pytest.raises(Permanent) as caught:
+        built(prepared(bounded, step), builder, [])
+    assert caught.value.category == category, caught.value.message
+
+
+def test_a_build_is_taken_up(order: Order, builder: JobBuilder, cluster: Cluster) -> None:
+    """Who comes back finds the Job of the same files; what it wrote before is told again."""
+    wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
+    builder._start(wanted)
+    job = builds.name(builder.task_id, wanted.context.digest)
+    eventually("it runs", lambda: builds.look(cluster, job).has_log)
+    uid = cluster.get(f"{paths.collection('Job', builds.NAMESPACE)}/{job}")["metadata"]["uid"]
+    secret = cluster.get(f"{paths.collection('Secret', builds.NAMESPACE)}/{job}")
+    assert [one["uid"] for one in secret["metadata"]["ownerReferences"]] == [uid]
+    log: list[str] = []
+    assert built(wanted, builder, log).startswith("sha256:")
+    assert any("COPY . /www/" in line for line in log)
+    assert any(line.endswith(" ended") for line in log)
+    eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("readOnlyRootFilesystem: true", "privileged: true"),
+        ("enableServiceLinks: false", "enableServiceLinks: false\n      hostNetwork: true"),
+        ("automountServiceAccountToken: false", "automountServiceAccountToken: true"),
+        ("add: [SETGID, SETUID]", "add: [SYS_ADMIN]"),
+        ("{name: socket, mountPath: /run/buildkit}", "{name: credentials, mountPath: /c}"),
+        ("activeDeadlineSeconds: ${seconds}", "activeDeadlineSeconds: 99999"),
+        ("emptyDir: {medium: Memory, sizeLimit: 1Mi}", "hostPath: {path: /run}"),
+        ("namespace: ${namespace}", "namespace: default"),
+    ],
+)
+def test_templates_that_weaken(
+    order: Order, builder: JobBuilder, tmp_path: Path, old: str, new: str
+) -> None:
+    """An operator's template opens no door to a node, and hands steps no credentials."""
+    text = TEMPLATE.read_text()
+    assert old in text
+    (tmp_path / "build-job.yaml").write_text(text.replace(old, new, 1))
+    with pytest.raises(Violation):
+        built(prepared(order, ""), replace(builder, overrides=tmp_path), [])
+    assert left(builder.cluster, builder.task_id) == []
+
+
+@pytest.fixture(scope="module")
+def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
+    """A provider that builds on the cluster that KUBECONFIG names."""
+    folder = tmp_path_factory.mktemp("provider") / "folder"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CP_REGISTRY_SERVERADDRESS", f"http://{REGISTRY}")
+        patch.setenv("CP_BUILD_BUILDER", images.JOB)
+        patch.setenv("CP_BUILD_CPU", "0.8")
+        patch.setenv("CP_BUILD_MEMORYBYTES", str(MEMORY_BYTES))
+        patch.setenv("CP_BUILD_MAXDISKBYTES", str(DISK_BYTES))
+        patch.setenv("CP_BUILD_NETWORK", "none")
+        with running(folder, Kubeconfig=os.environ["KUBECONFIG"]) as found:
+            yield found
+
+
+@pytest.fixture
+def wallet(provider: Provider) -> Iterator[str]:
+    """A tenant that nobody has; its namespace goes with the test."""
+    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
+    yield address
+    provider.context.cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
+
+
+def assigned(provider: Provider, folder: Path, wallet: str, step: str) -> Job:
+    """Have Lagrange assign a Space that has to be built."""
+    folder.mkdir()
+    shutil.copy(BUSYBOX, folder / "busybox")
+    (folder / "start.sh").write_text(START)
+    (folder / "page.html").write_text(str(uuid.uuid4()))
+    (folder / "Dockerfile").write_text(DOCKERFILE.format(step=step))
+    name = provider.lagrange.add_space(folder, wallet=wallet, hardware=HARDWARE)
+    job = provider.lagrange.job(name, 900)
+    assert provider.lagrange.assign(provider.url, job).status == 202
+    return job
+
+
+def lines(provider: Provider, job: Job) -> list[str]:
+    """Return the log of a job's build."""
+    return [line for _, line in build_log.read(provider.context.redis, job.uuid) if line]
+
+
+def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Path) -> None:
+    """From its Dockerfile to a pod that runs what was pushed, by digest."""
+    job = assigned(provider, tmp_path / "space", wallet, "RUN echo from a step")
+    provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=90)
+    told = ["downloadSource", "buildImage", "pushImage", "deployToK8s", "running"]
+    assert provider.statuses(job) == told
+    workload = provider.context.store.workload(job.uuid, 1)
+    assert workload is not None
+    image = workload.components[0].containers[0].image
+    assert image.startswith(f"{REGISTRY}/lagrange/{job.space_uuid}@sha256:")
+    assert any(line.endswith(" from a step") for line in lines(provider, job))
+    provider.terminate(job)
+    provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
+
+
+def jobs(provider: Provider, task: Job) -> dict[str, Any]:
+    """Return the Jobs that build for a task: name → uid."""
+    selector = f"{builds.BUILD}={names.label(task.uuid)}"
+    path = paths.collection("Job", builds.NAMESPACE)
+    found = provider.context.cluster.list(path, selector=selector)
+    return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}
+
+
+def test_a_killed_worker_and_a_termination(provider: Provider, wallet: str, tmp_path: Path) -> None:
+    """The next worker takes the same Job up; a termination leaves none, nor a pod."""
+    job = assigned(provider, tmp_path / "space", wallet, "RUN echo begun; sleep 3000")
+    cluster = provider.context.cluster
+
+    def begun() -> bool:
+        return any(line.endswith(" begun") for line in lines(provider, job))
+
+    eventually("the step runs", begun, seconds=60)
+    before = jobs(provider, job)
+    assert len(before) == 1
+    provider.kill("worker")
+    provider.context.redis.delete(f"cp:build-log:{job.uuid}")
+    eventually("its log is told again", begun, seconds=90)
+    assert jobs(provider, job) == before
+    provider.terminate(job)
+    provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
+    eventually("nothing is left", lambda: left(cluster, job.uuid) == [])
+    assert provider.remains(job.uuid, wallet=wallet) == []
