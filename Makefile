@@ -25,14 +25,19 @@ lint: install
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -n 2
+	$(BIN)/pytest -n 3
 
 bench: install
 	$(BIN)/python benchmarks/intake.py
+	$(BIN)/python benchmarks/startup.py
+	$(BIN)/python benchmarks/logs.py
 
-# Written anew from pyproject.toml when a dependency changes.
+# Written anew from pyproject.toml when a dependency changes; the image's are parts of the whole.
+LOCK := $(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --constraint requirements.lock
 lock: install
 	$(BIN)/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --quiet --group dev pyproject.toml --output-file requirements.lock
+	$(LOCK) pyproject.toml --output-file k8s/install/runtime.lock
+	$(LOCK) --group build --no-emit-package uv --output-file k8s/install/build.lock
 
 clean:
 	rm -rf $(VENV)

@@ -54,7 +54,7 @@ def test_the_rows_are_those_that_are_checked() -> None:
     linted = configparser.ConfigParser()
     linted.read(ROOT / ".importlinter")
     layers = linted["importlinter:contract:app"]["layers"].strip().splitlines()
-    expected = [sorted(re.findall(r"[\w.]+", layer)) for layer in layers]
+    expected = [sorted(f"app.{one}" for one in re.findall(r"\w+", layer)) for layer in layers]
     rows = [sorted(documents.words([row])) for row in documents.cells(ARCHITECTURE, "Layers")[1:]]
     assert rows == expected
 
