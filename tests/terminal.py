@@ -85,7 +85,8 @@ def terminal(
     """Run `computing-provider` with these arguments on a terminal of this size."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith("CP_")}
+    foreign = ("CP_", "COLUMNS", "LINES")  # pytest-xdist sets a size.
+    inherited = {name: one for name, one in os.environ.items() if not name.startswith(foreign)}
     process = subprocess.Popen(
         [sys.executable, "-m", "app.cli", *arguments],
         cwd=ROOT,
