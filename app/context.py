@@ -18,6 +18,7 @@ from app import identity
 from app.config import Config
 from app.errors import ConfigError, Permanent
 from app.identity import Identity
+from app.redaction import Redaction
 from app.store import AsyncStore, Store
 from k8s import client, offering
 from k8s.client import Cluster
@@ -47,6 +48,11 @@ class Context:
     def identity(self) -> Identity:
         """Who this provider is."""
         return identity.load(self.folder)
+
+    @cached_property
+    def redaction(self) -> Redaction:
+        """Strikes the operator's secrets out of what others are told."""
+        return Redaction(configuration.secrets(self.config))
 
     @cached_property
     def callback_keys(self) -> tuple[Ed25519PrivateKey, ...]:

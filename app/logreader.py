@@ -7,12 +7,10 @@ from contextlib import suppress
 
 import structlog
 
-from app import config as configuration
 from app.container_log import MAX_BYTES, Addition, Writer
 from app.context import Context
 from app.errors import Temporary
 from app.models import Task
-from app.redaction import Redaction
 from k8s import logs, names
 from k8s.errors import ClusterError
 
@@ -36,7 +34,7 @@ class LogReader:
     def __init__(self, context: Context) -> None:
         self._context = context
         self._writer = Writer(context.redis)
-        redaction = Redaction(configuration.secrets(context.config))
+        redaction = context.redaction
         self._filter = logs.Filter(redaction.bytes, redaction.reach)
         self._ready = threading.Event()
         self._tasks: dict[str, _Followed] = {}

@@ -156,7 +156,8 @@ class Observation:
         except ClusterError as error:
             log.info("log not readable", task=task.id, error=str(error))
             return ""
-        return " | ".join(text.split("\n")).strip(" |")[-_LOG_CHARACTERS:]
+        lines = self._context.redaction.text(text).split("\n")
+        return " | ".join(lines).strip(" |")[-_LOG_CHARACTERS:]
 
     def _report_remains(self, task: Task) -> None:
         """A Deployment of a task that is over: our record is the positive reason to remove it."""

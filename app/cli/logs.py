@@ -52,15 +52,13 @@ def logs(context: Context, uuid: str, *, follow: bool, build: bool, tail: int | 
 def _containers(
     context: Context, one: Task, show: "_Screen", *, follow: bool, tail: int | None
 ) -> None:
-    from app import config  # noqa: PLC0415 - slow to import.
-    from app.redaction import Redaction  # noqa: PLC0415
     from k8s import logs as kubernetes  # noqa: PLC0415
     from k8s import names  # noqa: PLC0415
     from k8s.errors import ClusterError  # noqa: PLC0415
 
     if one.ended or not one.wallet:
         refuse(f"task {one.id} is {one.state} and has no containers", code=1)
-    redaction = Redaction(config.secrets(context.config))
+    redaction = context.redaction
     try:
         cluster = context.cluster
     except ClusterError as error:
@@ -110,14 +108,10 @@ def _ended(context: Context, task_id: str) -> Callable[[], bool]:
 
 
 def _build(context: Context, one: Task, show: "_Screen", *, follow: bool) -> None:
-    from app import config  # noqa: PLC0415 - slow to import.
-    from app.redaction import Redaction  # noqa: PLC0415
-
-    redaction = Redaction(config.secrets(context.config))
     is_empty = True
     for line in _built(context, one.id, follow=follow):
         is_empty = False
-        show.text(redaction.text(line))
+        show.text(context.redaction.text(line))
     if is_empty:
         refuse(f"no image was built for task {one.id}", code=1)
 

@@ -43,7 +43,7 @@ def _advance(context: Context, task_id: str) -> None:
                 except Superseded:
                     log.info("step superseded")
                 except Permanent as error:
-                    _fail(work, Reason(error.category, error.message))
+                    _fail(work, Reason(error.category, context.redaction.text(error.message)))
 
 
 def next_step(task: Task) -> Step | None:

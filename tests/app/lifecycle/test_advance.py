@@ -10,8 +10,10 @@ from msgspec.structs import replace
 
 from app import lifecycle, transitions
 from app.context import Context, opened
-from app.errors import Temporary
+from app.errors import Permanent, Temporary
+from app.lifecycle import fetching
 from app.models import Reason, State
+from app.redaction import Redaction
 from app.schema import JobData
 from app.store import Change
 from k8s import apply
@@ -51,3 +53,22 @@ def test_a_cluster_that_refuses_the_end(context: Context, monkeypatch: pytest.Mo
     with pytest.raises(Temporary, match="cannot list resource"):
         lifecycle.advance(context, ending.id)
     assert len(asked) == 1
+
+
+def test_a_failure_tells_no_secret(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What failed may say what it was given; the tenant is not told."""
+    job = JobData(
+        uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{market.SPACES}/{uuid.uuid4()}"
+    )
+    born = transitions.accepted(job, host="a.example.com", now=1, start_timeout_seconds=60)
+    context.store.commit(born)
+    context.__dict__["redaction"] = Redaction(["hunter2"])
+
+    def fail(_: object) -> None:
+        raise Permanent("refused: Bearer hunter2", category="internal")
+
+    monkeypatch.setattr(fetching, "fetch", fail)
+    lifecycle.advance(context, job.uuid)
+    task = context.store.get(job.uuid)
+    assert task is not None
+    assert task.reason == Reason("internal", "refused: Bearer [secret]")
