@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+import httpx2
 from aiohttp import web
 
 from app.standin.thread import LoopThread
@@ -15,6 +16,16 @@ from app.standin.thread import LoopThread
 REGISTRY = os.environ.get("CLUSTER_REGISTRY", "")
 _LEFT_OUT = {"Content-Length", "Transfer-Encoding", "Date", "Connection"}
 _HELD_BACK = {"Authorization", "Content-Length", "Transfer-Encoding"}
+
+
+def holds(image: str) -> bool:
+    """Tell whether the cluster's registry has an image, such as `library/python:3.11-slim`."""
+    repository, _, tag = image.partition(":")
+    try:
+        answer = httpx2.get(f"http://{REGISTRY}/v2/{repository}/tags/list", timeout=5)
+        return tag in answer.json().get("tags", ())
+    except (httpx2.HTTPError, httpx2.InvalidURL, ValueError):
+        return False
 
 
 @dataclass

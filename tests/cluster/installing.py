@@ -19,14 +19,14 @@ from app.standin import Job, Lagrange
 from k8s import names, paths
 from k8s.client import Cluster
 from tests import documents
+from tests.cluster.asking import REGISTRY
 from tests.provider import eventually
 
 NAMESPACE = "computing-provider"
 PROCESSES = ("web", "worker", "watcher", "clock")
 SECTION = "In the cluster"
-REGISTRY = os.environ.get("CLUSTER_REGISTRY", "")
 PUBLIC = os.environ.get("CLUSTER_PUBLIC", "")
-BASE = f"{REGISTRY}/library/python:3.11-slim"
+BASE = "library/python:3.11-slim"
 ACCOUNT = "0x00000000000000000000000000000000000000aa"
 _PROJECT = (
     *("app", "handlers", "k8s", "pyproject.toml", "README.md", "LICENSE"),
@@ -43,16 +43,6 @@ esac
 """
 _STORAGE = '[storage]\ndriver = "overlay"\ngraphroot = "{0}/images"\nrunroot = "{0}/run"\n'
 _MEMORY = "FROM {base}\nCOPY valkey-server valkey-cli /usr/local/bin/\n"
-
-
-def base_is_there() -> bool:
-    """Whether the cluster's registry has the image that ours is made from."""
-    repository, _, tag = BASE.removeprefix(f"{REGISTRY}/").partition(":")
-    try:
-        answer = httpx2.get(f"http://{REGISTRY}/v2/{repository}/tags/list", timeout=5)
-        return tag in answer.json().get("tags", ())
-    except (httpx2.HTTPError, ValueError):
-        return False
 
 
 @dataclass
@@ -109,7 +99,7 @@ class Installation:
         environment = os.environ | {
             "PATH": f"{self.folder}/bin:{documents.ROOT}/.venv/bin:{os.environ['PATH']}",
             "CONTAINERS_STORAGE_CONF": str(self.folder / "storage.conf"),
-            "BASE": BASE,
+            "BASE": f"{REGISTRY}/{BASE}",
             "IMAGE": self.image,
             "CP_API_DOMAIN": "example.com",
             "CP_WEBHOOK_SECRETS": self.lagrange.secret,
@@ -136,7 +126,7 @@ class Installation:
         folder.mkdir()
         for program in ("valkey-server", "valkey-cli"):
             shutil.copy(Path(embedded.program()).with_name(program), folder)
-        (folder / "Dockerfile").write_text(_MEMORY.format(base=BASE))
+        (folder / "Dockerfile").write_text(_MEMORY.format(base=f"{REGISTRY}/{BASE}"))
         self.run(f"docker build -t {self.image}-redis memory && docker push {self.image}-redis")
 
     def configure(self) -> None:
@@ -169,6 +159,14 @@ ServerUrl = "{self.lagrange.url}"
 AccessToken = "{self.lagrange.access_token}"
 [WEBHOOK]
 Secrets = ["{self.lagrange.secret}"]
+[Registry]
+ServerAddress = "http://{REGISTRY}"
+UserName = "operator"
+Password = "the registry asks for none"
+[BUILD]
+Cpu = 0.5
+MemoryBytes = 536870912
+MaxDiskBytes = 734003200
 [SOURCE]
 AllowPrivateAddresses = true
 """

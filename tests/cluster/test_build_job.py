@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx2
 import pytest
 
 from app import build_log, config, images
@@ -44,22 +43,11 @@ CMD ["/www/start.sh"]
 START = "#!/bin/sh\ntrap exit TERM\nhttpd -f -p 8080 -h /www & wait\n"
 
 
-def has_buildkit() -> bool:
-    """Tell whether the cluster's registry has rootless BuildKit."""
-    repository, _, tag = IMAGE.partition(":")
-    url = f"http://{REGISTRY}/v2/{repository}/manifests/{tag}"
-    accepted = "application/vnd.oci.image.manifest.v1+json"
-    try:
-        return httpx2.get(url, headers={"Accept": accepted}, timeout=3).is_success
-    except httpx2.HTTPError:
-        return False
-
-
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
     pytest.mark.skipif(
-        not REGISTRY or not has_buildkit(), reason=f"{IMAGE} has to be in the cluster's registry"
+        not asking.holds(IMAGE), reason=f"{IMAGE} has to be in the cluster's registry"
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
     pytest.mark.timeout(240),

@@ -6,21 +6,24 @@ import shutil
 import subprocess
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from app import config
 from app.standin import Job, Lagrange
-from k8s import labels, names, paths
+from k8s import labels, names, paths, pull
 from k8s.client import Cluster
-from tests.cluster import installing, trespassing
+from tests.cluster import asking, installing, trespassing
 from tests.cluster.installing import NAMESPACE, Installation
 from tests.cluster.renewing import Renewals
 from tests.provider import HARDWARE, eventually
 
 AUDIT_LOG = os.environ.get("CLUSTER_AUDIT_LOG", "")
 FOLDER = "/var/lib"
+BUILDKIT = config.Build().buildkit_image
+BUSYBOX = Path("/bin/busybox")
 PAGE = "hello from the cluster"
 SERVE = f"trap exit TERM; mkdir /srv; echo {PAGE} > /srv/healthz; httpd -f -p 8080 -h /srv & wait"
 DEPLOY = f"""
@@ -37,16 +40,28 @@ profiles:
 deployment:
   page: {{lagrange: {{profile: page, count: 1}}}}
 """
+DOCKERFILE = """
+FROM scratch
+COPY busybox /bin/busybox
+COPY healthz /srv/healthz
+EXPOSE 8080
+CMD ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/srv"]
+"""
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(
-        not (installing.REGISTRY and installing.PUBLIC),
+        not (asking.REGISTRY and installing.PUBLIC),
         reason="CLUSTER_REGISTRY and CLUSTER_PUBLIC have to name a registry, and us as pods see us",
+    ),
+    pytest.mark.skipif(
+        not (asking.holds(installing.BASE) and asking.holds(BUILDKIT)),
+        reason=f"{installing.BASE} and {BUILDKIT} have to be in the cluster's registry",
     ),
     pytest.mark.skipif(
         not all(shutil.which(one) for one in ("buildah", "kubectl")),
         reason="needs buildah, kubectl",
     ),
+    pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
     pytest.mark.timeout(500),
 ]
 
@@ -80,8 +95,6 @@ def disk(cluster: Cluster) -> Iterator[None]:
 def installation(tmp_path: Path, cluster: Cluster, disk: None) -> Iterator[Installation]:
     """Everything for an installation, on a cluster that has none; it is gone afterwards."""
     assert disk is None
-    if not installing.base_is_there():
-        pytest.skip(f"needs {installing.BASE} to build from")
     existing = cluster.list("/api/v1/namespaces", fields=f"metadata.name={NAMESPACE}")
     if existing:
         pytest.skip(f"the cluster has a namespace {NAMESPACE} already")
@@ -94,14 +107,6 @@ def installation(tmp_path: Path, cluster: Cluster, disk: None) -> Iterator[Insta
         finally:
             found.run("kubectl delete -k k8s/install --ignore-not-found || true")
             shutil.rmtree(found.folder, ignore_errors=True)
-
-
-@pytest.fixture
-def wallet(cluster: Cluster) -> Iterator[str]:
-    """A tenant that nobody has; its namespace goes with the test."""
-    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
-    yield address
-    cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
 
 
 def on_node(cluster: Cluster, name: str, script: str) -> None:
@@ -119,9 +124,10 @@ def on_node(cluster: Cluster, name: str, script: str) -> None:
 
 
 def test_the_provider_runs_inside_the_cluster(
-    installation: Installation, wallet: str, tmp_path: Path
+    installation: Installation, wallets: Callable[[], str], tmp_path: Path
 ) -> None:
     """Built, installed, confined, used, rolled, removed, back, removed for good."""
+    wallet = wallets()
     installation.build()
     installation.configure()
     installation.apply()
@@ -131,6 +137,7 @@ def test_the_provider_runs_inside_the_cluster(
     space.mkdir()
     (space / "deploy.yaml").write_text(DEPLOY)
     check_whole_job(installation, space, wallet)
+    check_build(installation, tmp_path / "built", wallets())
     job = run_job(installation, space, wallet)
     trespassing.check_accounts(installation)
     trespassing.check_boundary(installation, wallet)
@@ -149,10 +156,10 @@ def health(installation: Installation) -> str | None:
     return installation.reached(installation.host, path)
 
 
-def run_job(installation: Installation, space: Path, wallet: str) -> Job:
+def run_job(installation: Installation, space: Path, wallet: str, hardware: str = HARDWARE) -> Job:
     """Assign a job and return it once its URL answers."""
     lagrange = installation.lagrange
-    space_uuid = lagrange.add_space(space, wallet=wallet, hardware=HARDWARE)
+    space_uuid = lagrange.add_space(space, wallet=wallet, hardware=hardware)
     job = lagrange.job(space_uuid, 900)
     answer = lagrange.assign(installation.url, job)
     assert answer.status == 202, answer.body
@@ -170,6 +177,20 @@ def check_whole_job(installation: Installation, space: Path, wallet: str) -> Non
         *("downloadSource", "deployToK8s", "running", "terminated"),
     ]
     assert {one.signature for one in told} == {"valid"}
+
+
+def check_build(installation: Installation, space: Path, wallet: str) -> None:
+    """A Dockerfile is built on the cluster; what it made is pulled with the operator's password."""
+    space.mkdir()
+    shutil.copy(BUSYBOX, space / "busybox")
+    (space / "healthz").write_text(PAGE)
+    (space / "Dockerfile").write_text(DOCKERFILE)
+    job = run_job(installation, space, wallet, "CPU only · 0.1 vCPU · 64 MiB")
+    secret = f"/api/v1/namespaces/{names.namespace(wallet)}/secrets/{pull.NAME}"
+    assert installation.cluster.get(secret)["type"] == "kubernetes.io/dockerconfigjson"
+    end_job(installation, job, wallet)
+    path = secret.rpartition("/")[0]
+    assert installation.cluster.list(path) == []
 
 
 def end_job(installation: Installation, job: Job, wallet: str) -> None:
