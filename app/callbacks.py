@@ -55,7 +55,8 @@ class Sender:
                 except Temporary as error:
                     log.warning("outbox unreadable", error=error.message)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), _POLL_SECONDS)
+                    async with asyncio.timeout(_POLL_SECONDS):
+                        await stopped.wait()
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def start_due(self, session: aiohttp.ClientSession) -> None:

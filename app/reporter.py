@@ -32,6 +32,7 @@ Duty = Callable[[Turn], Awaitable[None]]
 TURN = timedelta(seconds=6)
 _KEPT_EVERY = 2.0
 _ASKED_EVERY = 1.0
+_CANCELLED_EVERY = 0.5
 _FIRST_LOOK_SECONDS = 5.0
 _FIRST_LOOK_POLL_SECONDS = 0.1
 _AFTER_FAILURE_SECONDS = 15.0
@@ -121,7 +122,8 @@ class Reporter:
                     await self._have(turn, stopped)
                     log.info("reports end", turn=turn.number)
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(stopped.wait(), _ASKED_EVERY)
+                    async with asyncio.timeout(_ASKED_EVERY):
+                        await stopped.wait()
 
     async def _taken(self) -> Turn | None:
         try:
@@ -138,9 +140,7 @@ class Reporter:
         try:
             await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (*tasks, stop):
-                task.cancel()
-            await asyncio.gather(*tasks, stop, return_exceptions=True)
+            await _ended({*tasks, stop})
             with suppress(Temporary):
                 await turn.end()
 
@@ -166,7 +166,8 @@ class Reporter:
             body = reports.registration(self._provider, status)
             await self._told(turn, "/cp", body, schedule)
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._unregistered.wait(), schedule.every)
+                async with asyncio.timeout(schedule.every):
+                    await self._unregistered.wait()
 
     async def _first_look(self) -> None:
         """What was not looked at yet would be registered as having nothing."""
@@ -239,6 +240,14 @@ class Reporter:
             return ""
         log.warning("report refused", path=path, status=answer.status)
         return f"Lagrange answered {answer.status}"
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel until all have ended: a cancellation that comes as an await ends can be swallowed."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_CANCELLED_EVERY)
 
 
 async def _lasting(duty: Duty, turn: Turn) -> None:

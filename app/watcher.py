@@ -84,7 +84,8 @@ async def _tend(threads: Sequence[threading.Thread], stopping: asyncio.Event) ->
             stopping.set()
             return False
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(stopping.wait(), _TICK_SECONDS)
+            async with asyncio.timeout(_TICK_SECONDS):
+                await stopping.wait()
     return True
 
 

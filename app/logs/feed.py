@@ -86,7 +86,8 @@ class Feed:
         """Return the frames that a watcher sees next."""
         if cursor.position >= self._end and not self.over:
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), max(0.0, seconds))
+                async with asyncio.timeout(max(0.0, seconds)):
+                    await self._news.wait()
         parts: list[bytes] = []
         size = 0
         cursor.position = max(cursor.position, self._start)
@@ -159,7 +160,8 @@ class Feed:
         while self._lag() > _LAG_BYTES and (left := until - time.monotonic()) > 0:
             self._moved.clear()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._moved.wait(), left)
+                async with asyncio.timeout(left):
+                    await self._moved.wait()
 
     def _lag(self) -> int:
         furthest = max((one.position for one in self.watchers), default=self._end)

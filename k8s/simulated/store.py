@@ -134,7 +134,8 @@ class Store:
         self._waiting.add(event)
         try:
             with suppress(TimeoutError):
-                await asyncio.wait_for(event.wait(), max(0.0, seconds))
+                async with asyncio.timeout(max(0.0, seconds)):
+                    await event.wait()
         finally:
             self._waiting.discard(event)
 

@@ -167,6 +167,23 @@ async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
             await until(lambda: len(lagrange.records.reports) > before)
 
 
+async def test_a_turn_that_is_lost_as_a_heartbeat_fails(
+    lagrange: Lagrange, redis_url: str
+) -> None:
+    """Both at once: the duty ends, and does not wait for ever in a turn that is over."""
+    store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
+    lag = Lag(server_url=lagrange.url, access_token="token")
+    reporter = Reporter(store, lag, PROVIDER, seen, schedules=SCHEDULES)
+    running = asyncio.create_task(reporter.run(asyncio.Event()))
+    await until(lambda: bodies(lagrange, "/cp"))
+    await asyncio.sleep(0.1)
+    reporter._unregistered.set()
+    running.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(running, return_exceptions=True)
+    await store.close()
+
+
 async def test_what_came_of_each_report(lagrange: Lagrange, redis_url: str) -> None:
     """Whoever looks can see when Lagrange took each report last, or why it did not."""
     lagrange.behaviours["/cp/summary"] = Behaviour(status=500)
