@@ -25,7 +25,7 @@ lint: install
 	$(BIN)/lint-imports
 
 test: lint
-	$(BIN)/pytest -n 4 --dist worksteal
+	$(BIN)/pytest -n 3
 
 bench: install
 	$(BIN)/python benchmarks/intake.py

@@ -37,7 +37,7 @@ class Watcher:
             self.lines.append(frame)
         return True
 
-    def until(self, *words: str, seconds: float = 20) -> list[str]:
+    def until(self, *words: str, seconds: float = 60) -> list[str]:
         """Read until each of these words was told; return all lines."""
         deadline = time.monotonic() + seconds
         left, seen = set(words), 0

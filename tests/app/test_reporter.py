@@ -167,9 +167,7 @@ async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
             await until(lambda: len(lagrange.records.reports) > before)
 
 
-async def test_a_turn_that_is_lost_as_a_heartbeat_fails(
-    lagrange: Lagrange, redis_url: str
-) -> None:
+async def test_a_turn_that_is_lost_as_a_heartbeat_fails(lagrange: Lagrange, redis_url: str) -> None:
     """Both at once: the duty ends, and does not wait for ever in a turn that is over."""
     store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
     lag = Lag(server_url=lagrange.url, access_token="token")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import secrets
 import shlex
 import shutil
@@ -142,6 +143,11 @@ class Installation:
             ("newTag: 1.0.0", f"newTag: {tag}\n{redis}"),
             ("# components:\n#   - components/ingress", "components:\n  - components/ingress"),
         )
+        for process in (*PROCESSES, "redis"):  # The tests' node is small, and others use it.
+            file = self.install / "base" / f"{process}.yaml"
+            file.write_text(
+                re.sub(r"requests: \{cpu: \d+m", "requests: {cpu: 10m", file.read_text())
+            )
         edit(
             self.install / "components/ingress/ingress.yaml", ("provider.cp.example.com", self.host)
         )
