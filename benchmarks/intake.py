@@ -11,22 +11,20 @@ import base64
 import json
 import os
 import secrets
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
 from app import embedded, supervisor
+from benchmarks.processes import free_port, running
 
 HERE = Path(__file__).parent
 GOAL = 0.6
-_READY_SECONDS = 15
 _WARM_UP = 300
 
 
@@ -81,54 +79,22 @@ def _measured(
 def _provider(redis_url: str, secret: str) -> Iterator[int]:
     """Run the real process in a folder of its own."""
     with tempfile.TemporaryDirectory() as folder:
-        port = _free_port()
+        port = free_port()
         configuration = (
             f'[API]\nPort = {port}\nDomain = "example.com"\nRedisUrl = "{redis_url}"\n'
             f'[WEBHOOK]\nSecrets = ["{secret}"]\n[TASK]\nMaxActive = 100000000\n'
         )
         (Path(folder) / "config.toml").write_text(configuration)
-        with _running(supervisor.own("web"), port, {"CP_PATH": folder}):
+        with running(supervisor.own("web"), port, {"CP_PATH": folder}):
             yield port
 
 
 @contextmanager
 def _floor(redis_url: str, secret: str) -> Iterator[int]:
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, str(HERE / "floor.py"), str(port), redis_url, secret]
-    with _running(command, port, {}):
+    with running(command, port, {}):
         yield port
-
-
-@contextmanager
-def _running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[None]:
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            _wait_for(port, process)
-            yield
-        finally:
-            supervisor.end(process, 10)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise SystemExit(f"nothing listens on port {port}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -11,14 +11,13 @@ import base64
 import json
 import os
 import re
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -28,9 +27,9 @@ from app import embedded, links, supervisor, transitions
 from app.context import Context, opened
 from app.models import State
 from app.schema import JobData
+from benchmarks.processes import free_port, running
 
 HERE = Path(__file__).parent
-_READY_SECONDS = 15
 _READER = """
 import sys, threading
 from app.context import opened
@@ -75,9 +74,9 @@ def _measured(
     watchers: int, per_second: int, seconds: int
 ) -> tuple[dict[str, float], dict[str, list[int]]]:
     """Return what watchers saw, and by process the MiB it had, second by second."""
-    api, memory = _free_port(), {"web": list[int](), "watcher": list[int]()}
+    api, memory = free_port(), {"web": list[int](), "watcher": list[int]()}
     with (
-        _running([sys.executable, str(HERE / "firehose.py"), str(api), str(per_second)], api, {}),
+        running([sys.executable, str(HERE / "firehose.py"), str(api), str(per_second)], api, {}),
         _provider(api) as (provider, port, processes),
     ):
         target = _target(provider)
@@ -116,7 +115,7 @@ def _target(provider: Context) -> str:
 def _provider(api_port: int) -> Iterator[tuple[Context, int, tuple[int, int]]]:
     """Run what shows logs: the process `web`, and what reads in the process `watcher`."""
     with tempfile.TemporaryDirectory() as name, embedded.server() as url:
-        folder, port = Path(name), _free_port()
+        folder, port = Path(name), free_port()
         configuration = (
             f'[API]\nPort = {port}\nDomain = "example.com"\nRedisUrl = "{url}"\n'
             f'[WEBHOOK]\nSecrets = ["whsec_{base64.b64encode(bytes(24)).decode()}"]\n'
@@ -127,44 +126,10 @@ def _provider(api_port: int) -> Iterator[tuple[Context, int, tuple[int, int]]]:
         context = opened(name)
         _ = context.identity
         with (
-            _running(supervisor.own("web"), port, {"CP_PATH": name}) as web,
-            _running([sys.executable, "-c", _READER, name], 0, {}) as reader,
+            running(supervisor.own("web"), port, {"CP_PATH": name}) as web,
+            running([sys.executable, "-c", _READER, name], 0, {}) as reader,
         ):
             yield context, port, (web, reader)
-
-
-@contextmanager
-def _running(command: list[str], port: int, environment: dict[str, str]) -> Iterator[int]:
-    """Run a process; yield its id, where it has a port once it listens there."""
-    with tempfile.TemporaryFile() as output:
-        process = subprocess.Popen(
-            command,
-            env={**os.environ, **environment},
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
-        try:
-            if port:
-                _wait_for(port, process)
-            yield process.pid
-        finally:
-            supervisor.end(process, 10)
-
-
-def _wait_for(port: int, process: "subprocess.Popen[bytes]") -> None:
-    deadline = time.monotonic() + _READY_SECONDS
-    while process.poll() is None and time.monotonic() < deadline:
-        with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise SystemExit(f"nothing listens on port {port}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 if __name__ == "__main__":
