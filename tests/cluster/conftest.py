@@ -27,3 +27,9 @@ def wallets(cluster: Cluster) -> Iterator[Callable[[], str]]:
     yield make
     for wallet in made:
         cluster.delete(f"/api/v1/namespaces/{names.namespace(wallet)}")
+
+
+@pytest.fixture
+def wallet(wallets: Callable[[], str]) -> str:
+    """One of them."""
+    return wallets()

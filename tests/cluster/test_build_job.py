@@ -245,14 +245,6 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
             yield found
 
 
-@pytest.fixture
-def wallet(provider: Provider) -> Iterator[str]:
-    """A tenant that nobody has; its namespace goes with the test."""
-    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
-    yield address
-    provider.context.cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
-
-
 def assigned(provider: Provider, folder: Path, wallet: str, step: str) -> Job:
     """Have Lagrange assign a Space that has to be built."""
     folder.mkdir()

@@ -76,14 +76,6 @@ def provider(market: Hub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
             yield found
 
 
-@pytest.fixture
-def wallet(provider: Provider) -> Iterator[str]:
-    """A tenant that nobody has; its namespace goes with the test."""
-    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
-    yield address
-    provider.context.cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
-
-
 def assign(provider: Provider, tmp_path: Path, wallet: str, model_id: str) -> Job:
     """Have Lagrange assign a Space that serves a model."""
     folder = tmp_path / "My Model"

@@ -2,7 +2,6 @@
 
 import os
 import re
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,14 +63,6 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
         patch.setenv("CP_REGISTRY_PASSWORD", SECRET)
         with running(folder, Kubeconfig=os.environ["KUBECONFIG"]) as found:
             yield found
-
-
-@pytest.fixture
-def wallet(provider: Provider) -> Iterator[str]:
-    """A tenant that nobody has; its namespace goes with the test."""
-    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
-    yield address
-    provider.context.cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
 
 
 def test_a_task_from_its_start_to_its_end(provider: Provider, wallet: str, tmp_path: Path) -> None:

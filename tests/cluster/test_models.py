@@ -5,7 +5,6 @@ The models come from this machine's address that stands for a host on the intern
 
 import hashlib
 import os
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -62,14 +61,6 @@ def server() -> Iterator[Server]:
     """A server that tenants' pods may reach."""
     with files.serving(PUBLIC) as found:
         yield found
-
-
-@pytest.fixture
-def wallet(provider: Provider) -> Iterator[str]:
-    """A tenant that nobody has; its namespace goes with the test."""
-    address = f"0x{uuid.uuid4().hex}{uuid.uuid4().hex[:8]}"
-    yield address
-    provider.context.cluster.delete(f"/api/v1/namespaces/{names.namespace(address)}")
 
 
 def assign(provider: Provider, tmp_path: Path, wallet: str, text: str) -> Job:
