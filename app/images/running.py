@@ -99,15 +99,7 @@ def run(
         TooSlow: The deadline has passed.
         OSError: It cannot be started.
     """
-    process = subprocess.Popen(  # noqa: S603 - the words are ours, none goes through a shell.
-        command,
-        env=dict(environment),
-        cwd=folder,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
+    process = _started(command, environment, folder)
     assert process.stdout is not None  # noqa: S101 - a pipe was asked for.
     with process.stdout as output:
         try:
@@ -117,6 +109,20 @@ def run(
             _end(process)
     lines.end()
     return process.returncode
+
+
+def _started(
+    command: Sequence[str], environment: Mapping[str, str], folder: Path
+) -> "subprocess.Popen[bytes]":
+    return subprocess.Popen(  # noqa: S603 - the words are ours, none goes through a shell.
+        command,
+        env=dict(environment),
+        cwd=folder,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
 
 
 def _read(

@@ -100,13 +100,7 @@ def planned(
     file = dockerfile.read((files / path).read_bytes())
     _refuse_fetches(file, table)
     image = images.name(registry(work), space.uuid, context.digest)
-    try:
-        with pruning.in_use(work.context, image):
-            digest = _built(work, folder, context, image)
-    except locks.Busy:
-        raise _later("the same image is being built") from None
-    except OSError as error:
-        raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error
+    digest = _digest(work, folder, context, image)
     repository = image.rpartition(":")[0]
     plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=hardware)
     return work.current(), plan
@@ -132,6 +126,17 @@ def _refuse_fetches(file: Dockerfile, table: Build) -> None:
     if table.network == "none" and file.urls:
         message = f"builds have no network here, so ADD cannot fetch {file.urls[0]}"
         raise Permanent(message, category="build_refused")
+
+
+def _digest(work: Work, folder: Path, context: BuildContext, image: str) -> str:
+    """Return the digest of the image, which nobody else builds or prunes meanwhile."""
+    try:
+        with pruning.in_use(work.context, image):
+            return _built(work, folder, context, image)
+    except locks.Busy:
+        raise _later("the same image is being built") from None
+    except OSError as error:
+        raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error
 
 
 def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:

@@ -63,9 +63,13 @@ def install(
         order = _order(
             config.build, place, context, image=image, registry=registry, seconds=seconds
         )
-        builder = images.choose(config.build.builder)
-        digest = images.build(order, builder, check=_nothing, tell=tell, pushing=_nothing)
+        digest = _built(order, config.build.builder, tell)
     return Installed(image, digest, built=True)
+
+
+def _built(order: images.Order, builder: str, tell: Callable[[str], None]) -> str:
+    chosen = images.choose(builder)
+    return images.build(order, chosen, check=_nothing, tell=tell, pushing=_nothing)
 
 
 def known(sources: Path) -> list[str]:
