@@ -87,4 +87,6 @@ def _split(name: str) -> tuple[str, frozenset[str]]:
     if size := _SIZE.search(model):
         variants.add(f"{size[1]}gb")
         model = model[: size.start()]
+    if _VARIANT.fullmatch(model):
+        return "", frozenset(variants)
     return _ALIASES.get(model, model), frozenset(variants)

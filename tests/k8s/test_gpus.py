@@ -1,7 +1,7 @@
 """GPU products as tenants, orders, drivers and nodes spell them."""
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from k8s import gpus, names
@@ -102,6 +102,7 @@ def test_labels_that_name_products(key: str, *, product: bool) -> None:
 
 
 @given(st.text(max_size=300))
+@example("0G")
 def test_any_text_has_a_legal_label_or_none(text: str) -> None:
     """What strangers write never becomes a label that the API server refuses."""
     for label in (gpus.label(text), gpus.spelled(text), gpus.of_model(text)):
