@@ -46,7 +46,8 @@ class Watchable:
 
     def write(self, *lines: str, over: str = "") -> None:
         """Add to the log of its containers, as its reader does."""
-        self.writer.lease(self.id)
+        while not self.writer.lease(self.id) and self.writer.renew([self.id]):
+            pass  # It ran out in between.
         encoded = "".join(f"{line}\n" for line in lines).encode()
         self.writer.append([Addition(task_id=self.id, lines=encoded, over=over)])
 
