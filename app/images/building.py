@@ -92,7 +92,7 @@ class _Build:
             raise Temporary(message, category="builder")
 
     def _step(self, command: Command, failed: Callable[[int, Lines], None]) -> None:
-        lines = Lines(self.tell)
+        lines = Lines(self.tell, self.order.filter)
         try:
             status = self._run(command, lines, self._deadline, self._bounded)
         except TooSlow:

@@ -74,7 +74,7 @@ class Following:
                 self._reading.stop()
 
     def _begin(self) -> None:
-        self._lines = Lines(self._told)
+        self._lines = Lines(self._told, self.order.filter)
 
     def _looked(self) -> Progress:
         """Pass on what comes of the log for a moment, then look at the Job."""

@@ -1,12 +1,13 @@
 """One build as it is ordered from a builder, and what a builder is."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from app.images.context import BuildContext
 from app.images.registry import Registry
+from k8s.logs import Filter
 
 Command = list[str]
 Network = Literal["none", "private", "host"]
@@ -45,6 +46,7 @@ class Order:
         isolation: How `buildah` and `podman` run steps: `oci`, `rootless`, `chroot`; empty: their
             default.
         storage_driver: Of `buildah` and `podman`; empty: their default.
+        filter: What is done to the bytes of its output before anybody sees them.
     """
 
     image: str
@@ -56,6 +58,7 @@ class Order:
     network: Network = "private"
     isolation: str = ""
     storage_driver: str = ""
+    filter: Filter = field(default_factory=Filter)
 
     @property
     def docker_folder(self) -> Path:

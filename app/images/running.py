@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from k8s.logs import Filter
+
 _POLL_SECONDS = 0.3
 _CHUNK_BYTES = 1 << 16
 _MAX_LINE_BYTES = 4096
@@ -34,10 +36,12 @@ class Lines:
 
     Attributes:
         tell: Called with each line, in the order in which they come.
+        filter: What is done to the bytes first: what is cut in two would not be found.
         tail: The last lines.
     """
 
     tell: Callable[[str], None]
+    filter: Filter = field(default_factory=Filter)
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=_TAIL_LINES))
     _begun: bytes = b""
     _left_bytes: int = _MAX_LOG_BYTES
@@ -46,10 +50,12 @@ class Lines:
         """Take what was written; whole lines are told."""
         *whole, self._begun = (self._begun + chunk).replace(b"\r", b"\n").split(b"\n")
         for line in whole:
-            self._line(line)
-        while len(self._begun) > _MAX_LINE_BYTES:
-            self._line(self._begun[:_MAX_LINE_BYTES])
-            self._begun = self._begun[_MAX_LINE_BYTES:]
+            self._line(self.filter.apply(line))
+        while len(self._begun) > _MAX_LINE_BYTES + self.filter.reach:
+            seen = self.filter.apply(self._begun)
+            cut = max(0, min(_MAX_LINE_BYTES, len(seen) - self.filter.reach))
+            self._line(seen[:cut])
+            self._begun = seen[cut:]
 
     def end(self) -> None:
         """Tell the line that was begun."""

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import structlog
@@ -20,6 +21,7 @@ from app.lifecycle.work import Superseded, Work
 from app.sources import Space
 from app.store import Change
 from k8s import builds
+from k8s.logs import Filter
 from k8s.workload import Resources
 
 log = structlog.get_logger()
@@ -147,7 +149,11 @@ def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:
         log.info("image known", image=image)
         return digest
     builder = _builder(work)
-    order = _order(work.context.config.build, folder, context, image, target)
+    redaction = work.context.redaction
+    order = replace(
+        _order(work.context.config.build, folder, context, image, target),
+        filter=Filter(redaction.bytes, redaction.reach),
+    )
     journal = BuildLog(work.context.redis, work.task.id)
     journal.begin()
     _commit(work, transitions.building)

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 from app.images import Order, confinement, running
 from app.images.containers import Containers
 from app.images.running import Lines, TooSlow
+from app.redaction import Redaction
+from k8s.logs import Filter
 
 BUILDER = Containers("sh")
 
@@ -154,3 +156,18 @@ def test_control_sequences_are_left_out() -> None:
     lines = Lines(told.append)
     lines.take(b"\x1b[1;31mred\x1b[0m \x1b]0;title\x07\x1b[2K\x9b31mx\n\xff\n")
     assert told == ["red 0;title�31mx", "�"]
+
+
+@pytest.mark.parametrize("size", [1, 7, 4096, 9000])
+def test_a_secret_is_struck_out_before_lines_are_cut(size: int) -> None:
+    """Wherever it stands, and however it comes, no piece of it is told or kept."""
+    redaction = Redaction(["hunter2"])
+    text = b"x" * 4093 + b"hunter2" + b"y" * 5000 + b"\nhunter2\n"
+    told: list[str] = []
+    lines = Lines(told.append, Filter(redaction.bytes, redaction.reach))
+    for start in range(0, len(text), size):
+        lines.take(text[start : start + size])
+    lines.end()
+    seen = "".join(told)
+    assert seen == "x" * 4093 + "[secret]" + "y" * 5000 + "[secret]"
+    assert list(lines.tail) == told
