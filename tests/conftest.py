@@ -9,8 +9,8 @@ from hypothesis import settings
 
 from app import embedded
 from app.context import Context, opened
-from tests import market
-from tests.web import Web, serving
+from tests.support import market
+from tests.support.web_server import Web, serving
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -61,7 +61,7 @@ def web(served_context: tuple[Context, Web], redis_url: str) -> Web:
 
 @pytest.fixture
 def provider_folder(tmp_path: Path, redis_url: str) -> Path:
-    """The folder of a further provider, which knows the keys of `tests.market`."""
+    """The folder of a further provider, which knows the keys of `tests.support.market`."""
     folder = tmp_path / "provider"
     folder.mkdir()
     (folder / "config.toml").write_text(market.configuration(redis_url))

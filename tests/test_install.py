@@ -8,8 +8,8 @@ from typing import Any
 import yaml
 
 from app import cli
-from tests import documents
-from tests.documents import README, ROOT
+from tests.support import documents
+from tests.support.documents import README, ROOT
 
 INSTALL = ROOT / "k8s" / "install"
 ACCOUNT = "What the account on the cluster needs"

@@ -10,9 +10,9 @@ import pytest
 
 from app import bounded
 from app.context import opened
-from tests import market
 from tests.app.test_intake import problem, unchanged
-from tests.web import Web, serving
+from tests.support import market
+from tests.support.web_server import Web, serving
 
 HEAD = b"POST /webhooks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
 

@@ -14,7 +14,7 @@ from app.config import Lag
 from app.schema import JobData
 from app.standin import Lagrange
 from app.store import AsyncStore, Transaction
-from tests import market
+from tests.support import market
 
 
 @pytest.mark.parametrize(("trusted", "is_valid"), [(0, True), (1, True), (2, False)])

@@ -16,8 +16,14 @@ from app import transitions
 from app.context import Context, opened
 from app.models import Reason, State, Task
 from app.store import Change, keys
-from tests import market
-from tests.web import Answer, Web, everything, processes, serving
+from tests.support import market
+from tests.support.web_server import (
+    Answer,
+    Web,
+    everything,
+    processes,
+    serving,
+)
 
 DUPLICATES = 1000
 

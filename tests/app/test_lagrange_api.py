@@ -13,9 +13,14 @@ from app import transitions
 from app.context import Context, opened
 from app.models import State
 from app.store import keys
-from tests import market
 from tests.app.test_intake import end, held, problem, unchanged
-from tests.web import Answer, Web, everything, serving
+from tests.support import market
+from tests.support.web_server import (
+    Answer,
+    Web,
+    everything,
+    serving,
+)
 
 JOBS = "/api/v1/computing/lagrange/jobs"
 DELETED = {"status": "success", "code": 200, "data": "deleted success", "message": ""}

@@ -24,10 +24,10 @@ from hypothesis import strategies as st
 from app import embedded, main, supervisor
 from app.context import Context, opened
 from app.errors import ConfigError
-from tests import market
 from tests.app.test_intake import held, problem, unchanged
 from tests.app.test_schema import JSON
-from tests.web import Web, free_port, serving
+from tests.support import market
+from tests.support.web_server import Web, free_port, serving
 
 if TYPE_CHECKING:
     import subprocess

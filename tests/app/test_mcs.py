@@ -7,7 +7,7 @@ import pytest
 from app import mcs, transport
 from app.config import Mcs
 from app.errors import Permanent, Temporary
-from tests.storage import API_KEY, Storage
+from tests.support.fake_storage import API_KEY, Storage
 
 
 @pytest.fixture

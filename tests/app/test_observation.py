@@ -15,7 +15,7 @@ from app.schema import JobData
 from app.store import Change, keys
 from k8s import labels, watch
 from k8s.objects import Metadata, Pod
-from tests import market
+from tests.support import market
 
 
 def running(context: Context) -> Task:

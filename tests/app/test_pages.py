@@ -7,9 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.context import Context
-from tests import market
 from tests.app.test_intake import end, problem
-from tests.web import Web, processes
+from tests.support import market
+from tests.support.web_server import Web, processes
 
 
 def test_health(web: Web) -> None:

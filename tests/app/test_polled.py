@@ -17,8 +17,8 @@ from app.stock import Stock
 from app.store import keys
 from k8s.amounts import Amounts
 from k8s.inventory import Inventory, Node
-from tests import market
-from tests.web import Web, serving
+from tests.support import market
+from tests.support.web_server import Web, serving
 
 BASE = "/api/v1/computing"
 

@@ -17,8 +17,8 @@ from app.store.synchronous import encoded
 from k8s.amounts import Amounts
 from k8s.inventory import Inventory, Node
 from k8s.workload import Component, Container, Gpu, Resources, Workload
-from tests import market
-from tests.web import Answer, Web, serving
+from tests.support import market
+from tests.support.web_server import Answer, Web, serving
 
 HARDWARE = "Nvidia A4000 · 4 vCPU · 32 GiB"
 RESOURCES = Resources(

@@ -14,8 +14,8 @@ from app import queues
 from app.context import Context
 from app.models import Proof
 from app.store import keys
-from tests import market
-from tests.web import Answer, Web
+from tests.support import market
+from tests.support.web_server import Answer, Web
 
 PATH = "/api/v1/computing/lagrange/cp/proof"
 ORDER = {"method": "mine", "block_data": "abc", "exp": 3}

@@ -11,8 +11,8 @@ import pytest
 from app import watcher, worker
 from app.context import Context, opened
 from app.pulse import Pulse
-from tests import market
-from tests.provider import free_port
+from tests.support import market
+from tests.support.provider import free_port
 
 
 def test_a_beat_is_the_time_of_a_file(tmp_path: Path) -> None:

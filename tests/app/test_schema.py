@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from app import schema
 from app.schema import Invalid, JobData, Renewal, Termination
-from tests import market
+from tests.support import market
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),

@@ -27,7 +27,7 @@ from k8s.objects import (
     Waiting,
 )
 from k8s.watch import Changed, Deleted, Listed
-from tests import market
+from tests.support import market
 
 RUNS = ContainerState(running=Running())
 WAITS = ContainerState(waiting=Waiting(reason="CrashLoopBackOff"))

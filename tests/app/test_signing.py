@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from app import signing
 from app.signing import InvalidKeyError, InvalidSignatureError, Message
-from tests import market
+from tests.support import market
 
 BODY = b'{"type":"job.assigned","data":{"a":"\xc3\xbc"}}'
 KEYS = signing.parse_keys((market.OLD_SECRET, market.SECRET), (market.PUBLIC_KEY,))

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from app.context import opened
-from tests import market
-from tests.web import Web, serving
+from tests.support import market
+from tests.support.web_server import Web, serving
 
 BASE = "/api/v1/computing/lagrange/cp"
 WALLET = "0x" + "aB" * 20

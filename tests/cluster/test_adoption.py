@@ -18,8 +18,8 @@ from standardwebhooks import Webhook
 from app.standin import Job
 from k8s import apply, labels, paths
 from k8s.errors import NotFound
-from tests.former import Left, ready
-from tests.provider import Provider, eventually, running
+from tests.support.legacy_objects import Left, ready
+from tests.support.provider import Provider, eventually, running
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

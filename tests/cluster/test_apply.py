@@ -11,7 +11,7 @@ from k8s import apply, names, offering, paths, render
 from k8s.client import Cluster
 from k8s.errors import Conflict, NotFound, Refused, Unavailable
 from k8s.workload import Offer, Workload
-from tests.cluster import running
+from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
@@ -23,7 +23,7 @@ def test_the_api_server_takes_what_is_rendered(
     cluster: Cluster, wallets: Callable[[], str], name: str
 ) -> None:
     """Every object of every stored workload passes a server-side dry run."""
-    workload = running.stored(name, wallets())
+    workload = workloads.stored(name, wallets())
     offer = Offer(node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",))
     manifests = render.workload(workload, offer)
     cluster.apply(paths.of(manifests[0]), manifests[0])
@@ -53,13 +53,13 @@ def test_a_refused_object_takes_back_the_others(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """Nothing of a task is left when one of its objects is refused, and its reason is told."""
-    workload = _paused(running.stored("everything", wallets()))
+    workload = _paused(workloads.stored("everything", wallets()))
     manifests = render.workload(workload, Offer(node_ports=True, load_balancers=True))
     with pytest.raises(Refused, match="no key") as refused:
         apply.apply(cluster, [*manifests, _bad(manifests)])
     assert refused.value.status == 422
     assert refused.value.__notes__ == ["refused: ConfigMap/bad"]
-    running.eventually(lambda: not running.left(cluster, workload) or None, "the rollback")
+    workloads.eventually(lambda: not workloads.left(cluster, workload) or None, "the rollback")
     quota = paths.collection("ResourceQuota", names.namespace(workload.wallet))
     assert len(cluster.list(quota)) == 1
 
@@ -68,14 +68,18 @@ def test_a_refused_redeployment_keeps_what_was_there(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """Only what the refused call created is taken back."""
-    workload = _paused(running.stored("single", wallets()))
+    workload = _paused(workloads.stored("single", wallets()))
     apply.deploy(cluster, workload, Offer())
-    before = running.left(cluster, workload)
-    more = replace(_paused(running.stored("everything", workload.wallet)), task_id=workload.task_id)
+    before = workloads.left(cluster, workload)
+    more = replace(
+        _paused(workloads.stored("everything", workload.wallet)), task_id=workload.task_id
+    )
     manifests = render.workload(more, Offer(node_ports=True, load_balancers=True))
     with pytest.raises(Refused):
         apply.apply(cluster, [*manifests, _bad(manifests)])
-    running.eventually(lambda: running.left(cluster, workload) == before or None, "the rollback")
+    workloads.eventually(
+        lambda: workloads.left(cluster, workload) == before or None, "the rollback"
+    )
 
 
 def test_prune_deletes_what_a_redeployment_lacks(
@@ -84,10 +88,10 @@ def test_prune_deletes_what_a_redeployment_lacks(
     """Services, files and components that a later revision dropped go; the others stay."""
     wallet = wallets()
     offer = Offer(node_ports=True, load_balancers=True)
-    first = _paused(running.stored("everything", wallet))
+    first = _paused(workloads.stored("everything", wallet))
     apply.deploy(cluster, first, offer)
     smaller = replace(first, components=first.components[1:2], revision=2)
-    other = _paused(replace(running.stored("single", wallet)))
+    other = _paused(replace(workloads.stored("single", wallet)))
     apply.deploy(cluster, other, offer)
     web, *_ = smaller.components
     ports = tuple(replace(port, clients=()) for port in web.containers[1].ports)
@@ -102,52 +106,52 @@ def test_prune_deletes_what_a_redeployment_lacks(
 
     def pruned() -> bool | None:
         apply.prune(cluster, manifests, namespace=namespace, task_id=first.task_id)
-        return set(running.left(cluster, first)) <= kept or None
+        return set(workloads.left(cluster, first)) <= kept or None
 
-    running.eventually(pruned, "the prune")
-    assert f"Deployment/deploy-{first.space_uuid}" in running.left(cluster, first)
-    assert f"Deployment/deploy-{other.space_uuid}" in running.left(cluster, other)
+    workloads.eventually(pruned, "the prune")
+    assert f"Deployment/deploy-{first.space_uuid}" in workloads.left(cluster, first)
+    assert f"Deployment/deploy-{other.space_uuid}" in workloads.left(cluster, other)
 
 
 def test_remove_leaves_what_another_task_took_over(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """A new task of the same Space takes the objects, and ending the old one does not end it."""
-    old = _paused(running.stored("single", wallets()))
+    old = _paused(workloads.stored("single", wallets()))
     apply.deploy(cluster, old, Offer())
-    new = replace(old, task_id=running.new_uuid())
+    new = replace(old, task_id=workloads.new_uuid())
     apply.deploy(cluster, new, Offer())
-    taken = running.left(cluster, new)
+    taken = workloads.left(cluster, new)
     assert taken
-    running.gone(cluster, old)
-    assert running.left(cluster, new) == taken
-    running.gone(cluster, new)
-    assert running.left(cluster, new) == []
+    workloads.gone(cluster, old)
+    assert workloads.left(cluster, new) == taken
+    workloads.gone(cluster, new)
+    assert workloads.left(cluster, new) == []
 
 
 def test_a_deletion_that_comes_late_does_nothing(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """An object that changed hands between the look and the deletion is not deleted."""
-    old = _paused(running.stored("single", wallets()))
+    old = _paused(workloads.stored("single", wallets()))
     apply.deploy(cluster, old, Offer())
     seen = apply._objects(cluster, names.namespace(old.wallet), old.task_id)
-    new = replace(old, task_id=running.new_uuid())
+    new = replace(old, task_id=workloads.new_uuid())
     apply.deploy(cluster, new, Offer())
     for one in seen:
         apply._delete(cluster, one)
-    assert len(running.left(cluster, new)) == len(seen)
+    assert len(workloads.left(cluster, new)) == len(seen)
 
 
 def test_removal_of_what_never_was(cluster: Cluster) -> None:
     """A task without objects, or without a namespace even, is gone already."""
     namespace = names.namespace(f"0x{secrets.token_hex(20)}")
-    assert apply.remove(cluster, namespace=namespace, task_id=running.new_uuid())
+    assert apply.remove(cluster, namespace=namespace, task_id=workloads.new_uuid())
 
 
 def test_cancelled_between_objects(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """What the checkpoint raises stops the call before the next write."""
-    workload = _paused(running.stored("single", wallets()))
+    workload = _paused(workloads.stored("single", wallets()))
     writes = iter(range(6))
 
     def checkpoint() -> None:
@@ -156,15 +160,15 @@ def test_cancelled_between_objects(cluster: Cluster, wallets: Callable[[], str])
 
     with pytest.raises(InterruptedError):
         apply.deploy(cluster, workload, Offer(), checkpoint=checkpoint)
-    assert len(running.left(cluster, workload)) == 2
-    running.gone(cluster, workload)
+    assert len(workloads.left(cluster, workload)) == 2
+    workloads.gone(cluster, workload)
 
 
 def test_an_object_that_is_being_deleted_is_waited_for(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """Nothing is applied to an object that is about to vanish: try again."""
-    workload = _paused(running.stored("everything", wallets()))
+    workload = _paused(workloads.stored("everything", wallets()))
     offer = Offer(node_ports=True, load_balancers=True)
     manifests = apply.deploy(cluster, workload, offer)
     claim = next(one for one in manifests if one["kind"] == "PersistentVolumeClaim")
@@ -195,7 +199,7 @@ def test_errors_tell_what_the_api_server_said(cluster: Cluster, wallets: Callabl
 
 def test_quota_is_told_in_the_servers_words(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """An operator who offers no NodePorts bounds them to none on the cluster too."""
-    workload = _paused(running.stored("single", wallets()))
+    workload = _paused(workloads.stored("single", wallets()))
     manifests = render.workload(workload, Offer())
     service = next(one for one in manifests if one["kind"] == "Service")
     service["spec"]["type"] = "NodePort"

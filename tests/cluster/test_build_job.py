@@ -21,9 +21,9 @@ from k8s import builds, names, networks, offering, paths
 from k8s.client import Cluster
 from k8s.violation import Violation
 from k8s.workload import Offer
-from tests.cluster import asking
-from tests.cluster.asking import REGISTRY, Asking
-from tests.provider import Provider, eventually, running
+from tests.support import registry_proxy
+from tests.support.provider import Provider, eventually, running
+from tests.support.registry_proxy import REGISTRY, Asking
 
 BUSYBOX = Path("/bin/busybox")
 IMAGE = config.Build().buildkit_image
@@ -47,7 +47,7 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
     pytest.mark.skipif(
-        not asking.holds(IMAGE), reason=f"{IMAGE} has to be in the cluster's registry"
+        not registry_proxy.holds(IMAGE), reason=f"{IMAGE} has to be in the cluster's registry"
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
     pytest.mark.timeout(240),
@@ -61,7 +61,7 @@ def private(cluster: Cluster) -> Iterator[Asking]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((server.hostname, server.port))
         address = probe.getsockname()[0]
-    with asking.serving(address) as found:
+    with registry_proxy.serving(address) as found:
         yield found
 
 

@@ -12,7 +12,7 @@ from app.standin import Job
 from k8s import inventory, labels, names
 from k8s.amounts import Amounts
 from k8s.client import Cluster
-from tests.provider import Provider, eventually, running
+from tests.support.provider import Provider, eventually, running
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

@@ -16,7 +16,7 @@ from app.cli import main
 from app.images.choosing import BUILDERS
 from app.standin import Job
 from k8s import labels, names, paths
-from tests.provider import Provider, eventually, running
+from tests.support.provider import Provider, eventually, running
 
 BUSYBOX = Path("/bin/busybox")
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"

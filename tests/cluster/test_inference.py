@@ -18,9 +18,9 @@ from app.cli import main
 from app.images.choosing import BUILDERS
 from app.standin import Job
 from k8s import labels, names, paths
-from tests import hub
-from tests.hub import Hub
-from tests.provider import Provider, eventually, running
+from tests.support import fake_hub
+from tests.support.fake_hub import Hub
+from tests.support.provider import Provider, eventually, running
 
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
 BUSYBOX = Path("/bin/busybox")
@@ -49,7 +49,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def market() -> Iterator[Hub]:
     """A hub with one model that can be served, and one that cannot."""
-    with hub.serving() as found:
+    with fake_hub.serving() as found:
         found.models["openai/whisper-tiny"] = {
             "library_name": "transformers",
             "pipeline_tag": "automatic-speech-recognition",

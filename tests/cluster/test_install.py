@@ -15,10 +15,11 @@ from app import config
 from app.standin import Job, Lagrange
 from k8s import labels, names, paths, pull
 from k8s.client import Cluster
-from tests.cluster import asking, installing, trespassing
-from tests.cluster.installing import NAMESPACE, Installation
-from tests.cluster.renewing import Renewals
-from tests.provider import HARDWARE, eventually
+from tests.support import forbidden_acts, registry_proxy
+from tests.support import installation as installed_provider
+from tests.support.installation import NAMESPACE, Installation
+from tests.support.provider import HARDWARE, eventually
+from tests.support.renewals import Renewals
 
 AUDIT_LOG = os.environ.get("CLUSTER_AUDIT_LOG", "")
 FOLDER = "/var/lib"
@@ -50,12 +51,12 @@ CMD ["/bin/busybox", "httpd", "-f", "-p", "8080", "-h", "/srv"]
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(
-        not (asking.REGISTRY and installing.PUBLIC),
+        not (registry_proxy.REGISTRY and installed_provider.PUBLIC),
         reason="CLUSTER_REGISTRY and CLUSTER_PUBLIC have to name a registry, and us as pods see us",
     ),
     pytest.mark.skipif(
-        not (asking.holds(installing.BASE) and asking.holds(BUILDKIT)),
-        reason=f"{installing.BASE} and {BUILDKIT} have to be in the cluster's registry",
+        not (registry_proxy.holds(installed_provider.BASE) and registry_proxy.holds(BUILDKIT)),
+        reason=f"{installed_provider.BASE} and {BUILDKIT} have to be in the cluster's registry",
     ),
     pytest.mark.skipif(
         not all(shutil.which(one) for one in ("buildah", "kubectl")),
@@ -98,7 +99,7 @@ def installation(tmp_path: Path, cluster: Cluster, disk: None) -> Iterator[Insta
     existing = cluster.list("/api/v1/namespaces", fields=f"metadata.name={NAMESPACE}")
     if existing:
         pytest.skip(f"the cluster has a namespace {NAMESPACE} already")
-    with Lagrange(host=installing.PUBLIC) as lagrange:
+    with Lagrange(host=installed_provider.PUBLIC) as lagrange:
         found = Installation(tmp_path / "project", cluster, lagrange)
         found.folder.mkdir()
         found.prepare()
@@ -120,7 +121,7 @@ def on_node(cluster: Cluster, name: str, script: str) -> None:
     }
     host = {"name": "host", "hostPath": {"path": FOLDER}}
     spec = {"restartPolicy": "Never", "containers": [container], "volumes": [host]}
-    trespassing.outcome(cluster, name, spec)
+    forbidden_acts.outcome(cluster, name, spec)
 
 
 def test_the_provider_runs_inside_the_cluster(
@@ -131,7 +132,7 @@ def test_the_provider_runs_inside_the_cluster(
     installation.build()
     installation.configure()
     installation.apply()
-    trespassing.check_pods(installation)
+    forbidden_acts.check_pods(installation)
     eventually("the Ingress leads to web", lambda: health(installation) == "alive\n", seconds=30)
     space = tmp_path / "space"
     space.mkdir()
@@ -139,9 +140,9 @@ def test_the_provider_runs_inside_the_cluster(
     check_whole_job(installation, space, wallet)
     check_build(installation, tmp_path / "built", wallets())
     job = run_job(installation, space, wallet)
-    trespassing.check_accounts(installation)
-    trespassing.check_boundary(installation, wallet)
-    trespassing.check_network(installation)
+    forbidden_acts.check_accounts(installation)
+    forbidden_acts.check_boundary(installation, wallet)
+    forbidden_acts.check_network(installation)
     taken = check_rolling_update(installation, job)
     taken += check_death_of_redis(installation, job)
     assert installation.task(job)["duration"] == 900 + taken
@@ -240,7 +241,7 @@ def check_death_of_redis(installation: Installation, job: Job) -> int:
 
 def check_removal_and_return(installation: Installation, job: Job, wallet: str) -> None:
     """Removed but for its memory, the provider leaves tenants alone, and goes on once back."""
-    for line in installing.commands(3):
+    for line in installed_provider.commands(3):
         installation.run(line)
     eventually("the provider is gone", lambda: installation.pods() == [], seconds=60)
     assert installation.page(job, wallet).strip() == PAGE
@@ -251,7 +252,7 @@ def check_removal_and_return(installation: Installation, job: Job, wallet: str) 
 def check_removal(installation: Installation, job: Job, wallet: str) -> None:
     """Removed for good, with everything it knew, the provider leaves tenants alone."""
     before = tenants(installation, job, wallet)
-    for line in installing.commands(4):
+    for line in installed_provider.commands(4):
         installation.run(line)
     for kind in ("clusterroles", "clusterrolebindings", "validatingadmissionpolicies"):
         assert NAMESPACE not in installation.run(f"kubectl get {kind} -o name")
@@ -276,7 +277,7 @@ def check_audit_log(installation: Installation) -> None:
     who: set[str] = set()
     refused = []
     for line in Path(AUDIT_LOG).read_text().splitlines():
-        if trespassing.SYSTEM not in line or f'"userAgent":"{labels.MANAGER}"' not in line:
+        if forbidden_acts.SYSTEM not in line or f'"userAgent":"{labels.MANAGER}"' not in line:
             continue
         event = json.loads(line)
         if event["requestReceivedTimestamp"] < installation.began_at:
@@ -285,4 +286,4 @@ def check_audit_log(installation: Installation) -> None:
         if event.get("responseStatus", {}).get("code") in {401, 403, 422}:
             refused.append((event["user"]["username"], event["verb"], event["requestURI"]))
     assert refused == []
-    assert who == {f"{trespassing.SYSTEM}-worker", f"{trespassing.SYSTEM}-watcher"}
+    assert who == {f"{forbidden_acts.SYSTEM}-worker", f"{forbidden_acts.SYSTEM}-watcher"}

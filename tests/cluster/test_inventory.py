@@ -17,7 +17,7 @@ from k8s.client import Cluster
 from k8s.exporter import GpuFacts
 from k8s.inventory import Inventory
 from k8s.workload import Offer
-from tests.cluster import running
+from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
@@ -42,10 +42,10 @@ def ours(seen: Inventory, task_id: str) -> list[Amounts]:
 def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """A task's pods count as they were reserved, Pending ones too, and are where that was."""
     before = inventory.read(cluster, facts={})
-    component = running.component("web", "sleep 1000")
+    component = workloads.component("web", "sleep 1000")
     missing = replace(component.containers[0], image=f"missing.example/{secrets.token_hex(4)}")
     second = replace(component, name="db", containers=(missing,))
-    workload = running.of(wallets(), component, second)
+    workload = workloads.of(wallets(), component, second)
     slots = reservations.place(
         reservations.demands(workload), before, Book(), task_id=workload.task_id, revision=1
     )
@@ -57,7 +57,7 @@ def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[
         found = ours(inventory.read(cluster, facts={}), workload.task_id)
         return found if len(found) == len(wanted) else None
 
-    assert running.eventually(taken, "both pods are on a node") == wanted
+    assert workloads.eventually(taken, "both pods are on a node") == wanted
     assert {slot.node for slot in slots} <= {one.name for one in before.offered}
     assert wanted[0] == Amounts(
         cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20, pods=1
@@ -91,7 +91,7 @@ def exporting(cluster: Cluster) -> Iterator[Callable[[str], str]]:
                 "containers": [
                     {
                         "name": "exporter",
-                        "image": running.IMAGE,
+                        "image": workloads.IMAGE,
                         "imagePullPolicy": "IfNotPresent",
                         "command": ["sh", "-c", 'echo starting; echo "$TEXT"; sleep 1000'],
                         "env": [{"name": "TEXT", "value": text}],
@@ -116,14 +116,14 @@ def test_what_the_exporter_tells(cluster: Cluster, exporting: Callable[[str], st
     def runs() -> bool | None:
         return cluster.get(path)["status"].get("phase") == "Running" or None
 
-    running.eventually(runs, "the exporter runs")
+    workloads.eventually(runs, "the exporter runs")
     assert all(node.facts is None for node in inventory.read(cluster).nodes)
     exporting(json.dumps(FACTS))
 
     def told() -> dict[str, GpuFacts] | None:
         return exporter.read(cluster) or None
 
-    [(node, facts)] = running.eventually(told, "the exporter tells").items()
+    [(node, facts)] = workloads.eventually(told, "the exporter tells").items()
     assert facts == exporter.parse(json.dumps(FACTS))
     seen = inventory.read(cluster)
     assert next(one for one in seen.nodes if one.name == node).facts == facts

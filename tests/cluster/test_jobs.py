@@ -17,7 +17,12 @@ from standardwebhooks import Webhook
 
 from app.standin import Job
 from k8s import names, paths
-from tests.provider import HARDWARE, Provider, eventually, running
+from tests.support.provider import (
+    HARDWARE,
+    Provider,
+    eventually,
+    running,
+)
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 JOBS = "/api/v1/computing/lagrange/jobs"

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from k8s import labels, names, paths
-from tests.provider import Provider, eventually, running
-from tests.watching import path, watching
+from tests.support.log_watcher import path, watching
+from tests.support.provider import Provider, eventually, running
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from app.cli import main
 from app.standin import Job
 from k8s import labels, names, paths
-from tests import files
-from tests.files import File, Server
-from tests.provider import Provider, running
+from tests.support import file_server
+from tests.support.file_server import File, Server
+from tests.support.provider import Provider, running
 
 HARDWARE = "CPU only · 0.2 vCPU · 128 MiB"
 PUBLIC = os.environ.get("CLUSTER_PUBLIC", "")
@@ -59,7 +59,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server that tenants' pods may reach."""
-    with files.serving(PUBLIC) as found:
+    with file_server.serving(PUBLIC) as found:
         yield found
 
 

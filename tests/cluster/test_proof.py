@@ -15,8 +15,8 @@ from k8s import paths, proof
 from k8s.client import Cluster
 from k8s.proof import Order, Outcome
 from k8s.violation import Violation
-from tests.cluster.running import IMAGE, eventually
-from tests.provider import running
+from tests.support.provider import running
+from tests.support.workloads import IMAGE, eventually
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"

@@ -20,10 +20,10 @@ from k8s import labels, names, paths, pull
 from k8s.client import Cluster
 from k8s.errors import NotFound
 from k8s.pull import Credentials
-from tests.cluster import asking
-from tests.cluster.asking import REGISTRY, Asking
-from tests.cluster.running import stored
-from tests.provider import Provider, eventually, running
+from tests.support import registry_proxy
+from tests.support.provider import Provider, eventually, running
+from tests.support.registry_proxy import REGISTRY, Asking
+from tests.support.workloads import stored
 
 BUSYBOX = Path("/bin/busybox")
 HOSTS = Path(os.environ.get("CLUSTER_HOME", "/var/tmp/kube-node"), "conf", "certs.d")  # noqa: S108 - where it is.
@@ -56,7 +56,7 @@ def private(cluster: Cluster) -> Iterator[Asking]:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.connect((server.hostname, server.port))
         address = probe.getsockname()[0]
-    with asking.serving(address) as found:
+    with registry_proxy.serving(address) as found:
         folder = HOSTS / found.host
         folder.mkdir()
         url = f"http://{found.host}"

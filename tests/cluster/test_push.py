@@ -13,8 +13,8 @@ from app.errors import Permanent
 from app.images import Order, Registry
 from app.images.choosing import BUILDERS
 from app.images.order import Builder
-from tests.cluster import asking
-from tests.cluster.asking import REGISTRY
+from tests.support import registry_proxy
+from tests.support.registry_proxy import REGISTRY
 
 BUSYBOX = Path("/bin/busybox")
 LOCAL = [one for one in BUILDERS if one.runs_steps]
@@ -28,7 +28,7 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def private() -> Iterator[str]:
     """The address of a registry that asks for credentials."""
-    with asking.serving() as found:
+    with registry_proxy.serving() as found:
         yield found.host
 
 

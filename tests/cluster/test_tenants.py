@@ -11,7 +11,7 @@ import urllib3
 from k8s import apply, names, offering
 from k8s.client import Cluster
 from k8s.workload import File, Offer, Port
-from tests.cluster import running
+from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
@@ -25,72 +25,73 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
         "look api api 81; look dns $SVC 81; knock kube $KUBERNETES_SERVICE_HOST 443;"
         "look closed api 82"
     )
-    web = running.component(
+    web = workloads.component(
         "web",
-        f"{running.SERVE.format(page='web-page', port=8000)}; {running.LOOK.format(looks=looks)}",
+        workloads.SERVE.format(page="web-page", port=8000)
+        + f"; {workloads.LOOK.format(looks=looks)}",
         Port(number=8000, service_port=80, public="host", hosts=(host,)),
         files=(File(name="Conf.d/a b", path="/etc/a.conf", content=b"x"),),
     )
-    both = "; ".join(running.SERVE.format(page=f"api-{port}", port=port) for port in (9000, 9001))
-    api = running.component(
+    both = "; ".join(workloads.SERVE.format(page=f"api-{port}", port=port) for port in (9000, 9001))
+    api = workloads.component(
         "api",
         f"{both}; sleep 99999",
         Port(number=9000, service_port=81, clients=("web",)),
         Port(number=9001, service_port=82),
     )
-    workload = running.of(wallets(), web, api)
+    workload = workloads.of(wallets(), web, api)
     service = names.of_space("svc", workload.space_uuid, "api")
     container = replace(web.containers[0], env=(("SVC", service),))
     workload = replace(workload, components=(replace(web, containers=(container,)), api))
     offer = offering.offered(cluster, Offer(ingress_class="nginx"))
     apply.deploy(cluster, workload, offer)
-    running.up(cluster, workload)
+    workloads.up(cluster, workload)
 
     seen = {"api": "api-9000", "dns": "api-9000", "kube": "closed", "closed": "-"}
-    running.sees(cluster, workload, "web", seen)
-    address = running.ingress_address(cluster, workload)
+    workloads.sees(cluster, workload, "web", seen)
+    address = workloads.ingress_address(cluster, workload)
 
     def page() -> bytes | None:
         answer = urllib3.request("GET", f"http://{address}/", headers={"Host": host}, timeout=5)
         return answer.data.strip() if answer.status == 200 else None
 
-    assert running.eventually(page, "the page through the ingress") == b"web-page"
+    assert workloads.eventually(page, "the page through the ingress") == b"web-page"
 
     addresses = apply.service_addresses(
         cluster, names.namespace(workload.wallet), workload.space_uuid
     )
-    pod = running.pods(cluster, workload, "api")[0]["status"]["podIP"]
-    web_pod = running.pods(cluster, workload, "web")[0]["status"]["podIP"]
+    pod = workloads.pods(cluster, workload, "api")[0]["status"]["podIP"]
+    web_pod = workloads.pods(cluster, workload, "web")[0]["status"]["podIP"]
     looks = f"knock service {addresses[service]} 81; knock pod {pod} 9000; knock web {web_pod} 8000"
     strangers = [
-        running.of(wallet, running.component("web", running.LOOK.format(looks=looks)))
+        workloads.of(wallet, workloads.component("web", workloads.LOOK.format(looks=looks)))
         for wallet in (wallets(), workload.wallet)
     ]
     for stranger in strangers:
         apply.deploy(cluster, stranger, offer)
     for stranger in strangers:
-        running.up(cluster, stranger)
+        workloads.up(cluster, stranger)
         seen = {"service": "closed", "pod": "closed", "web": "closed"}
-        running.sees(cluster, stranger, "web", seen)
-    running.gone(cluster, workload)
-    assert running.left(cluster, workload) == []
+        workloads.sees(cluster, stranger, "web", seen)
+    workloads.gone(cluster, workload)
+    assert workloads.left(cluster, workload) == []
 
 
 def test_hostile_names_run(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """Services whose names are no names run, and find each other where that can be."""
-    web = running.component(
+    web = workloads.component(
         "../../Web_1",
-        f"{running.LOOK.format(looks='look db Db.Main 80; cat /etc/own; echo')}",
+        f"{workloads.LOOK.format(looks='look db Db.Main 80; cat /etc/own; echo')}",
         files=(File(name="../${x}: {y}", path="/etc/own", content=b"own ${name}"),),
     )
-    serve = f"{running.SERVE.format(page='db-page', port=80)}; sleep 99999"
-    db = running.component(
+    serve = f"{workloads.SERVE.format(page='db-page', port=80)}; sleep 99999"
+    db = workloads.component(
         "Db.Main", serve, Port(number=80, service_port=80, clients=("../../Web_1",))
     )
-    workload = running.of(wallets(), web, db)
+    workload = workloads.of(wallets(), web, db)
     apply.deploy(cluster, workload, Offer())
-    running.up(cluster, workload)
-    running.sees(cluster, workload, "../../Web_1", {"db": "db-page", "own": "${name}"})
+    workloads.up(cluster, workload)
+    workloads.sees(cluster, workload, "../../Web_1", {"db": "db-page", "own": "${name}"})
 
 
 def test_one_address_for_ports_of_several_components(
@@ -98,16 +99,16 @@ def test_one_address_for_ports_of_several_components(
 ) -> None:
     """A LoadBalancer's port leads to the pods that listen on it, and to no others."""
     one, other = (
-        running.component(
+        workloads.component(
             name,
-            f"{running.SERVE.format(page=name, port=8080)}; sleep 99999",
+            f"{workloads.SERVE.format(page=name, port=8080)}; sleep 99999",
             Port(number=8080, service_port=port, public="address", endpoint="E_1"),
         )
         for name, port in (("one", 81), ("other", 82))
     )
-    workload = running.of(wallets(), one, other)
+    workload = workloads.of(wallets(), one, other)
     manifests = apply.deploy(cluster, workload, Offer(load_balancers=True))
-    running.up(cluster, workload)
+    workloads.up(cluster, workload)
     (service,) = [
         m for m in manifests if m["kind"] == "Service" and m["spec"]["type"] == "LoadBalancer"
     ]
@@ -115,7 +116,7 @@ def test_one_address_for_ports_of_several_components(
     slices = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
     selector = f"kubernetes.io/service-name={service['metadata']['name']}"
     pods = {
-        name: running.pods(cluster, workload, name)[0]["status"]["podIP"]
+        name: workloads.pods(cluster, workload, name)[0]["status"]["podIP"]
         for name in ("one", "other")
     }
 
@@ -128,7 +129,7 @@ def test_one_address_for_ports_of_several_components(
         }
         return found if len(found) == 2 else None
 
-    assert running.eventually(leads, "endpoints") == {
+    assert workloads.eventually(leads, "endpoints") == {
         "tcp-81": pods["one"],
         "tcp-82": pods["other"],
     }

@@ -10,8 +10,13 @@ import pytest
 from k8s import apply, names, paths, vacancy
 from k8s.client import Cluster
 from k8s.workload import Offer
-from tests.cluster import running
-from tests.cluster.running import component, eventually, gone, new_uuid
+from tests.support import workloads
+from tests.support.workloads import (
+    component,
+    eventually,
+    gone,
+    new_uuid,
+)
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
@@ -22,7 +27,7 @@ def test_a_namespace_is_vacant_when_its_workload_is_gone(
     cluster: Cluster, wallets: Callable[[], str]
 ) -> None:
     """Pods and everything else of a task keep a namespace; what the cluster puts there does not."""
-    workload = running.of(wallets(), component("web", "sleep 1000"))
+    workload = workloads.of(wallets(), component("web", "sleep 1000"))
     namespace = names.namespace(workload.wallet)
     apply.deploy(cluster, workload, Offer())
     assert not vacancy.is_vacant(cluster, namespace)
@@ -43,7 +48,7 @@ def _names(cluster: Cluster) -> set[str]:
 
 def test_a_deployment_saves_its_namespace(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """Whoever deploys after the mark takes it off, and the removal does nothing."""
-    workload = running.of(wallets(), component("web", "sleep 1000"))
+    workload = workloads.of(wallets(), component("web", "sleep 1000"))
     namespace = names.namespace(workload.wallet)
     apply.deploy(cluster, workload, Offer())
     gone(cluster, workload)

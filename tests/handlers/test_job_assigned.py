@@ -9,8 +9,8 @@ from app.models import State
 from app.schema import JobData
 from app.store import Conflict
 from handlers import job_assigned
-from tests import market
 from tests.handlers.conftest import NOW, Moment
+from tests.support import market
 
 
 def job(**fields: object) -> JobData:

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from k8s import fetch
-from tests import files
-from tests.files import File, Server
+from tests.support import file_server
+from tests.support.file_server import File, Server
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -22,7 +22,7 @@ MOST = 10 << 20
 @pytest.fixture
 def server() -> Iterator[Server]:
     """A server with one file."""
-    with files.serving() as found:
+    with file_server.serving() as found:
         found.files["/model"] = File(CONTENT, headers={"ETag": '"one"'})
         yield found
 

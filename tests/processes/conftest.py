@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.provider import Provider, running
+from tests.support.provider import Provider, running
 
 SPACE = """
 version: "2.0"

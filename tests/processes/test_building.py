@@ -9,8 +9,8 @@ from app.reservations import Book, Slot
 from app.standin import Job
 from app.store import keys
 from app.supervisor import Child, own
-from tests.provider import WALLET, Provider, running
-from tests.registry import serving
+from tests.support.fake_registry import serving
+from tests.support.provider import WALLET, Provider, running
 
 NODE = "simulated-1"
 HARDWARE = "NVIDIA RTX A4000 · 2 vCPU · 4 GiB"

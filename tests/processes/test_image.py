@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.provider import Provider
+from tests.support.provider import Provider
 
 
 def test_without_a_registry(provider: Provider, tmp_path: Path) -> None:

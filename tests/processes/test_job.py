@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.provider import Provider, eventually
+from tests.support.provider import Provider, eventually
 
 
 def test_a_job_runs_and_ends(provider: Provider, space: Path) -> None:

@@ -13,8 +13,14 @@ from app import supervisor
 from app.context import SIMULATED_KUBECONFIG
 from app.errors import Temporary
 from app.standin import Behaviour, Job, messages
-from tests.intermediary import Intermediary, between
-from tests.provider import HARDWARE, WALLET, Provider, eventually, running
+from tests.support.intermediary import Intermediary, between
+from tests.support.provider import (
+    HARDWARE,
+    WALLET,
+    Provider,
+    eventually,
+    running,
+)
 
 RUN = ["downloadSource", "deployToK8s", "running"]
 

@@ -16,8 +16,8 @@ import pytest
 from app.build_log import BuildLog
 from app.standin import Job
 from tests.processes.conftest import SPACE
-from tests.provider import Provider, eventually, running
-from tests.watching import path, watching
+from tests.support.log_watcher import path, watching
+from tests.support.provider import Provider, eventually, running
 
 pytestmark = pytest.mark.timeout(120)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.standin import Behaviour
-from tests.provider import Provider, eventually, running
+from tests.support.provider import Provider, eventually, running
 
 RUN = ["downloadSource", "deployToK8s", "running"]
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 import pytest
 
 from app import supervisor
-from tests.provider import Provider, eventually
+from tests.support.provider import Provider, eventually
 
 
 def count(provider: Provider, path: str) -> int:

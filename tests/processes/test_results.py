@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.provider import eventually, running
-from tests.storage import API_KEY, Storage
+from tests.support.fake_storage import API_KEY, Storage
+from tests.support.provider import eventually, running
 
 
 def test_a_result_is_uploaded_while_the_job_runs(tmp_path: Path, space: Path) -> None:

@@ -10,7 +10,12 @@ import pytest
 from app.reservations import Book
 from app.standin import Job
 from app.store import keys
-from tests.provider import WALLET, Provider, eventually, running
+from tests.support.provider import (
+    WALLET,
+    Provider,
+    eventually,
+    running,
+)
 
 NODE = "simulated-1"
 HARDWARE = "NVIDIA RTX A4000 · 2 vCPU · 4 GiB"

@@ -12,7 +12,7 @@ import pytest
 
 from app import embedded
 from app.supervisor import own
-from tests.provider import descendants, eventually, free_port
+from tests.support.provider import descendants, eventually, free_port
 
 SECRET = "whsec_" + "QUJD" * 12
 SERVES = ("web", "worker", "worker", "watcher", "clock", "simulator")

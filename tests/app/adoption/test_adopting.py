@@ -16,8 +16,8 @@ from app.store import Conflict, keys
 from k8s import apply, former, inventory, labels, paths
 from k8s.errors import NotFound, Unavailable
 from k8s.objects import Metadata, Pod
-from tests.former import Left, ready
-from tests.provider import eventually
+from tests.support.legacy_objects import Left, ready
+from tests.support.provider import eventually
 
 
 def left(context: Context, **fields: str) -> Left:

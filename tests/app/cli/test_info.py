@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from app.cli import main
 from app.models import Report
 from app.store import keys
-from tests import market
+from tests.support import market
 
 KEYS = ["node_id", "address", "callback_public_key", "folder", "domain", "multi_address"]
 TOKEN = '[LAG]\nAccessToken = "t"\n[CLUSTER]\nSimulated = true'

@@ -8,9 +8,9 @@ from click.testing import CliRunner, Result
 
 from app import config, identity
 from app.cli import main
-from tests import market
-from tests.documents import ROOT
-from tests.terminal import terminal
+from tests.support import market
+from tests.support.documents import ROOT
+from tests.support.terminal import terminal
 
 
 def init(folder: Path, *arguments: str) -> Result:

@@ -16,7 +16,7 @@ from app.stock import Stock
 from app.store import keys
 from k8s.amounts import Amounts
 from k8s.inventory import Inventory, Node
-from tests import market
+from tests.support import market
 
 GI = 1 << 30
 HAS = Amounts(cpu_millis=8000, memory_bytes=16 * GI, storage_bytes=GI, gpus=4, pods=9)

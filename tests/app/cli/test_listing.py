@@ -20,9 +20,9 @@ from app.cli import listing, main
 from app.models import Market, Reason, State, Task
 from app.schema import JobData
 from app.store import Store, keys
-from tests import clients, market
-from tests.documents import ROOT
-from tests.terminal import terminal
+from tests.support import market, redis_clients
+from tests.support.documents import ROOT
+from tests.support.terminal import terminal
 
 WALLET = "0x" + "ab" * 20
 COLUMNS = (
@@ -197,14 +197,14 @@ def test_a_narrow_terminal(
 def test_watch(provider_folder: Path, connection: redis.Redis) -> None:
     """It shows what is new, outlives Redis, and leaves the terminal as it was at Ctrl-C."""
     remembered(connection, space_name="first")
-    others = clients.known(connection)
+    others = redis_clients.known(connection)
     with terminal("--cp-repo", str(provider_folder), "task", "list", "--watch") as shown:
         shown.wait_for("first")
         remembered(connection, space_name="second")
         shown.wait_for("second")
         connection.config_set("requirepass", "x")
         try:
-            clients.cut_off(connection, others)
+            redis_clients.cut_off(connection, others)
             shown.wait_for("Redis does not answer")
             assert shown.text.rpartition("Redis does not answer")[0].count("second") > 1
         finally:

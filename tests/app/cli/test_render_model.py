@@ -8,7 +8,7 @@ import yaml
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from tests import hub
+from tests.support import fake_hub
 
 
 def render(folder: Path, monkeypatch: pytest.MonkeyPatch, model_id: str) -> Result:
@@ -25,7 +25,7 @@ def render(folder: Path, monkeypatch: pytest.MonkeyPatch, model_id: str) -> Resu
 def test_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hub is asked; the image is named by its tag, and the cache is bounded."""
     monkeypatch.setenv("CP_INFERENCE_CACHEBYTES", str(1 << 30))
-    with hub.serving() as market:
+    with fake_hub.serving() as market:
         market.models["a/b"] = {"library_name": "timm", "pipeline_tag": "image-classification"}
         monkeypatch.setenv("CP_INFERENCE_SERVERURL", market.url)
         result = render(tmp_path, monkeypatch, "a/b")

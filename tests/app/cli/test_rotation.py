@@ -10,8 +10,8 @@ from click.testing import CliRunner, Result
 from app import config, files, identity, signing
 from app.cli import main
 from app.context import opened
-from tests import market
-from tests.terminal import terminal
+from tests.support import market
+from tests.support.terminal import terminal
 
 
 @pytest.fixture

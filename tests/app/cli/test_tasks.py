@@ -18,9 +18,9 @@ from app.cli import main
 from app.models import Callback, Market, Pods, PodSeen, Reason, State, Task
 from app.schema import JobData
 from app.store import Store, keys
-from tests import market
-from tests.documents import ROOT
-from tests.terminal import terminal
+from tests.support import market
+from tests.support.documents import ROOT
+from tests.support.terminal import terminal
 
 SLOW = ("redis", "rq", "kubernetes", "starlette", "cryptography", "rich", "aiohttp", "structlog")
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from app.images import BuildContext, Limits, Order, Registry
-from tests.registry import FakeRegistry, serving
+from tests.support.fake_registry import FakeRegistry, serving
 
 
 @pytest.fixture

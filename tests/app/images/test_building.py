@@ -10,7 +10,7 @@ import pytest
 from app.errors import Permanent, Temporary
 from app.images import Limits, Order, build
 from app.images.order import Command
-from tests.registry import FakeRegistry
+from tests.support.fake_registry import FakeRegistry
 
 DIGEST = "sha256:" + "ab" * 32
 

@@ -14,7 +14,7 @@ from app.images.following import Following
 from app.images.job import PROGRAM, _addresses
 from k8s.builds import Progress
 from k8s.client import Cluster
-from tests.registry import FakeRegistry
+from tests.support.fake_registry import FakeRegistry
 
 DIGEST = "sha256:" + "ab" * 32
 DISK = 'Usage of EmptyDir volume "state" exceeds the limit "100Mi". '

@@ -10,7 +10,7 @@ import pytest
 from app import config
 from app.errors import Permanent, Temporary
 from app.images import Registry, configured
-from tests.registry import Answer, FakeRegistry
+from tests.support.fake_registry import Answer, FakeRegistry
 
 MANIFEST = b'{"schemaVersion": 2}'
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()

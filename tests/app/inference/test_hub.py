@@ -8,8 +8,8 @@ import pytest
 from app.config import Inference
 from app.errors import Permanent, Temporary
 from app.inference import FRAMEWORKS, Described, describe, image
-from tests import hub
-from tests.hub import Answer, Hub
+from tests.support import fake_hub
+from tests.support.fake_hub import Answer, Hub
 
 TOKEN = "hf_secret"
 KNOWN = {"library_name": "transformers", "pipeline_tag": "text-generation", "gated": False}
@@ -18,7 +18,7 @@ KNOWN = {"library_name": "transformers", "pipeline_tag": "text-generation", "gat
 @pytest.fixture
 def market() -> Iterator[Hub]:
     """A hub that knows one model."""
-    with hub.serving() as found:
+    with fake_hub.serving() as found:
         found.models["a/b"] = {**KNOWN, "siblings": [{"rfilename": "x"}], "downloads": 7}
         yield found
 
@@ -127,7 +127,7 @@ async def test_a_renamed_model(market: Hub) -> None:
 
 async def test_redirects_elsewhere(market: Hub) -> None:
     """Another server is never asked, whatever redirects there, so it never gets the token."""
-    with hub.serving() as other:
+    with fake_hub.serving() as other:
         other.models["a/b"] = KNOWN
         for location in (f"{other.url}/api/models/a/b", "//[", market.url.replace("http", "ftp")):
             market.answers["/api/models/a/b"] = 302, {"Location": location}, b""

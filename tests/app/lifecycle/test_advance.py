@@ -18,7 +18,7 @@ from app.schema import JobData
 from app.store import Change
 from k8s import apply
 from k8s.errors import Refused
-from tests import market
+from tests.support import market
 
 
 @pytest.fixture

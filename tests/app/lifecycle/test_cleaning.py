@@ -21,8 +21,8 @@ from k8s import apply, labels, names, paths, vacancy
 from k8s.client import Cluster
 from k8s.errors import NotFound
 from k8s.workload import Component, Container, Offer, Resources, Workload
-from tests import market
-from tests.provider import eventually
+from tests.support import market
+from tests.support.provider import eventually
 
 RESOURCES = Resources(cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20)
 

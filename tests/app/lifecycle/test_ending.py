@@ -11,7 +11,7 @@ from app.context import Context
 from app.models import State, Task
 from app.schema import JobData
 from app.store import Change, keys
-from tests import market
+from tests.support import market
 
 
 def due(context: Context, state: State, **fields: float) -> Task:

@@ -14,8 +14,8 @@ from app import lifecycle, transitions
 from app.context import Context
 from app.models import State, Task
 from app.schema import JobData
-from tests import market, simulated
-from tests.web import Web
+from tests.support import market, simulated_cluster
+from tests.support.web_server import Web
 
 WALLET = "0x" + "ab" * 20
 FILE = b'services: {web: {image: "nginx:1", expose: [{port: 80, to: [{global: true}]}]}}'
@@ -83,8 +83,8 @@ def fetching(tmp_path: Path, redis_url: str) -> Iterator[Context]:
     """A provider that may fetch from this machine."""
     more = "[SOURCE]\nAllowPrivateAddresses = true\n"
     with (
-        simulated.serving(tmp_path),
-        simulated.provider(tmp_path, redis_url, more=more) as found,
+        simulated_cluster.serving(tmp_path),
+        simulated_cluster.provider(tmp_path, redis_url, more=more) as found,
     ):
         yield found
 

@@ -11,14 +11,14 @@ from app.cli import main
 from app.config import Config, Registry
 from app.errors import Permanent
 from app.lifecycle import installing
-from tests import registry
-from tests.registry import FakeRegistry
+from tests.support import fake_registry
+from tests.support.fake_registry import FakeRegistry
 
 
 @pytest.fixture
 def target() -> Iterator[FakeRegistry]:
     """A registry that has nothing."""
-    with registry.serving() as found:
+    with fake_registry.serving() as found:
         yield found
 
 

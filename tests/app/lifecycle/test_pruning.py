@@ -18,7 +18,7 @@ from app.errors import Permanent, Temporary
 from app.lifecycle import pruning
 from app.schema import JobData
 from app.store.synchronous import encoded
-from tests.registry import FakeRegistry, serving
+from tests.support.fake_registry import FakeRegistry, serving
 
 MANIFEST = b"{}"
 DIGEST = "sha256:" + hashlib.sha256(MANIFEST).hexdigest()

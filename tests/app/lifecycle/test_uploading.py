@@ -17,8 +17,8 @@ from app.lifecycle import uploading
 from app.models import Reason, State, Task
 from app.schema import JobData
 from app.store import Change, keys
-from tests import market
-from tests.storage import API_KEY, Storage
+from tests.support import market
+from tests.support.fake_storage import API_KEY, Storage
 
 JOB = JobData(
     uuid=str(uuid.uuid4()),

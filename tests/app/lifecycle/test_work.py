@@ -13,7 +13,7 @@ from app.lifecycle.work import Superseded, Work
 from app.models import State, Task
 from app.schema import JobData
 from app.store import Change
-from tests import market
+from tests.support import market
 
 
 def accepted(context: Context) -> Task:

@@ -9,10 +9,10 @@ import pytest
 from app import links
 from app.container_log import Addition, Writer
 from app.context import Context
-from tests import market
 from tests.app.test_intake import held
 from tests.app.test_main import certificate
-from tests.web import Web
+from tests.support import market
+from tests.support.web_server import Web
 
 __all__ = ["certificate"]
 

@@ -10,7 +10,7 @@ from app.build_log import BuildLog
 from app.logs import build
 from tests.app.logs.conftest import Watchable
 from tests.app.test_intake import end
-from tests.watching import watching
+from tests.support.log_watcher import watching
 
 _LINES, _WATCHERS = 2500, 20
 

@@ -15,11 +15,11 @@ from app import bounded, main
 from app.build_log import BuildLog
 from app.context import opened
 from app.logs import feed, feeds
-from tests import market
 from tests.app.logs.conftest import Assign, Watchable
 from tests.app.test_intake import end
-from tests.watching import watching
-from tests.web import Web, serving
+from tests.support import market
+from tests.support.log_watcher import watching
+from tests.support.web_server import Web, serving
 
 
 def refused(address: str, *, tls: ssl.SSLContext | None = None) -> tuple[int, str]:

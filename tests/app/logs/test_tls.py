@@ -17,12 +17,12 @@ import pytest
 from app import transitions
 from app.context import Context
 from app.schema import JobData
-from tests import market
 from tests.app.logs.conftest import Watchable
 from tests.app.logs.test_endpoint import eventually, refused
 from tests.app.test_main import secured
-from tests.watching import watching
-from tests.web import Web, free_port, serving
+from tests.support import market
+from tests.support.log_watcher import watching
+from tests.support.web_server import Web, free_port, serving
 
 CONFIGURATION = Path(__file__).parents[3] / "docs" / "nginx.conf"
 MAIN = """

@@ -17,8 +17,8 @@ from app.store import Store, keys
 from k8s import amounts
 from k8s.amounts import Amounts
 from k8s.inventory import Inventory, Node
-from tests import contenders
-from tests.contenders import Plan
+from tests.support import contenders
+from tests.support.contenders import Plan
 
 PROCESSES = 4
 

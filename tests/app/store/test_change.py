@@ -13,8 +13,8 @@ from app.context import Context
 from app.models import Callback, Reason, Receipt, State, Task
 from app.schema import JobData
 from app.store import AsyncStore, Change, Conflict, Full, Guard, Replayed, Transaction, keys
-from tests import market
-from tests.web import everything
+from tests.support import market
+from tests.support.web_server import everything
 
 NOW = 1_800_000_000.123456
 

@@ -23,7 +23,7 @@ from app.store import Store, keys
 from app.store.glance import Glance
 from app.store.salvage import salvaged
 from app.store.wire import Elaborate, Wire, connect
-from tests import clients, market
+from tests.support import market, redis_clients
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
@@ -120,10 +120,10 @@ def test_a_connection_that_was_lost(
     connection: redis.Redis, redis_url: str, glance_at: Open
 ) -> None:
     """After an error the next question opens another connection."""
-    others = clients.known(connection)
+    others = redis_clients.known(connection)
     glance = glance_at(redis_url)
     assert glance.tasks() == []
-    clients.cut_off(connection, others)
+    redis_clients.cut_off(connection, others)
     with pytest.raises(Temporary):
         glance.tasks()
     assert glance.tasks() == []

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from app import supervisor
 from app.context import SIMULATED_KUBECONFIG, Context, opened
-from tests import market
-from tests.provider import eventually
+from tests.support import market
+from tests.support.provider import eventually
 
 
 @contextmanager

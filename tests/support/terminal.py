@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from app.supervisor import end
-from tests.documents import ROOT
+from tests.support.documents import ROOT
 
 _SEQUENCE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>])")
 

@@ -6,7 +6,7 @@ from functools import cache
 
 import pytest
 
-from tests.documents import FAULTS, ROOT
+from tests.support.documents import FAULTS, ROOT
 
 ROWS = [
     [cell.strip() for cell in line.strip("|").split("|")]

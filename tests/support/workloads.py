@@ -4,7 +4,6 @@ import secrets
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
@@ -12,9 +11,10 @@ import msgspec
 from k8s import apply, labels, names, paths
 from k8s.client import Cluster
 from k8s.workload import Component, Container, File, Port, Resources, Workload
+from tests.support.documents import ROOT
 
 T = TypeVar("T")
-WORKLOADS = Path(__file__).parents[1] / "k8s" / "workloads"
+WORKLOADS = ROOT / "tests" / "k8s" / "workloads"
 IMAGE = "busybox:latest"
 RESOURCES = Resources(cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20)
 PATIENCE_SECONDS = 60.0

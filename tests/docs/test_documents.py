@@ -19,8 +19,8 @@ from app.context import Context
 from app.models import State
 from app.store import change, keys
 from k8s.symptoms import Category
-from tests import documents
-from tests.documents import ARCHITECTURE, README, ROOT
+from tests.support import documents
+from tests.support.documents import ARCHITECTURE, README, ROOT
 
 SAMPLE = ROOT / "config.toml.sample"
 KEYS = tuple(config.keys())

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests import documents
+from tests.support import documents
 
 _PARTS = re.compile(
     r"^```http\n(?P<block>(?s:.*?))^```$|^> (?:(?P<time>\d\d:\d\d:\d\d): )?(?P<words>.+)$",

@@ -26,11 +26,16 @@ from websockets.frames import Opcode
 from app import embedded, intake, mcs, polled, signing
 from app.context import Context, opened
 from app.standin import Lagrange
-from tests import documents, provider
-from tests.examples import Answer, Direction, Example, content
-from tests.recorder import Exchange, Recorder
-from tests.storage import Storage
-from tests.web import Web, serving
+from tests.docs.examples import (
+    Answer,
+    Direction,
+    Example,
+    content,
+)
+from tests.support import documents, provider
+from tests.support.fake_storage import Storage
+from tests.support.recorder import Exchange, Recorder
+from tests.support.web_server import Web, serving
 
 DAY = 1795305600  # 2026-11-22
 LAGRANGE = "https://api.lagrangedao.org"

@@ -20,11 +20,16 @@ from app.store import AsyncStore, keys
 from k8s.amounts import Amounts
 from k8s.exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory import Inventory, Node
-from tests import market
-from tests.directions.jobs import FIRST, SPACE, WALLET, accept
-from tests.directions.words import means
-from tests.provider import eventually
-from tests.story import Story
+from tests.docs.directions.jobs import (
+    FIRST,
+    SPACE,
+    WALLET,
+    accept,
+)
+from tests.docs.directions.words import means
+from tests.docs.story import Story
+from tests.support import market
+from tests.support.provider import eventually
 
 _GET = AsyncStore.get
 _SOON = Schedule(every=0.5, timeout=5)

@@ -27,9 +27,10 @@ from app.context import Context
 from app.identity import Identity
 from app.logs import feeds
 from app.store import change
-from tests import directions, documents, examples, story
-from tests.documents import PROTOCOL, ROOT
-from tests.examples import Direction, Example
+from tests.docs import directions, examples, story
+from tests.docs.examples import Direction, Example
+from tests.support import documents
+from tests.support.documents import PROTOCOL, ROOT
 
 PROVIDER = Identity(b"\x22" * 32)
 UNSEEN = {("400", "cut_off")}  # Who would read it has gone.

@@ -18,9 +18,9 @@ from app.store.synchronous import encoded
 from app.transport import Fetcher
 from k8s.amounts import Amounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
-from tests import market
-from tests.directions.words import means
-from tests.story import LAGRANGE, Story
+from tests.docs.directions.words import means
+from tests.docs.story import LAGRANGE, Story
+from tests.support import market
 
 WALLET = "0xdfe0f4a86b83b6a7e297c15312ebf85fe7f44f11"
 HARDWARE = "Nvidia A4000 · 2 vCPU · 4 GiB"

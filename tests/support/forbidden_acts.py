@@ -10,8 +10,8 @@ from typing import Any
 from k8s import names
 from k8s.client import Cluster
 from k8s.errors import NotFound
-from tests.cluster.installing import NAMESPACE, PROCESSES, Installation
-from tests.provider import eventually
+from tests.support.installation import NAMESPACE, PROCESSES, Installation
+from tests.support.provider import eventually
 
 SYSTEM = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 # 1: it is not even compared with its source. The base's own is there, whoever made it.

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Self
 from urllib.parse import urlsplit
 
-from tests.examples import Headers
+from tests.docs.examples import Headers
 
 _SECONDS = 10
 _POLL_SECONDS = 0.02

@@ -2,8 +2,8 @@
 
 from collections.abc import Callable
 
-from tests.examples import Direction
-from tests.story import Story
+from tests.docs.examples import Direction
+from tests.docs.story import Story
 
 Follow = Callable[[Story], None]
 KNOWN: dict[str, Follow] = {}

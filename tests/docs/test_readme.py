@@ -15,10 +15,10 @@ import pytest
 from app import signing, transitions
 from app.context import Context, opened
 from app.schema import JobData
-from tests import documents, market
-from tests.documents import README, ROOT
-from tests.provider import eventually, free_port
-from tests.web import Web, wait_ready
+from tests.support import documents, market
+from tests.support.documents import README, ROOT
+from tests.support.provider import eventually, free_port
+from tests.support.web_server import Web, wait_ready
 
 BY_CI = {"make demo", "make test", "make install"}
 STAYING = {f"computing-provider {name}" for name in ("run", "web", "worker", "watcher", "clock")}

@@ -19,9 +19,9 @@ from app import embedded, identity, signing
 from app.standin import Job, Lagrange
 from k8s import names, paths
 from k8s.client import Cluster
-from tests import documents
-from tests.cluster.asking import REGISTRY
-from tests.provider import eventually
+from tests.support import documents
+from tests.support.provider import eventually
+from tests.support.registry_proxy import REGISTRY
 
 NAMESPACE = "computing-provider"
 PROCESSES = ("web", "worker", "watcher", "clock")

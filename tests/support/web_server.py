@@ -17,7 +17,7 @@ import redis
 
 from app import main, supervisor
 from app.context import Context
-from tests import market
+from tests.support import market
 
 _SECONDS = 10
 
