@@ -20,9 +20,10 @@ from app.errors import ConfigError, Permanent
 from app.identity import Identity
 from app.redaction import Redaction
 from app.store import AsyncStore, Store
-from k8s import client, offering
-from k8s.client import Cluster
-from k8s.pull import Credentials
+from k8s.api import client
+from k8s.api.client import Cluster
+from k8s.inventory import capabilities
+from k8s.manifests.pull_secrets import Credentials
 from k8s.workload import Offer
 
 if TYPE_CHECKING:
@@ -125,11 +126,11 @@ class Context:
         """What tenants are offered on this cluster, with its networks as they were a moment ago.
 
         Raises:
-            k8s.errors.ClusterError: The cluster is away, or refuses.
+            k8s.api.errors.ClusterError: The cluster is away, or refuses.
         """
         kept: tuple[float, Offer] | None = self.__dict__.get("_offered")
         if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
-            kept = time.monotonic(), offering.offered(self.cluster, offer(self.config))
+            kept = time.monotonic(), capabilities.offered(self.cluster, offer(self.config))
             self.__dict__["_offered"] = kept
         return kept[1]
 

@@ -11,8 +11,9 @@ from app.container_log import MAX_BYTES, Addition, Writer
 from app.context import Context
 from app.errors import Temporary
 from app.models import Task
-from k8s import logs, names
-from k8s.errors import ClusterError
+from k8s import logs
+from k8s.api.errors import ClusterError
+from k8s.naming import names
 
 log = structlog.get_logger()
 

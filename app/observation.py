@@ -11,10 +11,17 @@ from app.errors import Unreadable
 from app.lifecycle import observing
 from app.models import Pods, PodSeen, Reason, Task
 from app.store import keys
-from k8s import health, labels, names, watch
-from k8s.errors import ClusterError
-from k8s.health import Health, Problem
-from k8s.objects import ContainerStatus, Deployment, Object, Pod
+from k8s.api import watch
+from k8s.api.errors import ClusterError
+from k8s.api.objects import (
+    ContainerStatus,
+    Deployment,
+    Object,
+    Pod,
+)
+from k8s.health import health
+from k8s.health.health import Health, Problem
+from k8s.naming import labels, names
 
 log = structlog.get_logger()
 

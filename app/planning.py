@@ -8,7 +8,7 @@ from app.dockerfile import Dockerfile
 from app.errors import Permanent
 from app.inference import Described
 from app.ldl.hardware import DEFAULT_STORAGE_BYTES
-from k8s import names as safe_names
+from k8s.naming import names as safe_names
 from k8s.workload import (
     Component,
     Container,

@@ -11,9 +11,9 @@ import msgspec
 
 from app.errors import ConfigError
 from app.reservations import Book, free
-from k8s import gpus
-from k8s.amounts import Amounts, total
-from k8s.inventory import Inventory
+from k8s.inventory import gpus
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts, total
 
 FILE = "resource_policy.json"
 _MAX_BYTES = 1 << 20

@@ -22,8 +22,8 @@ from app.errors import Failure, Temporary
 from app.models import Report
 from app.store import AsyncStore
 from app.store.turns import Lost, Turn, Turns
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts
 
 log = structlog.get_logger()
 

@@ -16,7 +16,7 @@ from app.errors import ConfigError
 from app.reporter import Reporter, Seen
 from app.reservations import Book, free
 from app.store import keys
-from k8s.inventory import Inventory
+from k8s.inventory.inventory import Inventory
 
 log = structlog.get_logger()
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Literal
 
-from k8s.amounts import Amounts
-from k8s.exporter import GpuDetail, GpuFacts, Usage
-from k8s.inventory import Inventory, Node
+from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 
 Status = Literal["Active", "Inactive"]
 Body = dict[str, Any]

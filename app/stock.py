@@ -10,10 +10,10 @@ import structlog
 from app.context import Context
 from app.errors import Temporary
 from app.store import keys
-from k8s import exporter, inventory
-from k8s.errors import ClusterError
-from k8s.exporter import GpuFacts
-from k8s.inventory import Inventory
+from k8s.api.errors import ClusterError
+from k8s.inventory import gpu_exporter, inventory
+from k8s.inventory.gpu_exporter import GpuFacts
+from k8s.inventory.inventory import Inventory
 
 log = structlog.get_logger()
 
@@ -81,6 +81,6 @@ class Taker:
     def _told(self) -> dict[str, GpuFacts]:
         known = self._facts
         if known is None or time.monotonic() - known[0] > _FACTS_KEPT_SECONDS:
-            known = time.monotonic(), exporter.read(self._context.cluster)
+            known = time.monotonic(), gpu_exporter.read(self._context.cluster)
             self._facts = known
         return known[1]

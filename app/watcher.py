@@ -18,8 +18,9 @@ from app.logreader import LogReader
 from app.observation import Observation
 from app.pulse import Pulse
 from app.stock import Taker
-from k8s import labels, watch
-from k8s.objects import Deployment, Object, Pod
+from k8s.api import watch
+from k8s.api.objects import Deployment, Object, Pod
+from k8s.naming import labels
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from k8s import labels
+from k8s.naming import labels
 
 _TEXT = b"x" * 80
 _AT_ONCE = 100

@@ -3,10 +3,18 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from k8s import isolation, pods, policy, routes, services, storage, tenant
-from k8s.errors import Unsupported
-from k8s.frame import Frame, Manifest
-from k8s.template import TemplateError, Templates
+from k8s.api.errors import Unsupported
+from k8s.manifests import (
+    deployments,
+    network_policies,
+    routes,
+    services,
+    tenant,
+    volumes,
+)
+from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.templates import TemplateError, Templates
+from k8s.policy import check
 from k8s.workload import Offer, Workload
 
 __all__ = ["Manifest", "TemplateError", "Unsupported", "workload"]
@@ -36,13 +44,13 @@ def workload(
     frame = Frame(workload=workload, offer=offer, templates=Templates(overrides))
     manifests = [
         *tenant.objects(frame),
-        *storage.config_maps(frame),
-        *storage.claims(frame),
-        *isolation.policies(frame),
+        *volumes.config_maps(frame),
+        *volumes.claims(frame),
+        *network_policies.policies(frame),
         *services.services(frame),
-        *pods.deployments(frame, addresses or {}),
-        *pods.disruption_budgets(frame),
+        *deployments.deployments(frame, addresses or {}),
+        *deployments.disruption_budgets(frame),
         *routes.routes(frame),
     ]
-    policy.check(manifests, workload, offer)
+    check.check(manifests, workload, offer)
     return manifests

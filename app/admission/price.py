@@ -21,7 +21,7 @@ from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 
 from app.schema import JobData
-from k8s import gpus
+from k8s.inventory import gpus
 from k8s.workload import Resources
 
 FILE = "price.toml"
@@ -47,7 +47,7 @@ class TooLow(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PriceList:
-    """Prices in SWAN for an hour; `gpus` by product as `k8s.gpus.core` names it.
+    """Prices in SWAN for an hour; `gpus` by product as `k8s.inventory.gpus.core` names it.
 
     `texts` is the file as it was written.
     """

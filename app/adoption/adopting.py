@@ -17,8 +17,10 @@ from app.reservations import Book, Slot, holder
 from app.schema import JobData
 from app.store import Conflict, keys
 from app.store.synchronous import encoded
-from k8s import demand, former, labels
-from k8s.former import Former, Unlike
+from k8s.inventory import pod_requests
+from k8s.legacy import discovery
+from k8s.legacy.discovery import Former, Unlike
+from k8s.naming import labels
 from k8s.workload import Workload
 
 log = structlog.get_logger()
@@ -64,7 +66,7 @@ def _adopt(context: Context, record: Record) -> None:
         task, workload = _planned(context, record, found)
         _refuse_taken(context, task)
         with applying.translated():
-            pods = former.claim(context.cluster, found, workload, context.offer)
+            pods = discovery.claim(context.cluster, found, workload, context.offer)
         _commit(context, record, task, workload, _slots(task, pods))
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
@@ -72,7 +74,7 @@ def _adopt(context: Context, record: Record) -> None:
 def _found(context: Context, record: Record) -> Former:
     with applying.translated():
         namespace = applying.namespace_of(record.wallet)
-        found = former.find(context.cluster, namespace, record.space_uuid)
+        found = discovery.find(context.cluster, namespace, record.space_uuid)
     if found is None:
         raise Unusable("nothing of it is on the cluster")
     if found.task_id not in {"", record.job_uuid}:
@@ -93,7 +95,7 @@ def _planned(context: Context, record: Record, found: Former) -> tuple[Task, Wor
         space_uuid=record.space_uuid,
         space_name=record.space_name,
         wallet=record.wallet,
-        revision=former.REVISION,
+        revision=discovery.REVISION,
         components=(component,),
     )
     duration = max(1, round(record.expires_at - found.born_at))
@@ -111,10 +113,10 @@ def _planned(context: Context, record: Record, found: Former) -> tuple[Task, Wor
         wallet=record.wallet,
         hardware=record.hardware,
         state=State.RUNNING,
-        revision=former.REVISION,
-        latest_revision=former.REVISION,
-        applied_revision=former.REVISION,
-        running_revision=former.REVISION,
+        revision=discovery.REVISION,
+        latest_revision=discovery.REVISION,
+        applied_revision=discovery.REVISION,
+        running_revision=discovery.REVISION,
         components={component.name: component.replicas},
         adopted=True,
     )
@@ -138,14 +140,14 @@ def _refuse_taken(context: Context, task: Task) -> None:
 def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
     """The room that its pods have, kept for those that may take their place."""
     found = []
-    for number, pod in enumerate(msgspec.convert(pods, list[demand.Pod])):
+    for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.Pod])):
         if pod.spec.node_name and not pod.over:
             component = pod.metadata.labels[labels.COMPONENT]
             slot = Slot(
                 name=f"{holder(task.id, task.revision)}:{component}:{number}",
                 component=component,
                 node=pod.spec.node_name,
-                amounts=demand.of(pod),
+                amounts=pod_requests.of(pod),
             )
             found.append(slot)
     return tuple(found)
@@ -175,7 +177,7 @@ def _commit(
 def is_as_found(task: Task) -> bool:
     """Whether a task runs what v0.3.0 deployed, and nothing else is wanted."""
     going_on = task.adopted and not task.ended and not task.stopping
-    return going_on and {task.revision, task.applied_revision} == {former.REVISION}
+    return going_on and {task.revision, task.applied_revision} == {discovery.REVISION}
 
 
 def claim(context: Context, task_id: str) -> None:
@@ -187,12 +189,12 @@ def claim(context: Context, task_id: str) -> None:
     """
     with locks.held(context.redis, f"task:{task_id}"):
         task = context.store.get(task_id)
-        workload = context.store.workload(task_id, former.REVISION)
+        workload = context.store.workload(task_id, discovery.REVISION)
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
         with applying.translated(), suppress(Unlike):
             namespace = applying.namespace(task)
-            found = former.find(context.cluster, namespace, task.space_uuid)
+            found = discovery.find(context.cluster, namespace, task.space_uuid)
             if found is not None:
-                former.claim(context.cluster, found, workload, context.offer)
+                discovery.claim(context.cluster, found, workload, context.offer)

@@ -8,7 +8,7 @@ import msgspec
 
 from app.schema import UUID
 from app.store import keys
-from k8s import names
+from k8s.naming import names
 
 FIELDS = (
     "wallet_address",

@@ -8,8 +8,8 @@ from app.context import Context
 from app.errors import Unreadable
 from app.lifecycle import applying
 from app.store import keys
-from k8s import labels
-from k8s.objects import Pod
+from k8s.api.objects import Pod
+from k8s.naming import labels
 
 _CALLED_AT_MOST_EVERY_SECONDS = 2.0
 

@@ -11,10 +11,10 @@ from app.context import Context
 from app.errors import Temporary
 from app.reservations import Book
 from app.store import keys
-from k8s import inventory
-from k8s.amounts import NAMES, Amounts
-from k8s.errors import ClusterError
-from k8s.inventory import Inventory, Node
+from k8s.api.errors import ClusterError
+from k8s.inventory import inventory
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import NAMES, Amounts
 
 _GIB = 1 << 30
 

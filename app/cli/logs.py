@@ -53,8 +53,8 @@ def _containers(
     context: Context, one: Task, show: "_Screen", *, follow: bool, tail: int | None
 ) -> None:
     from k8s import logs as kubernetes  # noqa: PLC0415
-    from k8s import names  # noqa: PLC0415
-    from k8s.errors import ClusterError  # noqa: PLC0415
+    from k8s.api.errors import ClusterError  # noqa: PLC0415
+    from k8s.naming import names  # noqa: PLC0415
 
     if one.ended or not one.wallet:
         refuse(f"task {one.id} is {one.state} and has no containers", code=1)

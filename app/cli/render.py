@@ -16,8 +16,9 @@ from app.errors import ConfigError, Failure, Permanent
 from app.ldl import hardware as order
 from app.lifecycle import serving
 from app.sources import Kind, Space, SpaceFile
-from k8s import policy, template
 from k8s import render as rendering
+from k8s.manifests import templates
+from k8s.policy import check
 from k8s.workload import Offer, Resources
 
 _NOBODY = "0x" + "0" * 40
@@ -55,7 +56,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         refuse(*map(str, refused.problems))
     except ConfigError as error:
         refuse(*error.problems)
-    except (Failure, rendering.Unsupported, template.TemplateError, policy.Violation) as error:
+    except (Failure, rendering.Unsupported, templates.TemplateError, check.Violation) as error:
         refuse(str(error))
     click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True), nl=False)
 

@@ -6,9 +6,11 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from app.demo.patience import Failed
-from k8s import apply, labels, paths
-from k8s.client import Cluster
-from k8s.errors import NotFound
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.apply import apply
+from k8s.naming import labels
 
 _POLL_SECONDS = 0.3
 
@@ -33,7 +35,7 @@ def objects(cluster: Cluster, namespace: str, task_id: str) -> Counter[str]:
     found: Counter[str] = Counter()
     for kind in (*apply.KINDS, "Pod"):
         with suppress(NotFound):  # The cluster has no such kind.
-            path = paths.collection(kind, namespace)
+            path = url_paths.collection(kind, namespace)
             found[kind] = len(cluster.list(path, selector=labels.of_task(task_id)))
     return +found
 
@@ -58,7 +60,7 @@ def remove_tenant(
         ClusterError: The cluster does not answer, or refuses.
         Failed: It is not gone in time.
     """
-    path = f"{paths.collection('Namespace', '')}/{namespace}"
+    path = f"{url_paths.collection('Namespace', '')}/{namespace}"
     deadline = time.monotonic() + seconds
     existed = False
     with suppress(NotFound):

@@ -12,7 +12,7 @@ import yaml
 
 from app.demo.memory import Memory
 from app.standin import Lagrange
-from k8s.pods import FAREWELL_SECONDS
+from k8s.manifests.deployments import FAREWELL_SECONDS
 
 DOMAIN = "demo.example.com"
 ACCOUNT = "0x00000000000000000000000000000000000000de"

@@ -5,9 +5,10 @@ from contextlib import suppress
 from typing import Any
 
 from app.demo.patience import Failed
-from k8s import labels, paths
-from k8s.client import Cluster
-from k8s.errors import NotFound
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.naming import labels
 
 _CLASSES = "/apis/networking.k8s.io/v1/ingressclasses"
 _DEFAULT = "ingressclass.kubernetes.io/is-default-class"
@@ -52,7 +53,7 @@ def routes(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any
     found = []
     for kind in ("Ingress", "HTTPRoute"):
         with suppress(NotFound):  # The cluster has no such kind.
-            path = paths.collection(kind, namespace)
+            path = url_paths.collection(kind, namespace)
             found += cluster.list(path, selector=labels.of_task(task_id))
     return found
 

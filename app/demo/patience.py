@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TypeVar
 
 from app.errors import ConfigError, Failure
-from k8s.errors import ClusterError
+from k8s.api.errors import ClusterError
 
 _T = TypeVar("_T")
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from k8s import labels, paths, watch
-from k8s.client import Cluster
-from k8s.objects import ContainerStatus, Pod
+from k8s.api import url_paths, watch
+from k8s.api.client import Cluster
+from k8s.api.objects import ContainerStatus, Pod
+from k8s.naming import labels
 
 log = structlog.get_logger()
 
@@ -53,7 +54,7 @@ class Pods:
     def _follow(self) -> None:
         for event in watch.follow(
             self.cluster,
-            paths.collection("Pod", self.namespace),
+            url_paths.collection("Pod", self.namespace),
             Pod,
             selector=labels.of_task(self.task_id),
             stopped=self._stopped,

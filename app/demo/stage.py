@@ -16,9 +16,10 @@ from app.demo.screen import Screen
 from app.errors import Temporary
 from app.standin import Callback, Lagrange
 from app.supervisor import Child, Supervisor
-from k8s import client, names
-from k8s.client import Cluster
-from k8s.errors import ClusterError
+from k8s.api import client
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError
+from k8s.naming import names
 
 _READY_SECONDS = 60
 _CALL_SECONDS = 30

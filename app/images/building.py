@@ -42,7 +42,7 @@ def build(
         Permanent: `build_failed`, `build_timeout`, `build_too_large`, `push_refused`, with the last
             lines of the log; `no_builder`; `registry_refused`.
         Temporary: `builder`: it cannot work, or its daemon is away; `registry`: that is away.
-        k8s.errors.ClusterError: Of a Job on the cluster: the API server is away, or refuses.
+        k8s.api.errors.ClusterError: Of a Job on the cluster: the API server is away, or refuses.
     """
     if isinstance(builder, JobBuilder):
         return builder.build(order, check=check, tell=tell, pushing=pushing)

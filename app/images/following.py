@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from app.errors import Failure, Permanent, Temporary
 from app.images.order import Order
 from app.images.running import Lines
-from k8s import builds
-from k8s.builds import Progress
-from k8s.client import Cluster
-from k8s.errors import Refused
+from k8s import jobs
+from k8s.api.client import Cluster
+from k8s.api.errors import Refused
+from k8s.jobs import Progress
 from k8s.logs import NOWHERE, Extent, Filter, Place, Source
 from k8s.logs.session import Session
 
@@ -83,7 +83,7 @@ class Following:
             self.check()
             self._pass_on()
             time.sleep(_POLL_SECONDS)
-        seen = builds.look(self.cluster, self.job)
+        seen = jobs.look(self.cluster, self.job)
         if seen.has_log and (self._reading is None or self._reading.done):
             self._read(seen)
         return seen
@@ -91,7 +91,7 @@ class Following:
     def _read(self, seen: Progress) -> None:
         self._reading = Session(
             self.cluster,
-            Source(path=seen.pod, uid=seen.uid, container=builds.CLIENT, label=_LABEL),
+            Source(path=seen.pod, uid=seen.uid, container=jobs.CLIENT, label=_LABEL),
             self._place,
             extent=Extent(),
             filter_=Filter(),
@@ -156,5 +156,5 @@ class Following:
         return f"the build's pod ended: {seen.message or seen.reason or 'without a reason'}{known}"
 
     def _of_daemon(self, seen: Progress) -> str:
-        text = self.cluster.log(seen.pod, tail_lines=_DAEMON_LINES, container=builds.DAEMON)
+        text = self.cluster.log(seen.pod, tail_lines=_DAEMON_LINES, container=jobs.DAEMON)
         return " | ".join(text.splitlines())

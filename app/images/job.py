@@ -14,9 +14,9 @@ from app.images import parcel
 from app.images.following import Following
 from app.images.order import Order
 from app.images.parcel import Parcel
-from k8s import builds
-from k8s.client import Cluster
-from k8s.errors import ClusterError, Unavailable
+from k8s import jobs
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError, Unavailable
 
 log = structlog.get_logger()
 
@@ -59,11 +59,11 @@ class JobBuilder:
         A Job of this task for these files that is under way is taken up. However this ends, it is
         removed, except when the API server is away: then it goes on, and is taken up next time.
         """
-        job = builds.name(self.task_id, order.context.digest)
+        job = jobs.name(self.task_id, order.context.digest)
         away = False
         try:
-            builds.remove_of(self.cluster, self.task_id, but=job)
-            if builds.is_under_way(self.cluster, job):
+            jobs.remove_of(self.cluster, self.task_id, but=job)
+            if jobs.is_under_way(self.cluster, job):
                 log.info("build taken up", job=job)
             else:
                 self._start(order)
@@ -77,11 +77,11 @@ class JobBuilder:
 
     def _start(self, order: Order) -> None:
         sent = asyncio.run(parcel.send(order.registry, order.image, order.context, order.folder))
-        builds.start(self.cluster, self._wanted(order, sent), overrides=self.overrides)
+        jobs.start(self.cluster, self._wanted(order, sent), overrides=self.overrides)
 
-    def _wanted(self, order: Order, sent: Parcel) -> builds.Order:
+    def _wanted(self, order: Order, sent: Parcel) -> jobs.Order:
         limits, registry = order.limits, order.registry
-        return builds.Order(
+        return jobs.Order(
             task_id=self.task_id,
             digest=order.context.digest,
             builder=self.image,
@@ -105,7 +105,7 @@ class JobBuilder:
     def _removed(self, order: Order, job: str) -> None:
         """Remove the Job and the files; what cannot be removed now goes with time."""
         with suppress(ClusterError):
-            builds.remove(self.cluster, job)
+            jobs.remove(self.cluster, job)
         try:
             asyncio.run(_forget(order))
         except Failure as error:

@@ -11,7 +11,7 @@ from app.ldl.hardware import DEFAULT_STORAGE_BYTES
 from app.ldl.placements import Placement
 from app.ldl.problems import Findings, shown
 from app.ldl.storages import Stored
-from k8s import gpus as products
+from k8s.inventory import gpus as products
 from k8s.workload import Gpu, Resources
 
 

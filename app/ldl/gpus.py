@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.ldl import hardware
 from app.ldl.fields import Node, items, know, text, whole
 from app.ldl.problems import shown
-from k8s import gpus
+from k8s.inventory import gpus
 
 MAX_MODELS = 64
 

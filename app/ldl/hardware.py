@@ -4,7 +4,7 @@ import re
 
 from app.ldl import quantities
 from app.ldl.problems import Problem, Refused, shown
-from k8s import gpus
+from k8s.inventory import gpus
 from k8s.workload import Gpu, Resources
 
 DEFAULT_STORAGE_BYTES = 30 << 30

@@ -7,7 +7,7 @@ from app.ldl import attachments, environment, exposures, images
 from app.ldl.attachments import MountRequest
 from app.ldl.exposures import Exposure
 from app.ldl.fields import Node, attempt, entries, items, know, missing, text
-from k8s import names
+from k8s.naming import names
 from k8s.workload import File, Model
 
 MAX_SERVICES = 64

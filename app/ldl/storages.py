@@ -6,7 +6,7 @@ from app.ldl.placements import Placement
 from app.ldl.problems import Findings, shown, step
 from app.ldl.profiles import Storage
 from app.ldl.services import Service
-from k8s.names import safe
+from k8s.naming.names import safe
 from k8s.workload import Mount, Offer, Volume
 
 MAX_VOLUME_NAME = 50

@@ -11,11 +11,12 @@ from app.errors import Permanent, Temporary
 from app.lifecycle.work import Work
 from app.models import Task
 from app.store import keys
-from k8s import apply as cluster_apply
-from k8s import names, offering
-from k8s.errors import Refused, Unavailable, Unsupported
-from k8s.policy import Violation
-from k8s.template import TemplateError
+from k8s.api.errors import Refused, Unavailable, Unsupported
+from k8s.apply import apply as cluster_apply
+from k8s.inventory import capabilities
+from k8s.manifests.templates import TemplateError
+from k8s.naming import names
+from k8s.policy.check import Violation
 from k8s.workload import Workload
 
 
@@ -79,7 +80,7 @@ def _refuse_missing_classes(context: Context, workload: Workload) -> None:
     }
     if not wanted:
         return
-    missing = offering.missing_storage_classes(context.cluster, wanted)
+    missing = capabilities.missing_storage_classes(context.cluster, wanted)
     if missing:
         shown = ", ".join(sorted(name or "(the default class)" for name in missing))
         raise Permanent(f"this cluster has no StorageClass {shown}", category="storage_class")

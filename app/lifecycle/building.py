@@ -20,7 +20,7 @@ from app.lifecycle.applying import overrides, translated
 from app.lifecycle.work import Superseded, Work
 from app.sources import Space
 from app.store import Change
-from k8s import builds
+from k8s import jobs
 from k8s.logs import Filter
 from k8s.workload import Resources
 
@@ -117,7 +117,7 @@ def abandon(work: Work) -> None:
     """
     if work.context.config.build.builder == images.JOB:
         with translated():
-            builds.remove_of(work.context.cluster, work.task.id)
+            jobs.remove_of(work.context.cluster, work.task.id)
 
 
 def _later(reason: str) -> Temporary:

@@ -9,7 +9,7 @@ from app.context import Context
 from app.lifecycle.advance import failure
 from app.models import Reason, State, Task
 from app.store import Change, Conflict
-from k8s.health import Health, Problem
+from k8s.health.health import Health, Problem
 
 log = structlog.get_logger()
 

@@ -12,7 +12,7 @@ from app.errors import Permanent
 from app.lifecycle.applying import translated
 from app.models import Proof
 from app.store import keys
-from k8s import proof
+from k8s.jobs import proof
 
 log = structlog.get_logger()
 

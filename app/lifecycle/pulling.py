@@ -8,7 +8,8 @@ from app import locks
 from app.context import Context
 from app.lifecycle.applying import translated
 from app.models import Task
-from k8s import pull
+from k8s.apply import pull_secrets
+from k8s.manifests.pull_secrets import is_needed
 
 log = structlog.get_logger()
 
@@ -29,7 +30,7 @@ def refresh(context: Context, _: str = "") -> int:
     with locks.held(context.redis, "credentials") as lock, translated():
         for wallet in sorted(set(_served(context))):
             lock.check()
-            changed += pull.refresh(context.cluster, wallet, credentials)
+            changed += pull_secrets.refresh(context.cluster, wallet, credentials)
     if changed:
         log.info("registry credentials renewed", namespaces=changed)
     return changed
@@ -41,7 +42,7 @@ def _served(context: Context) -> Iterator[str]:
     for task in context.store.active():
         revisions = {task.revision, task.running_revision, *_fallback(task)} - {0, None}
         workloads = (context.store.workload(task.id, one) for one in revisions)
-        if task.wallet and any(one and pull.is_needed(one, offer) for one in workloads):
+        if task.wallet and any(one and is_needed(one, offer) for one in workloads):
             yield task.wallet
 
 
@@ -63,10 +64,10 @@ def withdraw(context: Context, task: Task) -> None:
     if context.credentials is None:
         return
     with translated():
-        mark = pull.find(context.cluster, task.wallet)
+        mark = pull_secrets.find(context.cluster, task.wallet)
         if mark is None:
             return
         active = context.store.active()
         if any(one.wallet == task.wallet for one in active if one.id != task.id):
             return
-        pull.remove(context.cluster, mark)
+        pull_secrets.remove(context.cluster, mark)

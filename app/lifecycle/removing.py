@@ -9,7 +9,7 @@ from app.lifecycle.applying import deploy, namespace, translated
 from app.lifecycle.work import Work
 from app.models import Task
 from app.store import Guard, keys
-from k8s import apply as cluster_apply
+from k8s.apply import apply as cluster_apply
 
 _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 120

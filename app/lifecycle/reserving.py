@@ -11,8 +11,9 @@ from app.lifecycle.work import Work
 from app.models import Fallback, Task
 from app.reservations import Book, Demand, NoRoom, Slot
 from app.store import Guard, keys
-from k8s import demand, inventory, render
-from k8s.inventory import Inventory
+from k8s import render
+from k8s.inventory import inventory, pod_requests
+from k8s.inventory.inventory import Inventory
 from k8s.workload import Workload
 
 NO_ROOM = "no_room"
@@ -84,4 +85,4 @@ def _where(slots: tuple[Slot, ...]) -> str:
 def _demands(context: Context, workload: Workload) -> tuple[Demand, ...]:
     """What is reserved is what is rendered, the operator's own templates included."""
     manifests = render.workload(workload, context.offer, overrides=overrides(context))
-    return reservations.demands(workload, demand.rendered(manifests))
+    return reservations.demands(workload, pod_requests.rendered(manifests))

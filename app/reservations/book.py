@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from app.store import Guard, keys
-from k8s.amounts import Amounts
+from k8s.inventory.quantities import Amounts
 
 _VERSION = "version"
 Slots = tuple["Slot", ...]

@@ -5,9 +5,10 @@ from dataclasses import dataclass, replace
 
 from app.reservations import room, words
 from app.reservations.book import Book, Slot, Slots, holder
-from k8s import gpus, names
-from k8s.amounts import NAMES, Amounts, total
-from k8s.inventory import Inventory, Node
+from k8s.inventory import gpus
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import NAMES, Amounts, total
+from k8s.naming import names
 from k8s.workload import Component, Container, Resources, Workload
 
 _MOST_LABELS = 16

@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping
 
 from app.reservations.book import Book, Slot
-from k8s import amounts
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory
+from k8s.inventory import quantities
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts
 
 
 def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
@@ -16,8 +16,9 @@ def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
     """
     open_slots = _open(inventory, book)
     return {
-        node.name: amounts.most(
-            node.allocatable - node.used - amounts.total(open_slots.get(node.name, ())), Amounts()
+        node.name: quantities.most(
+            node.allocatable - node.used - quantities.total(open_slots.get(node.name, ())),
+            Amounts(),
         )
         for node in inventory.offered
     }
@@ -26,7 +27,7 @@ def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
 def reserved(inventory: Inventory, book: Book) -> dict[str, Amounts]:
     """Return what is reserved on each node for pods that are not there yet."""
     open_slots = _open(inventory, book)
-    return {node.name: amounts.total(open_slots.get(node.name, ())) for node in inventory.nodes}
+    return {node.name: quantities.total(open_slots.get(node.name, ())) for node in inventory.nodes}
 
 
 def located(inventory: Inventory, book: Book) -> dict[str, str]:
@@ -78,5 +79,5 @@ def _open(inventory: Inventory, book: Book) -> dict[str, Iterable[Amounts]]:
         for slot in held:
             if slot.name not in taken:
                 there = by_place.setdefault(slot.node, {})
-                there[slot.name] = amounts.most(there.get(slot.name, Amounts()), slot.amounts)
+                there[slot.name] = quantities.most(there.get(slot.name, Amounts()), slot.amounts)
     return {node: slots.values() for node, slots in by_place.items()}

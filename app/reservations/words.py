@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from k8s import gpus
-from k8s.amounts import Amounts
+from k8s.inventory import gpus
+from k8s.inventory.quantities import Amounts
 
 _GIB = 1 << 30
 _NAMES = {"memory_bytes": "memory", "storage_bytes": "ephemeral storage"}

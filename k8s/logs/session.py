@@ -6,11 +6,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from k8s import responses
-from k8s.client import Cluster
-from k8s.errors import ClusterError, Refused, Unavailable
+from k8s.api import responses
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError, Refused, Unavailable
+from k8s.api.responses import BAD_REQUEST, NOT_FOUND
 from k8s.logs.lines import Filter, Lines, Place
-from k8s.responses import BAD_REQUEST, NOT_FOUND
 
 if TYPE_CHECKING:
     import urllib3

@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from k8s import labels, paths
-from k8s.client import Cluster
-from k8s.errors import ClusterError
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError
+from k8s.api.objects import ContainerStatus, Pod
 from k8s.logs import waiting
 from k8s.logs.lines import NOWHERE, Filter, Place, remark
 from k8s.logs.session import Extent, Session, Source
-from k8s.objects import ContainerStatus, Pod
+from k8s.naming import labels
 
 LOOK_SECONDS = 2.0
 MAX_SESSIONS = 32
@@ -76,7 +77,7 @@ class TaskLog:
         places: Mapping[str, Place] = {},
     ) -> None:
         self._cluster = cluster
-        self._path = paths.collection("Pod", namespace)
+        self._path = url_paths.collection("Pod", namespace)
         self._selector = labels.of_task(task_id)
         self._extent = extent
         self._filter = filter_
@@ -236,5 +237,5 @@ def _source(pod: Pod, container: str) -> Source:
     label = _label(pod)
     if pod.metadata.labels.get(labels.COMPONENT) != container:
         label = f"{label}/{container}"
-    path = f"{paths.collection('Pod', pod.metadata.namespace)}/{pod.metadata.name}"
+    path = f"{url_paths.collection('Pod', pod.metadata.namespace)}/{pod.metadata.name}"
     return Source(path, pod.metadata.uid, container, label)

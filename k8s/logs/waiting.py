@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from k8s import symptoms
-from k8s.objects import ContainerStatus, Pod
-from k8s.symptoms import Problem
+from k8s.api.objects import ContainerStatus, Pod
+from k8s.health import problems
+from k8s.health.problems import Problem
 
 _REASONS = {
     "": "is waited for",
@@ -24,7 +24,7 @@ def words(pod: Pod, now: datetime) -> str:
     if pod.deleting:
         return "is being stopped"
     if pod.status.phase == "Failed":
-        said = symptoms.one_line(f"{pod.status.reason} {pod.status.message}")
+        said = problems.one_line(f"{pod.status.reason} {pod.status.message}")
         return f"was stopped by the cluster: {said}" if said else ""
     if not pod.spec.node_name:
         return _unscheduled(pod)
@@ -34,7 +34,7 @@ def words(pod: Pod, now: datetime) -> str:
 def _unscheduled(pod: Pod) -> str:
     for one in pod.status.conditions:
         if one.type == "PodScheduled" and one.status == "False" and one.message:
-            return f"waits for a node: {symptoms.one_line(one.message)}"
+            return f"waits for a node: {problems.one_line(one.message)}"
     return "waits for a node"
 
 
@@ -47,13 +47,13 @@ def _containers(pod: Pod, now: datetime) -> Iterator[str]:
     for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
         if (waiting := status.state.waiting) is None:
             continue
-        found = symptoms.of_container(pod, status, now)
+        found = problems.of_container(pod, status, now)
         if isinstance(found, Problem):
             yield found.message
         elif waiting.reason in _REASONS:
             yield f"{status.name} {_REASONS[waiting.reason]}"
         else:
-            yield f"{status.name} waits: {symptoms.one_line(f'{waiting.reason} {waiting.message}')}"
+            yield f"{status.name} waits: {problems.one_line(f'{waiting.reason} {waiting.message}')}"
 
 
 def has_log(status: ContainerStatus) -> bool:

@@ -13,8 +13,9 @@ from app.models import State, Task
 from app.observation import Observation
 from app.schema import JobData
 from app.store import Change, keys
-from k8s import labels, watch
-from k8s.objects import Metadata, Pod
+from k8s.api import watch
+from k8s.api.objects import Metadata, Pod
+from k8s.naming import labels
 from tests.support import market
 
 

@@ -9,8 +9,8 @@ from app import policy
 from app.errors import ConfigError
 from app.policy import Policy
 from app.reservations import Book, Slot
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 
 GI = 1 << 30
 NODE = Node(

@@ -15,8 +15,8 @@ from app import reporting, transitions
 from app.context import Context, opened
 from app.stock import Stock
 from app.store import keys
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 from tests.support import market
 from tests.support.web_server import Web, serving
 

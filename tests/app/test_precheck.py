@@ -14,8 +14,8 @@ from app.reservations import Book, Slot
 from app.stock import Stock
 from app.store import keys
 from app.store.synchronous import encoded
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
 from tests.support import market
 from tests.support.web_server import Answer, Web, serving

@@ -17,7 +17,7 @@ from app.reports import Provider
 from app.standin import Behaviour, Lagrange
 from app.store import AsyncStore, keys
 from app.store.glance import Glance
-from k8s.inventory import Inventory, Node
+from k8s.inventory.inventory import Inventory, Node
 
 PROVIDER = Provider(name="cp-1", node_id="04ab", multi_address="/ip4/192.0.2.7/tcp/8085")
 SCHEDULES = Schedules(

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from app import reports
 from app.reservations import Book, Slot, free
-from k8s.amounts import Amounts
-from k8s.exporter import GpuDetail, GpuFacts, Usage
-from k8s.inventory import Inventory, Node
+from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 
 PROVIDER = reports.Provider(
     name="cp-1", node_id="04ab", multi_address="/ip4/192.0.2.7/tcp/8085", region="Quebec-CA"

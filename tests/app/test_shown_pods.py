@@ -13,8 +13,7 @@ from app.observation import Observation
 from app.schema import JobData
 from app.store import keys
 from app.store.glance import Glance
-from k8s import labels
-from k8s.objects import (
+from k8s.api.objects import (
     ContainerState,
     ContainerStatus,
     Metadata,
@@ -26,7 +25,8 @@ from k8s.objects import (
     Terminated,
     Waiting,
 )
-from k8s.watch import Changed, Deleted, Listed
+from k8s.api.watch import Changed, Deleted, Listed
+from k8s.naming import labels
 from tests.support import market
 
 RUNS = ContainerState(running=Running())

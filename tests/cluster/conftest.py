@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from k8s import names
-from k8s.client import Cluster, connect
+from k8s.api.client import Cluster, connect
+from k8s.naming import names
 
 
 @pytest.fixture(scope="module")

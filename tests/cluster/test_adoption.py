@@ -16,8 +16,10 @@ import pytest
 from standardwebhooks import Webhook
 
 from app.standin import Job
-from k8s import apply, labels, paths
-from k8s.errors import NotFound
+from k8s.api import url_paths
+from k8s.api.errors import NotFound
+from k8s.apply import apply
+from k8s.naming import labels
 from tests.support.legacy_objects import Left, ready
 from tests.support.provider import Provider, eventually, running
 
@@ -77,7 +79,7 @@ def leave(provider: Provider) -> Iterator[Callable[[int], Left]]:
 
 def page(provider: Provider, left: Left) -> str | None:
     """Return what the Space's URL answers through the ingress controller."""
-    path = f"{paths.collection('Ingress', left.namespace)}/ing-{left.space_uuid}"
+    path = f"{url_paths.collection('Ingress', left.namespace)}/ing-{left.space_uuid}"
     with suppress(NotFound, httpx2.HTTPError):
         status = provider.context.cluster.get(path).get("status", {}).get("loadBalancer", {})
         for address in status.get("ingress") or ():
@@ -164,7 +166,7 @@ def remains(provider: Provider, left: Left) -> list[str]:
     """Return what is in the tenant's namespace, whoever made it and however it is labelled."""
     found = []
     for kind in (*apply.KINDS, "ReplicaSet", "Pod"):
-        for one in provider.context.cluster.list(paths.collection(kind, left.namespace)):
+        for one in provider.context.cluster.list(url_paths.collection(kind, left.namespace)):
             name = one["metadata"]["name"]
             if name not in {"kube-root-ca.crt", "default-deny"}:
                 found.append(f"{kind}/{name}")
@@ -179,7 +181,7 @@ def test_a_failing_redeploy_and_a_pod_that_dies(
     eventually("it is a task", lambda: context.store.get(left.job_uuid), seconds=60)
     eventually("it serves", lambda: page(provider, left) == "old", seconds=60)
     [pod] = left.pods(cluster)
-    cluster.delete(paths.of({**pod, "kind": "Pod"}))
+    cluster.delete(url_paths.of({**pod, "kind": "Pod"}))
     eventually("another pod is claimed", lambda: claimed(provider, left, pod), seconds=60)
     eventually("it serves again", lambda: page(provider, left) == "old", seconds=60)
 

@@ -16,10 +16,17 @@ import msgspec
 import pytest
 import urllib3
 
-from k8s import client, health, labels, symptoms, watch
-from k8s.client import Cluster
-from k8s.errors import Conflict, NotFound, Refused, Unavailable
-from k8s.objects import Deployment, Pod
+from k8s.api import client, watch
+from k8s.api.client import Cluster
+from k8s.api.errors import (
+    Conflict,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from k8s.api.objects import Deployment, Pod
+from k8s.health import health, problems
+from k8s.naming import labels
 
 SERVE = """
 import pathlib, sys
@@ -321,7 +328,7 @@ def test_problems(
 
     def is_told() -> bool:
         """A crashing container is down and up by turns: the first look that tells counts."""
-        problem = look(cluster, namespace, 1, ahead=symptoms.GRACE).problem
+        problem = look(cluster, namespace, 1, ahead=problems.GRACE).problem
         seen.extend([problem] if problem else [])
         return bool(seen)
 

@@ -7,9 +7,18 @@ from dataclasses import replace
 
 import pytest
 
-from k8s import apply, names, offering, paths, render
-from k8s.client import Cluster
-from k8s.errors import Conflict, NotFound, Refused, Unavailable
+from k8s import render
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import (
+    Conflict,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from k8s.apply import apply
+from k8s.inventory import capabilities
+from k8s.naming import names
 from k8s.workload import Offer, Workload
 from tests.support import workloads
 
@@ -26,14 +35,14 @@ def test_the_api_server_takes_what_is_rendered(
     workload = workloads.stored(name, wallets())
     offer = Offer(node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",))
     manifests = render.workload(workload, offer)
-    cluster.apply(paths.of(manifests[0]), manifests[0])
+    cluster.apply(url_paths.of(manifests[0]), manifests[0])
     for manifest in manifests:
-        cluster.apply(paths.of(manifest), manifest, dry_run=True)
-    if not offering.has_routes(cluster):
+        cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
+    if not capabilities.has_routes(cluster):
         return
     for manifest in render.workload(workload, replace(offer, gateway="default/public")):
         if manifest["kind"] == "HTTPRoute":
-            cluster.apply(paths.of(manifest), manifest, dry_run=True)
+            cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
 
 
 def _paused(workload: Workload) -> Workload:
@@ -60,7 +69,7 @@ def test_a_refused_object_takes_back_the_others(
     assert refused.value.status == 422
     assert refused.value.__notes__ == ["refused: ConfigMap/bad"]
     workloads.eventually(lambda: not workloads.left(cluster, workload) or None, "the rollback")
-    quota = paths.collection("ResourceQuota", names.namespace(workload.wallet))
+    quota = url_paths.collection("ResourceQuota", names.namespace(workload.wallet))
     assert len(cluster.list(quota)) == 1
 
 
@@ -173,12 +182,12 @@ def test_an_object_that_is_being_deleted_is_waited_for(
     manifests = apply.deploy(cluster, workload, offer)
     claim = next(one for one in manifests if one["kind"] == "PersistentVolumeClaim")
     claim["metadata"]["finalizers"] = ["example.com/wait"]
-    cluster.apply(paths.of(claim), claim)
-    cluster.delete(paths.of(claim))
+    cluster.apply(url_paths.of(claim), claim)
+    cluster.delete(url_paths.of(claim))
     with pytest.raises(Unavailable, match="still being deleted"):
         apply.deploy(cluster, workload, offer)
     claim["metadata"]["finalizers"] = []
-    cluster.apply(paths.of(claim), claim)
+    cluster.apply(url_paths.of(claim), claim)
 
 
 def test_errors_tell_what_the_api_server_said(cluster: Cluster, wallets: Callable[[], str]) -> None:
@@ -216,9 +225,9 @@ def test_what_the_cluster_has(cluster: Cluster) -> None:
         for address in node["status"]["addresses"]
         if address["type"] == "InternalIP"
     }
-    networks = offering.node_networks(cluster)
+    networks = capabilities.node_networks(cluster)
     assert {f"{one}/32" for one in nodes if ":" not in one} <= set(networks)
-    offer = offering.offered(cluster, Offer(blocked_networks=("192.0.2.0/24",)))
+    offer = capabilities.offered(cluster, Offer(blocked_networks=("192.0.2.0/24",)))
     assert set(offer.blocked_networks) == {"192.0.2.0/24", *networks}
-    missing = offering.missing_storage_classes(cluster, ["no-such-class"])
+    missing = capabilities.missing_storage_classes(cluster, ["no-such-class"])
     assert missing == {"no-such-class"}

@@ -17,17 +17,22 @@ from app import build_log, config, images
 from app.errors import Permanent
 from app.images import JobBuilder, Limits, Order, Registry, parcel
 from app.standin import Job
-from k8s import builds, names, networks, offering, paths
-from k8s.client import Cluster
-from k8s.violation import Violation
+from k8s import jobs as cluster_jobs
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.inventory import capabilities
+from k8s.manifests import networks
+from k8s.naming import names
+from k8s.policy.violation import Violation
 from k8s.workload import Offer
 from tests.support import registry_proxy
+from tests.support.documents import ROOT
 from tests.support.provider import Provider, eventually, running
 from tests.support.registry_proxy import REGISTRY, Asking
 
 BUSYBOX = Path("/bin/busybox")
 IMAGE = config.Build().buildkit_image
-TEMPLATE = Path(builds.__file__).parents[1] / "templates" / "build-job.yaml"
+TEMPLATE = ROOT / "k8s" / "templates" / "build-job.yaml"
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
 MEMORY_BYTES, DISK_BYTES = 512 << 20, 700 << 20
 DOCKERFILE = """
@@ -100,7 +105,7 @@ def prepared(order: Order, step: str) -> Order:
 @pytest.fixture
 def builder(cluster: Cluster) -> JobBuilder:
     """A builder for a task that nobody has, which knows the cluster's networks."""
-    offer = offering.offered(cluster, Offer())
+    offer = capabilities.offered(cluster, Offer())
     return JobBuilder(
         cluster=cluster,
         task_id=str(uuid.uuid4()),
@@ -122,11 +127,13 @@ def built(order: Order, builder: JobBuilder, log: list[str]) -> str:
 
 def left(cluster: Cluster, task_id: str) -> list[str]:
     """Return what the cluster has of a task's builds."""
-    selector = f"{builds.BUILD}={names.label(task_id)}"
+    selector = f"{cluster_jobs.BUILD}={names.label(task_id)}"
     return [
         f"{kind}/{one['metadata']['name']}"
         for kind in ("Job", "Pod", "Secret")
-        for one in cluster.list(paths.collection(kind, builds.NAMESPACE), selector=selector)
+        for one in cluster.list(
+            url_paths.collection(kind, cluster_jobs.NAMESPACE), selector=selector
+        )
     ]
 
 
@@ -193,10 +200,12 @@ def test_a_build_is_taken_up(order: Order, builder: JobBuilder, cluster: Cluster
     """Who comes back finds the Job of the same files; what it wrote before is told again."""
     wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
     builder._start(wanted)
-    job = builds.name(builder.task_id, wanted.context.digest)
-    eventually("it runs", lambda: builds.look(cluster, job).has_log)
-    uid = cluster.get(f"{paths.collection('Job', builds.NAMESPACE)}/{job}")["metadata"]["uid"]
-    secret = cluster.get(f"{paths.collection('Secret', builds.NAMESPACE)}/{job}")
+    job = cluster_jobs.name(builder.task_id, wanted.context.digest)
+    eventually("it runs", lambda: cluster_jobs.look(cluster, job).has_log)
+    uid = cluster.get(f"{url_paths.collection('Job', cluster_jobs.NAMESPACE)}/{job}")["metadata"][
+        "uid"
+    ]
+    secret = cluster.get(f"{url_paths.collection('Secret', cluster_jobs.NAMESPACE)}/{job}")
     assert [one["uid"] for one in secret["metadata"]["ownerReferences"]] == [uid]
     log: list[str] = []
     assert built(wanted, builder, log).startswith("sha256:")
@@ -280,8 +289,8 @@ def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Pa
 
 def jobs(provider: Provider, task: Job) -> dict[str, Any]:
     """Return the Jobs that build for a task: name → uid."""
-    selector = f"{builds.BUILD}={names.label(task.uuid)}"
-    path = paths.collection("Job", builds.NAMESPACE)
+    selector = f"{cluster_jobs.BUILD}={names.label(task.uuid)}"
+    path = url_paths.collection("Job", cluster_jobs.NAMESPACE)
     found = provider.context.cluster.list(path, selector=selector)
     return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}
 

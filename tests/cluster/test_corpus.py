@@ -9,10 +9,12 @@ import yaml
 from click.testing import CliRunner
 
 from app.cli import main
-from k8s import names, paths
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.naming import names
+from tests.support.documents import ROOT
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+CORPUS = ROOT.parent / "shared" / "corpus"
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
@@ -59,11 +61,11 @@ def shown(cluster: Cluster, name: str, text: str) -> list[str]:
     wrong = []
     for manifest in yaml.safe_load_all(text):
         if manifest["kind"] == "Namespace":
-            cluster.apply(paths.of(manifest), manifest)
+            cluster.apply(url_paths.of(manifest), manifest)
             assert manifest["metadata"]["name"].startswith(names.namespace("0x"))
             continue
         try:
-            cluster.apply(paths.of(manifest), manifest, dry_run=True)
+            cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
         except Exception as error:  # noqa: BLE001 - every refusal is listed with its file.
             wrong.append(f"{name}: {manifest['kind']}: {error}")
     return wrong

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from app.standin import Job
-from k8s import inventory, labels, names
-from k8s.amounts import Amounts
-from k8s.client import Cluster
+from k8s.api.client import Cluster
+from k8s.inventory import inventory
+from k8s.inventory.quantities import Amounts
+from k8s.naming import labels, names
 from tests.support.provider import Provider, eventually, running
 
 pytestmark = [

@@ -15,7 +15,8 @@ from app import build_log
 from app.cli import main
 from app.images.choosing import BUILDERS
 from app.standin import Job
-from k8s import labels, names, paths
+from k8s.api import url_paths
+from k8s.naming import labels, names
 from tests.support.provider import Provider, eventually, running
 
 BUSYBOX = Path("/bin/busybox")
@@ -92,7 +93,7 @@ def assign(provider: Provider, space: Path, wallet: str) -> Job:
 def page(provider: Provider, job: Job, wallet: str) -> str:
     """Return what the job's URL answers through the ingress controller, once it does."""
     cluster, task = provider.context.cluster, provider.task(job)
-    path = f"{paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
+    path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
 
     def fetched() -> str | None:
         status = cluster.get(path).get("status", {}).get("loadBalancer", {})
@@ -109,7 +110,7 @@ def page(provider: Provider, job: Job, wallet: str) -> str:
 
 def pod(provider: Provider, job: Job, wallet: str) -> dict[str, Any]:
     """Return the one pod of a job."""
-    path = paths.collection("Pod", names.namespace(wallet))
+    path = url_paths.collection("Pod", names.namespace(wallet))
     [found] = provider.context.cluster.list(path, selector=labels.of_task(job.uuid))
     return found
 

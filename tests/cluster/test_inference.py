@@ -17,7 +17,8 @@ from click.testing import CliRunner
 from app.cli import main
 from app.images.choosing import BUILDERS
 from app.standin import Job
-from k8s import labels, names, paths
+from k8s.api import url_paths
+from k8s.naming import labels, names
 from tests.support import fake_hub
 from tests.support.fake_hub import Hub
 from tests.support.provider import Provider, eventually, running
@@ -119,7 +120,7 @@ def test_a_model_is_served(
     provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=60)
     assert provider.statuses(job) == ["downloadSource", "deployToK8s", "running"]
     cluster, task = provider.context.cluster, provider.task(job)
-    path = paths.collection("Pod", names.namespace(wallet))
+    path = url_paths.collection("Pod", names.namespace(wallet))
     [pod] = cluster.list(path, selector=labels.of_task(job.uuid))
     [container] = pod["spec"]["containers"]
     assert container["image"] == f"{IMAGE}@{line.rpartition('(')[2].rstrip(')')}"
@@ -132,7 +133,7 @@ def test_a_model_is_served(
     [volume] = [one for one in pod["spec"]["volumes"] if "emptyDir" in one]
     assert volume["emptyDir"]["sizeLimit"] in {"64Mi", str(64 << 20)}
 
-    ingress = f"{paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
+    ingress = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
 
     def answered() -> str | None:
         status = cluster.get(ingress).get("status", {}).get("loadBalancer", {})

@@ -13,8 +13,10 @@ import pytest
 
 from app import config
 from app.standin import Job, Lagrange
-from k8s import labels, names, paths, pull
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.manifests import pull_secrets
+from k8s.naming import labels, names
 from tests.support import forbidden_acts, registry_proxy
 from tests.support import installation as installed_provider
 from tests.support.installation import NAMESPACE, Installation
@@ -153,7 +155,7 @@ def test_the_provider_runs_inside_the_cluster(
 
 def health(installation: Installation) -> str | None:
     """Return what web says of itself through the ingress controller."""
-    path = f"{paths.collection('Ingress', NAMESPACE)}/web"
+    path = f"{url_paths.collection('Ingress', NAMESPACE)}/web"
     return installation.reached(installation.host, path)
 
 
@@ -187,7 +189,7 @@ def check_build(installation: Installation, space: Path, wallet: str) -> None:
     (space / "healthz").write_text(PAGE)
     (space / "Dockerfile").write_text(DOCKERFILE)
     job = run_job(installation, space, wallet, "CPU only · 0.1 vCPU · 64 MiB")
-    secret = f"/api/v1/namespaces/{names.namespace(wallet)}/secrets/{pull.NAME}"
+    secret = f"/api/v1/namespaces/{names.namespace(wallet)}/secrets/{pull_secrets.NAME}"
     assert installation.cluster.get(secret)["type"] == "kubernetes.io/dockerconfigjson"
     end_job(installation, job, wallet)
     path = secret.rpartition("/")[0]
@@ -198,7 +200,7 @@ def end_job(installation: Installation, job: Job, wallet: str) -> None:
     """Terminate a job and wait until nothing of it is left."""
     assert installation.lagrange.terminate(installation.url, job).status == 202
     installation.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
-    path = paths.collection("Deployment", names.namespace(wallet))
+    path = url_paths.collection("Deployment", names.namespace(wallet))
     assert installation.cluster.list(path, selector=labels.of_task(job.uuid)) == []
 
 
@@ -265,7 +267,7 @@ def tenants(installation: Installation, job: Job, wallet: str) -> set[tuple[str,
     kinds = ("Deployment", "Service", "Ingress", "NetworkPolicy", "Pod")
     found = [installation.cluster.get(f"/api/v1/namespaces/{names.namespace(wallet)}")]
     for kind in kinds:
-        path = paths.collection(kind, names.namespace(wallet))
+        path = url_paths.collection(kind, names.namespace(wallet))
         found += installation.cluster.list(path, selector=labels.of_task(job.uuid))
     return {(one["kind"], one["metadata"]["uid"]) for one in found}
 

@@ -11,11 +11,14 @@ import pytest
 
 from app import reservations
 from app.reservations import Book
-from k8s import apply, demand, exporter, inventory, labels, names, render
-from k8s.amounts import Amounts
-from k8s.client import Cluster
-from k8s.exporter import GpuFacts
-from k8s.inventory import Inventory
+from k8s import render
+from k8s.api.client import Cluster
+from k8s.apply import apply
+from k8s.inventory import gpu_exporter, inventory, pod_requests
+from k8s.inventory.gpu_exporter import GpuFacts
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts
+from k8s.naming import labels, names
 from k8s.workload import Offer
 from tests.support import workloads
 
@@ -51,7 +54,7 @@ def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[
     )
     workload = reservations.steered(workload, before, slots)
     apply.deploy(cluster, workload, Offer())
-    wanted = list(demand.rendered(render.workload(workload, Offer())).values())
+    wanted = list(pod_requests.rendered(render.workload(workload, Offer())).values())
 
     def taken() -> list[Amounts] | None:
         found = ours(inventory.read(cluster, facts={}), workload.task_id)
@@ -83,7 +86,7 @@ def exporting(cluster: Cluster) -> Iterator[Callable[[str], str]]:
             "kind": "Pod",
             "metadata": {
                 "name": name,
-                "namespace": exporter.NAMESPACE,
+                "namespace": gpu_exporter.NAMESPACE,
                 "labels": {"app": "resource-exporter"},
             },
             "spec": {
@@ -99,19 +102,19 @@ def exporting(cluster: Cluster) -> Iterator[Callable[[str], str]]:
                 ],
             },
         }
-        cluster.apply(f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}", manifest)
+        cluster.apply(f"/api/v1/namespaces/{gpu_exporter.NAMESPACE}/pods/{name}", manifest)
         made.append(name)
         return name
 
     yield start
     for name in made:
-        cluster.delete(f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}")
+        cluster.delete(f"/api/v1/namespaces/{gpu_exporter.NAMESPACE}/pods/{name}")
 
 
 def test_what_the_exporter_tells(cluster: Cluster, exporting: Callable[[str], str]) -> None:
     """Facts come from the log of its pod, for the pod's node; garbage is no news."""
     name = exporting('{"gpu": {"details": [')
-    path = f"/api/v1/namespaces/{exporter.NAMESPACE}/pods/{name}"
+    path = f"/api/v1/namespaces/{gpu_exporter.NAMESPACE}/pods/{name}"
 
     def runs() -> bool | None:
         return cluster.get(path)["status"].get("phase") == "Running" or None
@@ -121,9 +124,9 @@ def test_what_the_exporter_tells(cluster: Cluster, exporting: Callable[[str], st
     exporting(json.dumps(FACTS))
 
     def told() -> dict[str, GpuFacts] | None:
-        return exporter.read(cluster) or None
+        return gpu_exporter.read(cluster) or None
 
     [(node, facts)] = workloads.eventually(told, "the exporter tells").items()
-    assert facts == exporter.parse(json.dumps(FACTS))
+    assert facts == gpu_exporter.parse(json.dumps(FACTS))
     seen = inventory.read(cluster)
     assert next(one for one in seen.nodes if one.name == node).facts == facts

@@ -16,7 +16,9 @@ from eth_account.messages import encode_defunct
 from standardwebhooks import Webhook
 
 from app.standin import Job
-from k8s import names, paths
+from k8s.api import url_paths
+from k8s.naming import names
+from tests.support.documents import ROOT
 from tests.support.provider import (
     HARDWARE,
     Provider,
@@ -24,7 +26,7 @@ from tests.support.provider import (
     running,
 )
 
-CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+CORPUS = ROOT.parent / "shared" / "corpus"
 JOBS = "/api/v1/computing/lagrange/jobs"
 ACCOUNT = "0x00000000000000000000000000000000000000aa"
 RUN = ["downloadSource", "deployToK8s", "running"]
@@ -99,7 +101,7 @@ def job_for(provider: Provider, space: Path, wallet: str, duration: int = 900) -
 def page(provider: Provider, job: Job, wallet: str) -> str:
     """Return what the job's URL answers through the ingress controller, once it does."""
     cluster, task = provider.context.cluster, provider.task(job)
-    path = f"{paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
+    path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
 
     def fetched() -> str | None:
         status = cluster.get(path).get("status", {}).get("loadBalancer", {})

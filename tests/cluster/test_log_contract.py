@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from k8s import responses
-from k8s.client import Cluster
-from k8s.errors import Refused, Unavailable
+from k8s.api import responses
+from k8s.api.client import Cluster
+from k8s.api.errors import Refused, Unavailable
 from tests.cluster.test_api_contract import (
     cluster,
     deployment,

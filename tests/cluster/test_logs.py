@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from k8s import labels, names, paths
+from k8s.api import url_paths
+from k8s.naming import labels, names
 from tests.support.log_watcher import path, watching
 from tests.support.provider import Provider, eventually, running
 
@@ -104,6 +105,6 @@ def _replace(provider: Provider, task_id: str, wallet: str) -> None:
     """Delete the task's pods of `web`; its Deployment makes others."""
     cluster = provider.context.cluster
     selector = f"{labels.of_task(task_id)},{labels.COMPONENT}=web"
-    found = cluster.list(paths.collection("Pod", names.namespace(wallet)), selector=selector)
+    found = cluster.list(url_paths.collection("Pod", names.namespace(wallet)), selector=selector)
     for pod in found:
-        cluster.delete(paths.of(pod))
+        cluster.delete(url_paths.of(pod))

@@ -13,7 +13,8 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.standin import Job
-from k8s import labels, names, paths
+from k8s.api import url_paths
+from k8s.naming import labels, names
 from tests.support import file_server
 from tests.support.file_server import File, Server
 from tests.support.provider import Provider, running
@@ -92,13 +93,13 @@ def test_a_model_is_fetched(
         ("/model?$$(x)", "bytes=400000-", '"one"'),
     ]
     cluster = provider.context.cluster
-    path = paths.collection("Pod", names.namespace(wallet))
+    path = url_paths.collection("Pod", names.namespace(wallet))
     [pod] = cluster.list(path, selector=labels.of_task(job.uuid))
     monkeypatch.setenv("CP_PATH", str(provider.folder))
     log = CliRunner().invoke(main, ["task", "logs", job.uuid]).output
     assert "the connection ended after 400000 of 1048576 bytes; again in 1 s" in log
     assert f"{name}: complete, {len(CONTENT)} bytes; size and SHA-256 checked" in log
-    found = cluster.log(paths.of(pod), tail_lines=10, container="web")
+    found = cluster.log(url_paths.of(pod), tail_lines=10, container="web")
     assert found.splitlines() == [f"{SHA256}  {name}", "kept"]
     [first] = pod["spec"]["initContainers"]
     [container] = pod["spec"]["containers"]

@@ -11,17 +11,19 @@ import pytest
 
 from app.standin import messages
 from app.store import keys
-from k8s import paths, proof
-from k8s.client import Cluster
-from k8s.proof import Order, Outcome
-from k8s.violation import Violation
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.jobs import proof
+from k8s.jobs.proof import Order, Outcome
+from k8s.policy.violation import Violation
+from tests.support.documents import ROOT
 from tests.support.provider import running
 from tests.support.workloads import IMAGE, eventually
 
 pytestmark = pytest.mark.skipif(
     not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"
 )
-TEMPLATE = Path(proof.__file__).parent / "templates" / "proof-job.yaml"
+TEMPLATE = ROOT / "k8s" / "templates" / "proof-job.yaml"
 WORDS = 'a"$(METHOD)$$'
 COMMAND = "          imagePullPolicy: IfNotPresent\n"
 
@@ -51,7 +53,7 @@ def left(cluster: Cluster, order: Order) -> list[str]:
     """Return what is left of a proof."""
     found = []
     for kind in ("Job", "Pod"):
-        path = paths.collection(kind, proof.NAMESPACE)
+        path = url_paths.collection(kind, proof.NAMESPACE)
         found += cluster.list(path, selector=f"{proof.PROOF}={order.id}")
     return [one["metadata"]["name"] for one in found]
 

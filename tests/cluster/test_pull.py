@@ -16,10 +16,12 @@ import pytest
 
 from app.images.choosing import BUILDERS
 from app.standin import Job
-from k8s import labels, names, paths, pull
-from k8s.client import Cluster
-from k8s.errors import NotFound
-from k8s.pull import Credentials
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.apply import pull_secrets
+from k8s.manifests.pull_secrets import NAME, Credentials, secret
+from k8s.naming import labels, names
 from tests.support import registry_proxy
 from tests.support.provider import Provider, eventually, running
 from tests.support.registry_proxy import REGISTRY, Asking
@@ -98,7 +100,7 @@ def assigned(provider: Provider, folder: Path, wallet: str) -> Job:
 def password(cluster: Cluster, wallet: str, host: str) -> str:
     """Return the password that a tenant's namespace has for a registry; empty: none."""
     try:
-        found = cluster.get(pull._path(wallet))
+        found = cluster.get(pull_secrets._path(wallet))
     except NotFound:
         return ""
     content = json.loads(base64.b64decode(found["data"][".dockerconfigjson"]))
@@ -108,7 +110,7 @@ def password(cluster: Cluster, wallet: str, host: str) -> str:
 
 def pod(cluster: Cluster, job: Job, wallet: str) -> dict[str, Any]:
     """Return the one pod of a job."""
-    path = paths.collection("Pod", names.namespace(wallet))
+    path = url_paths.collection("Pod", names.namespace(wallet))
     [found] = cluster.list(path, selector=labels.of_task(job.uuid))
     return found
 
@@ -123,7 +125,7 @@ def test_pulled_rotated_removed(
     pulled = [path for path, _, agent in private.asked if agent.startswith("containerd/")]
     assert any(path.startswith(f"/v2/lagrange/{job.space_uuid}/blobs/") for path in pulled)
     before = pod(cluster, job, wallet)
-    assert before["spec"]["imagePullSecrets"] == [{"name": pull.NAME}]
+    assert before["spec"]["imagePullSecrets"] == [{"name": NAME}]
     assert not any("secret" in one for one in before["spec"].get("volumes", ()))
     assert password(cluster, wallet, private.host) == "hunter2"
 
@@ -158,16 +160,16 @@ def test_a_deployment_that_comes_between(cluster: Cluster) -> None:
     cluster.apply(place, namespace | {"metadata": {"name": names.namespace(wallet)}})
     workload = stored("single", wallet)
     credentials = Credentials(b'{"auths": {}}')
-    manifest = pull.secret(workload, credentials)
-    cluster.apply(paths.of(manifest), manifest)
-    mark = pull.find(cluster, wallet)
+    manifest = secret(workload, credentials)
+    cluster.apply(url_paths.of(manifest), manifest)
+    mark = pull_secrets.find(cluster, wallet)
     assert mark is not None
-    assert not pull.refresh(cluster, wallet, credentials)
-    again = pull.secret(replace(workload, revision=workload.revision + 1), credentials)
-    cluster.apply(paths.of(again), again)
-    assert not pull.remove(cluster, mark)
-    mark = pull.find(cluster, wallet)
+    assert not pull_secrets.refresh(cluster, wallet, credentials)
+    again = secret(replace(workload, revision=workload.revision + 1), credentials)
+    cluster.apply(url_paths.of(again), again)
+    assert not pull_secrets.remove(cluster, mark)
+    mark = pull_secrets.find(cluster, wallet)
     assert mark is not None
-    assert pull.remove(cluster, mark)
-    assert pull.find(cluster, wallet) is None
+    assert pull_secrets.remove(cluster, mark)
+    assert pull_secrets.find(cluster, wallet) is None
     cluster.delete(place)

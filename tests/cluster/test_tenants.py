@@ -8,8 +8,10 @@ from dataclasses import replace
 import pytest
 import urllib3
 
-from k8s import apply, names, offering
-from k8s.client import Cluster
+from k8s.api.client import Cluster
+from k8s.apply import apply
+from k8s.inventory import capabilities
+from k8s.naming import names
 from k8s.workload import File, Offer, Port
 from tests.support import workloads
 
@@ -43,7 +45,7 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
     service = names.of_space("svc", workload.space_uuid, "api")
     container = replace(web.containers[0], env=(("SVC", service),))
     workload = replace(workload, components=(replace(web, containers=(container,)), api))
-    offer = offering.offered(cluster, Offer(ingress_class="nginx"))
+    offer = capabilities.offered(cluster, Offer(ingress_class="nginx"))
     apply.deploy(cluster, workload, offer)
     workloads.up(cluster, workload)
 

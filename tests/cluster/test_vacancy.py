@@ -7,8 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from k8s import apply, names, paths, vacancy
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.apply import apply, namespaces
+from k8s.naming import names
 from k8s.workload import Offer
 from tests.support import workloads
 from tests.support.workloads import (
@@ -30,19 +32,19 @@ def test_a_namespace_is_vacant_when_its_workload_is_gone(
     workload = workloads.of(wallets(), component("web", "sleep 1000"))
     namespace = names.namespace(workload.wallet)
     apply.deploy(cluster, workload, Offer())
-    assert not vacancy.is_vacant(cluster, namespace)
+    assert not namespaces.is_vacant(cluster, namespace)
     gone(cluster, workload)
-    assert vacancy.is_vacant(cluster, namespace)
-    assert namespace not in vacancy.candidates(cluster)
+    assert namespaces.is_vacant(cluster, namespace)
+    assert namespace not in namespaces.candidates(cluster)
     in_an_hour = datetime.now(UTC) + timedelta(hours=1, minutes=1)
-    assert namespace in vacancy.candidates(cluster, now=in_an_hour)
-    marked = vacancy.mark(cluster, namespace)
-    assert vacancy.remove(cluster, marked)
+    assert namespace in namespaces.candidates(cluster, now=in_an_hour)
+    marked = namespaces.mark(cluster, namespace)
+    assert namespaces.remove(cluster, marked)
     eventually(lambda: namespace not in _names(cluster) or None, "the namespace to go")
 
 
 def _names(cluster: Cluster) -> set[str]:
-    found = cluster.list(paths.collection("Namespace", ""))
+    found = cluster.list(url_paths.collection("Namespace", ""))
     return {one["metadata"]["name"] for one in found}
 
 
@@ -52,11 +54,11 @@ def test_a_deployment_saves_its_namespace(cluster: Cluster, wallets: Callable[[]
     namespace = names.namespace(workload.wallet)
     apply.deploy(cluster, workload, Offer())
     gone(cluster, workload)
-    marked = vacancy.mark(cluster, namespace)
+    marked = namespaces.mark(cluster, namespace)
     again = replace(workload, task_id=new_uuid())
     apply.deploy(cluster, again, Offer())
-    assert not vacancy.remove(cluster, marked)
-    metadata = cluster.get(f"{paths.collection('Namespace', '')}/{namespace}")["metadata"]
+    assert not namespaces.remove(cluster, marked)
+    metadata = cluster.get(f"{url_paths.collection('Namespace', '')}/{namespace}")["metadata"]
     assert "deletionTimestamp" not in metadata
-    assert vacancy.MARK not in metadata.get("annotations", {})
+    assert namespaces.MARK not in metadata.get("annotations", {})
     gone(cluster, again)

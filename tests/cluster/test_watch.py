@@ -12,10 +12,15 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from k8s import client, watch
-from k8s.client import Cluster
-from k8s.objects import Object
-from k8s.watch import Changed, Deleted, Listed, Pace
+from k8s.api import client, watch
+from k8s.api.client import Cluster
+from k8s.api.objects import Object
+from k8s.api.watch import (
+    Changed,
+    Deleted,
+    Listed,
+    Pace,
+)
 
 PACE = Pace(watch_seconds=2, silence_seconds=3, first_delay_seconds=0.05, longest_delay_seconds=0.2)
 

@@ -18,7 +18,7 @@ from app.cli.processes import children
 from app.context import Context
 from app.models import State
 from app.store import change, keys
-from k8s.symptoms import Category
+from k8s.health.problems import Category
 from tests.support import documents
 from tests.support.documents import ARCHITECTURE, README, ROOT
 

@@ -16,8 +16,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from k8s import client
-from k8s.client import Cluster
+from k8s.api import client
+from k8s.api.client import Cluster
 
 SERVE = """
 import json, pathlib, sys

@@ -9,8 +9,12 @@ import msgspec
 import pytest
 import yaml
 
-from k8s import demand, policy, pull, render
+from k8s import render
+from k8s.inventory import pod_requests
+from k8s.manifests import pull_secrets
+from k8s.policy import check
 from k8s.workload import Component, Container, Model, Offer, Port, Resources, Workload
+from tests.support.documents import ROOT
 
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
@@ -66,7 +70,7 @@ def test_rendered_as_before(name: str, offer: Offer, golden: str) -> None:
     manifests = render.workload(workload, offer, addresses=_addresses(first))
     for one in _of(manifests, "Deployment"):
         for container in one["spec"]["template"]["spec"].get("initContainers", ()):
-            container["args"][0] = "(k8s/fetch.py)"
+            container["args"][0] = "(k8s/manifests/model_fetcher.py)"
     text = yaml.safe_dump_all(manifests, sort_keys=False, width=100, allow_unicode=True)
     file = RENDERED / f"{golden}.yaml"
     if os.environ.get("UPDATE_RENDERED"):
@@ -133,7 +137,7 @@ def test_our_environment_wins() -> None:
 
 def test_overrides_may_add(tmp_path: Path) -> None:
     """An operator's template may change what the rules leave open."""
-    built_in = Path(render.__file__).parent / "templates" / "deployment.yaml"
+    built_in = ROOT / "k8s" / "templates" / "deployment.yaml"
     added = "      priorityClassName: tenants\n      containers:"
     text = built_in.read_text().replace("      containers:", added)
     (tmp_path / "deployment.yaml").write_text(text)
@@ -154,10 +158,10 @@ def test_overrides_may_add(tmp_path: Path) -> None:
 )
 def test_overrides_cannot_weaken(tmp_path: Path, before: str, after: str) -> None:
     """An operator's template that opens a door is refused before anything is applied."""
-    built_in = (Path(render.__file__).parent / "templates" / "deployment.yaml").read_text()
+    built_in = (ROOT / "k8s" / "templates" / "deployment.yaml").read_text()
     assert before in built_in
     (tmp_path / "deployment.yaml").write_text(built_in.replace(before, after))
-    with pytest.raises(policy.Violation, match=r"^Deployment/deploy-"):
+    with pytest.raises(check.Violation, match=r"^Deployment/deploy-"):
         render.workload(_workload("single"), Offer(), overrides=tmp_path)
 
 
@@ -204,18 +208,18 @@ def test_models_change_nothing_that_is_reserved() -> None:
         ),
     )
     with_models, without = (
-        demand.rendered(render.workload(one, OFFER)) for one in (workload, bare)
+        pod_requests.rendered(render.workload(one, OFFER)) for one in (workload, bare)
     )
     assert with_models == without
 
 
 def test_a_template_without_init_containers_is_refused(tmp_path: Path) -> None:
     """A pod whose models nobody would fetch is never applied."""
-    built_in = (Path(render.__file__).parent / "templates" / "deployment.yaml").read_text()
+    built_in = (ROOT / "k8s" / "templates" / "deployment.yaml").read_text()
     text = built_in.replace("      initContainers: ${init_containers}\n", "")
     (tmp_path / "deployment.yaml").write_text(text)
     render.workload(_workload("single"), OFFER, overrides=tmp_path)
-    with pytest.raises(policy.Violation, match="has to have initContainers"):
+    with pytest.raises(check.Violation, match="has to have initContainers"):
         render.workload(_workload("models"), OFFER, overrides=tmp_path)
 
 
@@ -232,16 +236,16 @@ def test_images_that_serve_models_are_pulled_with_credentials(image: str, *, nee
     """They are in the operator's registry; beside an image of somebody else's they are not."""
     offer = replace(Offer(), private_images="r.example/lagrange")
     workload = _single(image=image)
-    assert pull.is_needed(workload, offer) is needed
+    assert pull_secrets.is_needed(workload, offer) is needed
     (component,) = workload.components
     stranger = replace(component.containers[0], name="x", image=f"r.example/lagrange/y@{'0' * 64}")
     both = replace(component, containers=(*component.containers, stranger))
-    assert not pull.is_needed(replace(workload, components=(both,)), offer)
+    assert not pull_secrets.is_needed(replace(workload, components=(both,)), offer)
 
 
 def test_names_that_meet_are_refused() -> None:
     """Two services whose names lead to the same object are never merged into one."""
     workload = _workload("single")
     twin = Component(name="web", containers=(Container(name="web", image="x", resources=NO_CORES),))
-    with pytest.raises(policy.Violation, match="its name or its pods"):
+    with pytest.raises(check.Violation, match="its name or its pods"):
         render.workload(replace(workload, components=(*workload.components, twin)), Offer())

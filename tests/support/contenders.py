@@ -15,7 +15,7 @@ from app.models import Reason, State, Task
 from app.reservations import Book, Demand, NoRoom
 from app.schema import JobData
 from app.store import Conflict, Store, keys
-from k8s.inventory import Inventory
+from k8s.inventory.inventory import Inventory
 
 
 @dataclass(frozen=True, slots=True)

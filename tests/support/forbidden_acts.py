@@ -7,9 +7,9 @@ import uuid
 from collections.abc import Iterable
 from typing import Any
 
-from k8s import names
-from k8s.client import Cluster
-from k8s.errors import NotFound
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.naming import names
 from tests.support.installation import NAMESPACE, PROCESSES, Installation
 from tests.support.provider import eventually
 

@@ -17,8 +17,9 @@ import httpx2
 
 from app import embedded, identity, signing
 from app.standin import Job, Lagrange
-from k8s import names, paths
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.naming import names
 from tests.support import documents
 from tests.support.provider import eventually
 from tests.support.registry_proxy import REGISTRY
@@ -190,7 +191,7 @@ AllowPrivateAddresses = true
 
     def pods(self, process: str = "") -> list[dict[str, Any]]:
         """Return the pods, of one process or of all."""
-        path = paths.collection("Pod", NAMESPACE)
+        path = url_paths.collection("Pod", NAMESPACE)
         selector = f"app.kubernetes.io/component={process}" if process else ""
         return self.cluster.list(path, selector=selector)
 
@@ -217,7 +218,7 @@ AllowPrivateAddresses = true
 
     def page(self, job: Job, wallet: str) -> str:
         """Return what a job's URL answers, once it does."""
-        path = f"{paths.collection('Ingress', names.namespace(wallet))}/ing-{job.space_uuid}"
+        path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{job.space_uuid}"
         rule = self.cluster.get(path)["spec"]["rules"][0]
         found: str = eventually(
             f"{rule['host']} answers", lambda: self.reached(rule["host"], path), seconds=30

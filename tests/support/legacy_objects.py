@@ -8,8 +8,8 @@ from typing import Any
 
 import msgspec
 
-from k8s import paths
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
 
 _RESOURCES = {
     "cpu": "10m",
@@ -104,7 +104,7 @@ class Left:
         self, kind: str, name: str, *, spec: dict[str, Any] | None = None, **metadata: Any
     ) -> dict[str, Any]:
         found: dict[str, Any] = {
-            "apiVersion": paths.api_version(kind),
+            "apiVersion": url_paths.api_version(kind),
             "kind": kind,
             "metadata": {"name": name, **metadata},
         }
@@ -116,12 +116,12 @@ class Left:
         """Bring its objects onto a cluster, as another program than ours."""
         for one in self.objects():
             query = {"fieldManager": "v0.3.0", "force": "true"}
-            cluster._apply(paths.of(one), msgspec.json.encode(one), query)
+            cluster._apply(url_paths.of(one), msgspec.json.encode(one), query)
         return self
 
     def pods(self, cluster: Cluster) -> list[dict[str, Any]]:
         """Return its pods, whatever else they are labelled with."""
-        path = paths.collection("Pod", self.namespace)
+        path = url_paths.collection("Pod", self.namespace)
         found = cluster.list(path, selector=f"lad_app={self.space_uuid}")
         return [one for one in found if "deletionTimestamp" not in one["metadata"]]
 

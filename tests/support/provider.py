@@ -21,8 +21,10 @@ from app.models import Task
 from app.standin import Job, Lagrange
 from app.supervisor import Child, Supervisor, own
 from app.transport import Answer
-from k8s import apply, labels, names, paths
-from k8s.errors import NotFound
+from k8s.api import url_paths
+from k8s.api.errors import NotFound
+from k8s.apply import apply
+from k8s.naming import labels, names
 
 WALLET = "0x" + "ab" * 20
 HARDWARE = "CPU only · 2 vCPU · 4 GiB"
@@ -142,7 +144,7 @@ class Provider:
         """Return what the cluster holds of a task, pods included: `Kind/name`."""
         found = []
         for kind in (*apply.KINDS, "Pod"):
-            path = paths.collection(kind, names.namespace(wallet))
+            path = url_paths.collection(kind, names.namespace(wallet))
             with suppress(NotFound):
                 objects = self.context.cluster.list(path, selector=labels.of_task(task_id))
                 found += [f"{kind}/{one['metadata']['name']}" for one in objects]

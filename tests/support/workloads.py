@@ -8,8 +8,10 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from k8s import apply, labels, names, paths
-from k8s.client import Cluster
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.apply import apply
+from k8s.naming import labels, names
 from k8s.workload import Component, Container, File, Port, Resources, Workload
 from tests.support.documents import ROOT
 
@@ -81,7 +83,7 @@ def pods(cluster: Cluster, workload: Workload, service: str = "") -> list[dict[s
     if service:
         selector += f",{labels.COMPONENT}={names.safe(service)}"
     namespace = names.namespace(workload.wallet)
-    return cluster.list(paths.collection("Pod", namespace), selector=selector)
+    return cluster.list(url_paths.collection("Pod", namespace), selector=selector)
 
 
 def up(cluster: Cluster, workload: Workload) -> None:
@@ -102,7 +104,7 @@ def up(cluster: Cluster, workload: Workload) -> None:
 
 def sees(cluster: Cluster, workload: Workload, service: str, expected: dict[str, str]) -> None:
     """Wait until a whole round of what the service's script says is as expected."""
-    path = paths.of(pods(cluster, workload, service)[0])
+    path = url_paths.of(pods(cluster, workload, service)[0])
     end = time.monotonic() + PATIENCE_SECONDS
     found: dict[str, str] = {}
     while time.monotonic() < end and found != expected:
@@ -133,7 +135,7 @@ def left(cluster: Cluster, workload: Workload) -> list[str]:
 
 def ingress_address(cluster: Cluster, workload: Workload) -> str:
     """The ingress controller's address, once it has taken the task's Ingress."""
-    path = paths.collection("Ingress", names.namespace(workload.wallet))
+    path = url_paths.collection("Ingress", names.namespace(workload.wallet))
 
     def address() -> str | None:
         (ingress,) = cluster.list(path, selector=labels.of_task(workload.task_id))

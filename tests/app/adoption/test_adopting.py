@@ -13,9 +13,13 @@ from app.errors import Temporary
 from app.models import State, Task
 from app.reservations import Book
 from app.store import Conflict, keys
-from k8s import apply, former, inventory, labels, paths
-from k8s.errors import NotFound, Unavailable
-from k8s.objects import Metadata, Pod
+from k8s.api import url_paths
+from k8s.api.errors import NotFound, Unavailable
+from k8s.api.objects import Metadata, Pod
+from k8s.apply import apply
+from k8s.inventory import inventory
+from k8s.legacy import discovery
+from k8s.naming import labels
 from tests.support.legacy_objects import Left, ready
 from tests.support.provider import eventually
 
@@ -85,7 +89,7 @@ def test_no_pod_is_started_anew(context: Context) -> None:
     assert [pod["metadata"]["uid"]] == before
     given = {labels.TASK: task.id, labels.WALLET: task.wallet, labels.MANAGED_BY: labels.MANAGER}
     for kind, name in (("Deployment", "deploy"), ("Service", "svc"), ("Ingress", "ing")):
-        path = f"{paths.collection(kind, one.namespace)}/{name}-{one.space_uuid}"
+        path = f"{url_paths.collection(kind, one.namespace)}/{name}-{one.space_uuid}"
         assert given.items() <= context.cluster.get(path)["metadata"]["labels"].items()
     assert given.items() <= pod["metadata"]["labels"].items()
 
@@ -94,7 +98,7 @@ def test_its_doors_are_closed(context: Context) -> None:
     """One policy governs the Space's pods in both directions; other pods are left as they were."""
     one = left(context)
     adopted(context, one)
-    path = paths.collection("NetworkPolicy", one.namespace)
+    path = url_paths.collection("NetworkPolicy", one.namespace)
     [policy] = context.cluster.list(path)
     assert policy["spec"]["podSelector"] == {"matchLabels": {labels.SPACE: one.space_uuid}}
     assert policy["spec"]["policyTypes"] == ["Ingress", "Egress"]
@@ -151,7 +155,7 @@ def test_its_end(context: Context) -> None:
     task = adopted(context, one)
     end(context, task)
     for kind in (*apply.KINDS, "Pod"):
-        found = context.cluster.list(paths.collection(kind, one.namespace))
+        found = context.cluster.list(url_paths.collection(kind, one.namespace))
         left_over = [each["metadata"]["name"] for each in found]
         assert not left_over, kind
     assert context.store.field(keys.HOSTS, one.host) is None
@@ -258,7 +262,7 @@ def test_a_deployment_of_somebody_else(context: Context) -> None:
     deployment["spec"]["selector"]["matchLabels"]["app"] = "mine"
     deployment["spec"]["template"]["metadata"]["labels"]["app"] = "mine"
     for stated in (one.objects()[0], deployment):
-        context.cluster.apply(paths.of(stated), stated)
+        context.cluster.apply(url_paths.of(stated), stated)
     one.write(context.redis)
     adoption.adopt(context, "")
     assert "does not select its pods as v0.3.0 does" in why(context, one.key)
@@ -282,7 +286,7 @@ def test_when_the_cluster_is_away(context: Context, monkeypatch: pytest.MonkeyPa
         raise Unavailable("no route to host")
 
     with monkeypatch.context() as patch:
-        patch.setattr(former, "find", away)
+        patch.setattr(discovery, "find", away)
         with pytest.raises(Temporary):
             adoption.adopt(context, "")
     assert list(context.store.tasks()) == []
@@ -358,7 +362,7 @@ def test_a_pod_that_takes_the_place_of_another(context: Context) -> None:
     one = left(context)
     task = adopted(context, one)
     [before] = one.pods(context.cluster)
-    context.cluster.delete(paths.of({**before, "kind": "Pod"}), uid=before["metadata"]["uid"])
+    context.cluster.delete(url_paths.of({**before, "kind": "Pod"}), uid=before["metadata"]["uid"])
     eventually("another pod is ready", ready(one, context.cluster))
     [stranger] = one.pods(context.cluster)
     assert labels.TASK not in stranger["metadata"]["labels"]
@@ -387,7 +391,7 @@ def test_nothing_is_claimed_of_a_deployment_of_ours(context: Context) -> None:
     """After a redeploy that failed, the Deployment of the first revision may be one of ours."""
     one = left(context)
     task = adopted(context, one)
-    path = f"{paths.collection('Deployment', one.namespace)}/deploy-{one.space_uuid}"
+    path = f"{url_paths.collection('Deployment', one.namespace)}/deploy-{one.space_uuid}"
     context.cluster.delete(path)
     eventually("it is gone", lambda: not one.pods(context.cluster))
     workload = context.store.workload(task.id, 1)
@@ -425,4 +429,4 @@ def test_the_namespace_is_ours_by_its_labels(context: Context) -> None:
     assert found[labels.NAMESPACE] == one.namespace
     assert found[labels.MANAGED_BY] == labels.MANAGER
     with pytest.raises(NotFound):
-        context.cluster.get(f"{paths.collection('NetworkPolicy', one.namespace)}/default-deny")
+        context.cluster.get(f"{url_paths.collection('NetworkPolicy', one.namespace)}/default-deny")

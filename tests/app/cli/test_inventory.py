@@ -14,8 +14,8 @@ from app.cli import main
 from app.reservations import Book, Slot
 from app.stock import Stock
 from app.store import keys
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 from tests.support import market
 
 GI = 1 << 30

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.context import SIMULATED_KUBECONFIG
-from k8s.client import Cluster, connect
+from k8s.api.client import Cluster, connect
 
 
 @pytest.fixture(scope="session")

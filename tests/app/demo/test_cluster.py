@@ -9,8 +9,8 @@ from app.demo import cluster as view
 from app.demo import ingress
 from app.demo.patience import Failed
 from app.demo.pods import Pods
-from k8s import labels
-from k8s.client import Cluster
+from k8s.api.client import Cluster
+from k8s.naming import labels
 
 TASK = "6f1c1f0a-0a4e-4d0e-9c39-0d5a0d2a8b11"
 NODE = "10.200.0.2"

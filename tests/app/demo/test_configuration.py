@@ -8,7 +8,7 @@ from app import config
 from app.demo import configuration
 from app.demo.memory import memory
 from app.standin import Lagrange
-from k8s.template import Templates
+from k8s.manifests.templates import Templates
 
 
 def test_the_operators_other_provider_does_not_count(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from app.demo.pods import state
-from k8s.objects import (
+from k8s.api.objects import (
     Condition,
     ContainerState,
     ContainerStatus,

@@ -12,8 +12,8 @@ from app.images import Order, parcel
 from app.images.choosing import choose
 from app.images.following import Following
 from app.images.job import PROGRAM, _addresses
-from k8s.builds import Progress
-from k8s.client import Cluster
+from k8s.api.client import Cluster
+from k8s.jobs import Progress
 from tests.support.fake_registry import FakeRegistry
 
 DIGEST = "sha256:" + "ab" * 32

@@ -16,8 +16,8 @@ from app.models import Reason, State
 from app.redaction import Redaction
 from app.schema import JobData
 from app.store import Change
-from k8s import apply
-from k8s.errors import Refused
+from k8s.api.errors import Refused
+from k8s.apply import apply
 from tests.support import market
 
 

@@ -17,9 +17,11 @@ from app.context import SIMULATED_KUBECONFIG, Context, opened
 from app.models import State, Task
 from app.schema import JobData
 from app.store import Change
-from k8s import apply, labels, names, paths, vacancy
-from k8s.client import Cluster
-from k8s.errors import NotFound
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.apply import apply, namespaces
+from k8s.naming import labels, names
 from k8s.workload import Component, Container, Offer, Resources, Workload
 from tests.support import market
 from tests.support.provider import eventually
@@ -49,7 +51,7 @@ def context(simulated: Path, redis_url: str) -> Context:
 @pytest.fixture
 def workload(monkeypatch: pytest.MonkeyPatch) -> Workload:
     """Something to deploy for a new tenant; whose namespace is old enough at once."""
-    monkeypatch.setattr(vacancy, "OLD_ENOUGH", timedelta(seconds=-1))
+    monkeypatch.setattr(namespaces, "OLD_ENOUGH", timedelta(seconds=-1))
     container = Container(name="web", image="nginx:1", resources=RESOURCES)
     return Workload(
         task_id=str(uuid.uuid4()),
@@ -106,7 +108,7 @@ def test_a_young_namespace(
 ) -> None:
     """A namespace stays for an hour."""
     namespace = vacated(context, workload)
-    monkeypatch.setattr(vacancy, "OLD_ENOUGH", timedelta(hours=1))
+    monkeypatch.setattr(namespaces, "OLD_ENOUGH", timedelta(hours=1))
     lifecycle.clean(context, "")
     assert is_there(context.cluster, namespace)
 
@@ -136,8 +138,8 @@ def test_a_namespace_with_something_in_it(
     """A namespace stays while there is anything in it, whoever put it there."""
     namespace = vacated(context, workload)
     metadata = {"name": "someones", "namespace": namespace}
-    stated = {"apiVersion": paths.api_version(kind), "kind": kind, "metadata": metadata, **more}
-    context.cluster.apply(paths.of(stated), stated)
+    stated = {"apiVersion": url_paths.api_version(kind), "kind": kind, "metadata": metadata, **more}
+    context.cluster.apply(url_paths.of(stated), stated)
     lifecycle.clean(context, "")
     assert is_there(context.cluster, namespace)
 
@@ -153,7 +155,7 @@ def test_a_namespace_of_others(context: Context, workload: Workload, missing: st
         "kind": "Namespace",
         "metadata": {"name": name, "labels": said},
     }
-    context.cluster.apply(paths.of(stated), stated)
+    context.cluster.apply(url_paths.of(stated), stated)
     del workload
     lifecycle.clean(context, "")
     assert is_there(context.cluster, name)
@@ -162,13 +164,13 @@ def test_a_namespace_of_others(context: Context, workload: Workload, missing: st
 def test_a_deployment_that_comes_in_between(context: Context, workload: Workload) -> None:
     """A namespace that is deployed into after it was marked is not removed."""
     namespace = vacated(context, workload)
-    marked = vacancy.mark(context.cluster, namespace)
+    marked = namespaces.mark(context.cluster, namespace)
     again = replace(workload, task_id=str(uuid.uuid4()))
     apply.deploy(context.cluster, again, Offer())
-    assert not vacancy.remove(context.cluster, marked)
+    assert not namespaces.remove(context.cluster, marked)
     assert is_there(context.cluster, namespace)
     annotations = context.cluster.get(f"/api/v1/namespaces/{namespace}")["metadata"]
-    assert vacancy.MARK not in annotations.get("annotations", {})
+    assert namespaces.MARK not in annotations.get("annotations", {})
 
 
 def test_a_task_that_comes_in_between(
@@ -176,13 +178,13 @@ def test_a_task_that_comes_in_between(
 ) -> None:
     """A task that gets its plan after the first look is seen at the second."""
     namespace = vacated(context, workload)
-    mark = vacancy.mark
+    mark = namespaces.mark
 
-    def marking(cluster: Cluster, name: str) -> vacancy.Mark:
+    def marking(cluster: Cluster, name: str) -> namespaces.Mark:
         remember(context, workload, state=State.DEPLOYING)
         return mark(cluster, name)
 
-    monkeypatch.setattr(vacancy, "mark", marking)
+    monkeypatch.setattr(namespaces, "mark", marking)
     lifecycle.clean(context, "")
     assert is_there(context.cluster, namespace)
 
@@ -190,11 +192,11 @@ def test_a_task_that_comes_in_between(
 def test_a_namespace_made_anew(context: Context, workload: Workload) -> None:
     """Another namespace of the same name is not the one that was marked."""
     namespace = vacated(context, workload)
-    marked = vacancy.mark(context.cluster, namespace)
+    marked = namespaces.mark(context.cluster, namespace)
     context.cluster.delete(f"/api/v1/namespaces/{namespace}")
     eventually("it is gone", lambda: not namespaced(context.cluster, namespace))
     apply.deploy(context.cluster, workload, Offer())
-    assert not vacancy.remove(context.cluster, marked)
+    assert not namespaces.remove(context.cluster, marked)
     assert is_there(context.cluster, namespace)
 
 

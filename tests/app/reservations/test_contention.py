@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from app.reservations import Book, Demand
 from app.store import Store, keys
-from k8s import amounts
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node
+from k8s.inventory import quantities
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 from tests.support import contenders
 from tests.support.contenders import Plan
 
@@ -64,10 +64,10 @@ def overbooked(book: Book, seen: Inventory) -> list[str]:
     for held in book.held.values():
         for slot in held:
             key = slot.node, slot.name
-            slots[key] = amounts.most(slots.get(key, Amounts()), slot.amounts)
+            slots[key] = quantities.most(slots.get(key, Amounts()), slot.amounts)
     found = []
     for node in seen.nodes:
-        there = amounts.total(one for (name, _), one in slots.items() if name == node.name)
+        there = quantities.total(one for (name, _), one in slots.items() if name == node.name)
         if not there.fits(node.allocatable - node.used_by_others):
             found.append(node.name)
     return found

@@ -6,8 +6,8 @@ import pytest
 
 from app import reservations
 from app.reservations import Book, Demand, NoRoom, Slot
-from k8s.amounts import Amounts
-from k8s.inventory import Inventory, Node, Tenant
+from k8s.inventory.inventory import Inventory, Node, Tenant
+from k8s.inventory.quantities import Amounts
 from k8s.workload import Component, Container, Gpu, Resources, Volume, Workload
 
 GI = 1 << 30

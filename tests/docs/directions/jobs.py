@@ -16,7 +16,7 @@ from app.sources import SourceLimits
 from app.store.change import Change
 from app.store.synchronous import encoded
 from app.transport import Fetcher
-from k8s.amounts import Amounts
+from k8s.inventory.quantities import Amounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
 from tests.docs.directions.words import means
 from tests.docs.story import LAGRANGE, Story

@@ -17,9 +17,9 @@ from app.models import Proof
 from app.reporter import Reporter, Schedule, Schedules
 from app.stock import KEPT, Stock
 from app.store import AsyncStore, keys
-from k8s.amounts import Amounts
-from k8s.exporter import GpuDetail, GpuFacts, Usage
-from k8s.inventory import Inventory, Node
+from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import Amounts
 from tests.docs.directions.jobs import (
     FIRST,
     SPACE,

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from k8s import labels
-from k8s.client import Cluster
+from k8s.api.client import Cluster
 from k8s.logs import Extent, Filter, Place, TaskLog, task
+from k8s.naming import labels
 
 
 @dataclass

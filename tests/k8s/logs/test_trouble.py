@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from k8s.client import Cluster
+from k8s.api.client import Cluster
 from k8s.logs import session
 from tests.k8s.conftest import Request, Script
 from tests.k8s.logs.conftest import Show

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from k8s.client import Cluster
-from k8s.errors import Gone, NotFound, Refused
+from k8s.api.client import Cluster
+from k8s.api.errors import Gone, NotFound, Refused
 
 
 class Space:

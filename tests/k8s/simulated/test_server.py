@@ -13,7 +13,7 @@ import urllib3
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from k8s.errors import Refused
+from k8s.api.errors import Refused
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-5, 99999) | st.text(max_size=4),

@@ -7,9 +7,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from k8s import apply, health, labels
-from k8s.client import Cluster
-from k8s.objects import Deployment, Pod
+from k8s.api.client import Cluster
+from k8s.api.objects import Deployment, Pod
+from k8s.apply import apply
+from k8s.health import health
+from k8s.naming import labels
 from k8s.workload import Component, Container, Gpu, Offer, Port, Resources, Volume, Workload
 
 SMALL = Resources(cpu_millis=100, memory_bytes=64 << 20, storage_bytes=1 << 30)

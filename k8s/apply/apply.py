@@ -1,0 +1,226 @@
+"""Bring a task's objects onto the cluster, all or none, and take them off again."""
+
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from k8s import render
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import (
+    ClusterError,
+    Conflict,
+    NotFound,
+    Refused,
+    Unavailable,
+)
+from k8s.legacy import handover
+from k8s.manifests import pull_secrets, tenant
+from k8s.manifests.scope import Manifest
+from k8s.naming import labels, names
+from k8s.workload import Offer, Workload
+
+# In the order in which they go: who leads to pods, pods, then what pods stand on.
+KINDS = (
+    "Ingress",
+    "HTTPRoute",
+    "PodDisruptionBudget",
+    "Deployment",
+    "Service",
+    "ConfigMap",
+    "PersistentVolumeClaim",
+    "NetworkPolicy",
+)
+_NEEDS_ADDRESSES = "Deployment"
+
+
+def _go_on() -> None:
+    """Cancel nothing."""
+
+
+def deploy(
+    cluster: Cluster,
+    workload: Workload,
+    offer: Offer,
+    *,
+    credentials: pull_secrets.Credentials | None = None,
+    overrides: Path | None = None,
+    checkpoint: Callable[[], None] = _go_on,
+) -> list[Manifest]:
+    """Render and apply a workload whose services know each other's addresses.
+
+    What was built here for it is pulled with `credentials`.
+
+    Returns the manifests as they were applied.
+
+    Raises:
+        render.Unsupported: No manifests can be made of the workload.
+        Refused: An object was refused; what this call had created is gone again.
+        Unavailable: Try the whole again: what was applied stays.
+    """
+    before = render.workload(workload, offer, overrides=overrides)
+    journal = _Journal(cluster, checkpoint)
+    journal.succeed(before)
+    first = next(i for i, one in enumerate(before) if one["kind"] == _NEEDS_ADDRESSES)
+    journal.apply(before[:first])
+    if credentials and pull_secrets.is_needed(workload, offer):
+        journal.apply([pull_secrets.secret(workload, credentials)])
+    namespace = names.namespace(workload.wallet)
+    addresses = service_addresses(cluster, namespace, workload.space_uuid)
+    manifests = render.workload(workload, offer, addresses=addresses, overrides=overrides)
+    journal.apply(manifests[first:])
+    return manifests
+
+
+def apply(
+    cluster: Cluster,
+    manifests: Sequence[Manifest],
+    *,
+    checkpoint: Callable[[], None] = _go_on,
+) -> None:
+    """Apply the manifests in order.
+
+    When one is refused, the objects of the task that this call created are deleted again, last
+    first; those that existed before stay as they became: apply the revision before to have them
+    back. The tenant's own objects stay too.
+
+    Args:
+        cluster: Where.
+        manifests: In the order of `render.workload`.
+        checkpoint: Called before every write; what it raises ends the call, and nothing is undone.
+
+    Raises:
+        Refused: The API server's words; a note names what could not be taken back.
+        Unavailable: Try again: what was applied stays.
+    """
+    _Journal(cluster, checkpoint).apply(manifests)
+
+
+class _Journal:
+    """What one call created, so that it can be taken back."""
+
+    def __init__(self, cluster: Cluster, checkpoint: Callable[[], None]) -> None:
+        self._cluster = cluster
+        self._checkpoint = checkpoint
+        self._created: list[tuple[str, str]] = []
+        self._inherited: set[str] = set()
+        self._standing: set[str] = set()
+
+    def succeed(self, manifests: Sequence[Manifest]) -> None:
+        """Have Deployments of v0.3.0 make room for ours, but for those that are what is wanted."""
+        for manifest in manifests:
+            if manifest["kind"] != "Deployment":
+                continue
+            if handover.stands(self._cluster, manifest):
+                self._standing.add(url_paths.of(manifest))
+            elif handover.is_due(self._cluster, manifest):
+                self.apply(handover.widened(manifests, manifest))
+                self._checkpoint()
+                handover.give_way(self._cluster, manifest)
+                self._inherited.add(url_paths.of(manifest))
+
+    def apply(self, manifests: Iterable[Manifest]) -> None:
+        for manifest in manifests:
+            self._checkpoint()
+            try:
+                self._apply(manifest)
+            except Refused as refused:
+                refused.add_note(f"refused: {manifest['kind']}/{manifest['metadata']['name']}")
+                self._take_back(refused)
+                raise
+
+    def _apply(self, manifest: Manifest) -> None:
+        path = url_paths.of(manifest)
+        if path in self._standing:
+            return
+        live = None if tenant.is_tenants(manifest) else self._live(path)
+        if live is not None and manifest["kind"] == "Service":
+            manifest = handover.as_named(manifest, live)
+        existed = tenant.is_tenants(manifest) or path in self._inherited or live is not None
+        metadata = self._cluster.apply(path, manifest)["metadata"]
+        if "deletionTimestamp" in metadata:
+            raise Unavailable(f"{path} is still being deleted")
+        if not existed:
+            self._created.append((path, metadata["uid"]))
+
+    def _live(self, path: str) -> dict[str, Any] | None:
+        with suppress(NotFound):
+            return self._cluster.get(path)
+        return None
+
+    def _take_back(self, refused: Refused) -> None:
+        while self._created:
+            path, uid = self._created.pop()
+            try:
+                self._cluster.delete(path, uid=uid)
+            except Conflict:
+                continue
+            except ClusterError as error:
+                refused.add_note(f"left behind: {path}: {error}")
+
+
+def prune(cluster: Cluster, manifests: Iterable[Manifest], *, namespace: str, task_id: str) -> None:
+    """Delete the objects of the task that are not among `manifests`."""
+    kept = {(one["kind"], one["metadata"]["name"]) for one in manifests}
+    for found in _objects(cluster, namespace, task_id):
+        if (found["kind"], found["metadata"]["name"]) not in kept:
+            _delete(cluster, found)
+
+
+def remove(cluster: Cluster, *, namespace: str, task_id: str) -> bool:
+    """Delete all objects of the task; True once nothing of it is left, pods included.
+
+    Objects are found by their labels, and an object that another task has taken over in the
+    meantime is left alone. Call it again, after a second or so, until it returns True.
+    """
+    found = _objects(cluster, namespace, task_id) + _left_behind(cluster, namespace, task_id)
+    for one in found:
+        _delete(cluster, one)
+    return not found and not _list(cluster, "Pod", namespace, task_id)
+
+
+def _objects(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    return [one for kind in KINDS for one in _list(cluster, kind, namespace, task_id)]
+
+
+def _left_behind(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    """ReplicaSets that no Deployment has taken over yet."""
+    found = _list(cluster, "ReplicaSet", namespace, task_id)
+    return [
+        {**one, "kind": "ReplicaSet"} for one in found if not one["metadata"].get("ownerReferences")
+    ]
+
+
+def _list(cluster: Cluster, kind: str, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    """The task's objects of `kind`; none when the cluster has no such kind."""
+    path = url_paths.collection(kind, namespace)
+    with suppress(NotFound):
+        return cluster.list(path, selector=labels.of_task(task_id))
+    return []
+
+
+def _delete(cluster: Cluster, found: dict[str, Any]) -> None:
+    metadata = found["metadata"]
+    if "deletionTimestamp" in metadata:
+        return
+    # A Deployment can be seen until its pods are gone.
+    propagation = "Foreground" if found["kind"] == "Deployment" else "Background"
+    with suppress(Conflict):  # It has changed: whose it is by now, the next look tells.
+        cluster.delete(
+            url_paths.of(found),
+            uid=metadata["uid"],
+            version=metadata["resourceVersion"],
+            propagation=propagation,
+        )
+
+
+def service_addresses(cluster: Cluster, namespace: str, space_uuid: str) -> dict[str, str]:
+    """Name of each Kubernetes Service of the Space → its ClusterIP."""
+    path = url_paths.collection("Service", namespace)
+    found = cluster.list(path, selector=labels.of_space(space_uuid))
+    return {
+        one["metadata"]["name"]: address
+        for one in found
+        if (address := one.get("spec", {}).get("clusterIP", "None")) != "None"
+    }

@@ -1,0 +1,184 @@
+"""Whether a workload is up, and if not, what keeps it down in words for its owner. Pure."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from k8s.api.objects import (
+    Condition,
+    Deployment,
+    Metadata,
+    Pod,
+)
+from k8s.health import problems as pod_problems
+from k8s.health.problems import Category, Finding, Problem
+from k8s.naming import labels
+
+__all__ = ["Category", "Health", "Problem", "assess"]
+
+SETTLING = pod_problems.SETTLING
+EVICTION_IS_NEWS = timedelta(minutes=5)
+
+_MOST_TELLING_FIRST = (
+    Category.IMAGE_PULL,
+    Category.CONFIG_ERROR,
+    Category.OUT_OF_MEMORY,
+    Category.CRASH_LOOP,
+    Category.MODEL_FETCH,
+    Category.REFUSED,
+    Category.UNSCHEDULABLE,
+    Category.EVICTED,
+    Category.READINESS,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """How a workload is at one moment.
+
+    Attributes:
+        ready: Every component has all its replicas ready, for long enough to believe it.
+        problem: What keeps it from being ready and will not pass by itself, or None.
+        again_at: When time alone may change this verdict, or None: assess it again then, even if
+            nothing was heard of its pods.
+    """
+
+    ready: bool
+    problem: Problem | None
+    again_at: datetime | None = None
+
+
+def assess(
+    pods: Iterable[Pod],
+    deployments: Iterable[Deployment],
+    *,
+    components: Mapping[str, int],
+    revision: int,
+    now: datetime,
+) -> Health:
+    """How the workload of one task is, from everything the cluster has of it.
+
+    Args:
+        pods: The task's; those of other revisions and those being deleted do not count.
+        deployments: The task's.
+        components: The value of each component's label, and how many replicas it must have.
+        revision: Of the deployment that is asked about.
+        now: Aware.
+    """
+    alive = [pod for pod in pods if _is_of(pod, revision) and not pod.deleting]
+    current = [one for one in deployments if _is_current(one, revision)]
+    made = {_component(one.spec.template.metadata): one for one in current}
+    findings: list[Finding] = []
+    ready = True
+    for component, replicas in sorted(components.items()):
+        own = sorted(
+            (p for p in alive if _component(p.metadata) == component), key=lambda p: p.metadata.name
+        )
+        if _count_ready(own, now, findings) >= replicas:
+            continue
+        ready = False
+        findings += _pod_findings(own, now)
+        findings += _deployment_findings(component, made.get(component), own)
+    times = [finding for finding in findings if isinstance(finding, datetime)]
+    problems = [finding for finding in findings if isinstance(finding, Problem)]
+    return Health(
+        ready=ready,
+        problem=min(problems, key=_rank, default=None),
+        again_at=None if ready else min(times, default=None),
+    )
+
+
+def _rank(problem: Problem) -> tuple[int, str, str]:
+    return _MOST_TELLING_FIRST.index(problem.category), problem.pod, problem.container
+
+
+def _is_of(pod: Pod, revision: int) -> bool:
+    return pod.metadata.labels.get(labels.REVISION) == str(revision)
+
+
+def _is_current(deployment: Deployment, revision: int) -> bool:
+    """Whether the Deployment's status speaks of this revision."""
+    return (
+        not deployment.deleting
+        and deployment.spec.template.metadata.labels.get(labels.REVISION) == str(revision)
+        and deployment.status.observed_generation >= deployment.metadata.generation
+    )
+
+
+def _component(metadata: Metadata) -> str:
+    return metadata.labels.get(labels.COMPONENT, "")
+
+
+def _count_ready(pods: list[Pod], now: datetime, findings: list[Finding]) -> int:
+    """How many are ready and have been for a moment: what crashes at once is ready for a blink."""
+    count = 0
+    for pod in pods:
+        ready = _condition(pod.status.conditions, "Ready")
+        if ready is None or ready.status != "True":
+            continue
+        since = ready.last_transition_time
+        if since is not None and abs(now - since) < SETTLING:
+            findings.append(since + SETTLING)
+            continue
+        count += 1
+    return count
+
+
+def _condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
+    return next((one for one in conditions if one.type == kind), None)
+
+
+def _pod_findings(pods: list[Pod], now: datetime) -> Iterator[Finding]:
+    for pod in pods:
+        if pod.status.phase == "Failed":
+            yield from _stopped(pod, now)
+            continue
+        yield from _unscheduled(pod, now)
+        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+            if (found := pod_problems.of_container(pod, status, now)) is not None:
+                yield found
+
+
+def _stopped(pod: Pod, now: datetime) -> Iterator[Problem]:
+    """A pod that its node put an end to, while that is still news: they stay listed for hours."""
+    status = pod.status
+    times = [one.last_transition_time for one in status.conditions if one.last_transition_time]
+    ended = max(times, default=pod.metadata.creation_timestamp)
+    if not status.reason or (ended is not None and now - ended > EVICTION_IS_NEWS):
+        return
+    words = pod_problems.one_line(status.message) or status.reason
+    yield Problem(
+        category=Category.EVICTED,
+        message=f"the cluster stopped a pod ({status.reason}): {words}",
+        pod=pod.metadata.name,
+    )
+
+
+def _unscheduled(pod: Pod, now: datetime) -> Iterator[Finding]:
+    scheduled = _condition(pod.status.conditions, "PodScheduled")
+    if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
+        return
+    problem = Problem(
+        category=Category.UNSCHEDULABLE,
+        message=f"no node has room: {pod_problems.one_line(scheduled.message)}",
+        pod=pod.metadata.name,
+    )
+    yield pod_problems.after_grace(pod, problem, now)
+
+
+def _deployment_findings(
+    component: str, deployment: Deployment | None, pods: list[Pod]
+) -> Iterator[Problem]:
+    if deployment is None:
+        return
+    failure = _condition(deployment.status.conditions, "ReplicaFailure")
+    if failure is not None and failure.status == "True":
+        words = pod_problems.one_line(failure.message) or failure.reason
+        yield Problem(
+            category=Category.REFUSED, message=f"the cluster refuses pods of {component}: {words}"
+        )
+    progressing = _condition(deployment.status.conditions, "Progressing")
+    if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
+        return
+    if (late := pod_problems.of_deadline(component, pods)) is not None:
+        yield late

@@ -1,0 +1,210 @@
+"""What is wrong with one container, from the kubelet's words, in a sentence for its owner."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from k8s.api.objects import ContainerStatus, Pod, Terminated
+from k8s.manifests import model_downloads
+
+SETTLING = timedelta(seconds=2)
+GRACE = timedelta(seconds=10)
+MAX_WORDS = 400
+
+_LOOPING_RESTARTS = 2
+_FIRST_SIGNAL_CODE = 128
+_BACK_OFF = "CrashLoopBackOff"
+_CANNOT_PULL = {
+    "ImagePullBackOff",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "RegistryUnavailable",
+    "SignatureValidationFailed",
+}
+_CANNOT_START = {
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "PreStartHookError",
+    "PostStartHookError",
+}
+_NEVER_STARTED = {"StartError", "ContainerCannotRun"}
+_NO_NEWS = re.compile(
+    r'^Back-off pulling image "[^"]*":? ?|\b(?:ErrImagePull|CreateContainer(?:Config)?Error): '
+    r"|\brpc error: code = \w+ desc = "
+)
+
+
+class Category(StrEnum):
+    """What kind of problem keeps a workload down."""
+
+    IMAGE_PULL = "image_pull"
+    CRASH_LOOP = "crash_loop"
+    OUT_OF_MEMORY = "out_of_memory"
+    UNSCHEDULABLE = "unschedulable"
+    CONFIG_ERROR = "config_error"
+    EVICTED = "evicted"
+    REFUSED = "refused"
+    READINESS = "readiness"
+    MODEL_FETCH = "model_fetch"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What keeps a workload down.
+
+    Attributes:
+        category: Of what kind it is.
+        message: One line for the workload's owner, at most some 600 characters.
+        pod: The pod's name, or empty.
+        container: The container's name, or empty.
+        needs_log: The last lines of the container's log would tell more.
+    """
+
+    category: Category
+    message: str
+    pod: str = ""
+    container: str = ""
+    needs_log: bool = False
+
+
+Finding = Problem | datetime
+"""A problem, or when it will be one if it is still there."""
+
+
+def one_line(text: str) -> str:
+    """Printable text in one line of at most `MAX_WORDS` characters, its middle left out."""
+    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    if len(line) <= MAX_WORDS:
+        return line
+    return f"{line[: MAX_WORDS // 3]} … {line[-2 * MAX_WORDS // 3 + 3 :]}"
+
+
+def after_grace(pod: Pod, problem: Problem, now: datetime) -> Finding:
+    """The problem, unless the pod is so young that it may pass by itself."""
+    created = pod.metadata.creation_timestamp
+    if created is not None and abs(now - created) < GRACE:
+        return created + GRACE
+    return problem
+
+
+def of_container(pod: Pod, status: ContainerStatus, now: datetime) -> Finding | None:
+    """What is wrong with a container, when it is wrong, or None."""
+    state = status.state
+    if state.waiting is None:
+        return _looping(pod, status) if _is_looping(status, now) else None
+    reason, words = state.waiting.reason, state.waiting.message
+    if reason == _BACK_OFF:
+        return _looping(pod, status)
+    if reason in _CANNOT_PULL:
+        return _cannot_pull(pod, status, words)
+    if reason == "ErrImagePull":
+        return after_grace(pod, _cannot_pull(pod, status, words), now)
+    if reason in _CANNOT_START:
+        return _cannot_start(pod, status, words or reason)
+    return None
+
+
+def _is_looping(status: ContainerStatus, now: datetime) -> bool:
+    """Whether it is between two back-offs: ended again, or started again a moment ago."""
+    if status.restart_count < _LOOPING_RESTARTS:
+        return False
+    if status.state.terminated is not None:
+        return True
+    started = status.state.running.started_at if status.state.running else None
+    return started is not None and abs(now - started) < SETTLING
+
+
+def _looping(pod: Pod, status: ContainerStatus) -> Problem:
+    ended = status.state.terminated or status.last_state.terminated or Terminated(exit_code=1)
+    if ended.reason in _NEVER_STARTED:
+        return _cannot_start(pod, status, ended.message)
+    if _is_fetching(pod, status) and ended.reason == "Error":
+        message = one_line(ended.message) or f"{status.name} ended with {_ending(ended)}"
+        return _problem(Category.MODEL_FETCH, message, pod, status)
+    restarts = f"restarted {status.restart_count} times"
+    if ended.reason == "OOMKilled":
+        message = f"{status.name} was killed: it needs more memory than its limit ({restarts})"
+        return _problem(Category.OUT_OF_MEMORY, message, pod, status)
+    if ended.exit_code == 0:
+        message = (
+            f"{status.name} ends by itself without an error (exit code 0, {restarts}): "
+            "its command has to keep running"
+        )
+    else:
+        message = f"{status.name} keeps crashing: {_ending(ended)} ({restarts})"
+    return _problem(Category.CRASH_LOOP, message, pod, status, needs_log=True)
+
+
+def _is_fetching(pod: Pod, status: ContainerStatus) -> bool:
+    """Whether it is one of those that fetch models."""
+    first = {one.name for one in pod.spec.init_containers}
+    return status.name in first and status.name.startswith(model_downloads.PREFIX)
+
+
+def _ending(ended: Terminated) -> str:
+    words = one_line(ended.message)
+    code = f"exit code {ended.exit_code}"
+    if ended.exit_code > _FIRST_SIGNAL_CODE:
+        code += f", signal {ended.exit_code - _FIRST_SIGNAL_CODE}"
+    return f"{code}, {words}" if words else code
+
+
+def _cannot_pull(pod: Pod, status: ContainerStatus, words: str) -> Problem:
+    image = _image(pod, status)
+    news = one_line(_NO_NEWS.sub("", words)) or one_line(words) or "no reason was given"
+    message = f'image "{image}" of {status.name} cannot be pulled: {news}'
+    return _problem(Category.IMAGE_PULL, message, pod, status)
+
+
+def _image(pod: Pod, status: ContainerStatus) -> str:
+    """As it was asked for: what the kubelet reports may be another name of it."""
+    asked = (*pod.spec.containers, *pod.spec.init_containers)
+    return one_line(next((c.image for c in asked if c.name == status.name), status.image))
+
+
+def _cannot_start(pod: Pod, status: ContainerStatus, words: str) -> Problem:
+    message = f"{status.name} cannot be started: {one_line(_NO_NEWS.sub('', words))}"
+    return _problem(Category.CONFIG_ERROR, message, pod, status)
+
+
+def of_deadline(component: str, pods: Iterable[Pod]) -> Problem | None:
+    """Why a component did not get ready in time, when nothing worse is known.
+
+    None while models are fetched: that takes as long as they are large.
+    """
+    for pod in pods:
+        if any(one.state.running for one in pod.status.init_container_statuses):
+            return None
+        for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
+            if status.ready or status.state.terminated is not None:
+                continue
+            if status.state.running is not None:
+                message = f"{status.name} runs but has not become ready in time"
+                return _problem(Category.READINESS, message, pod, status, needs_log=True)
+            waiting = status.state.waiting
+            why = one_line(f"{waiting.reason} {waiting.message}") if waiting else "no reason given"
+            message = f"{status.name} has not been started in time: {why}"
+            return _problem(Category.READINESS, message, pod, status)
+    message = f"{component} has not become ready in time"
+    return Problem(category=Category.READINESS, message=message)
+
+
+def _problem(
+    category: Category,
+    message: str,
+    pod: Pod,
+    status: ContainerStatus,
+    *,
+    needs_log: bool = False,
+) -> Problem:
+    return Problem(
+        category=category,
+        message=message,
+        pod=pod.metadata.name,
+        container=status.name,
+        needs_log=needs_log,
+    )

@@ -1,0 +1,118 @@
+"""How far a build is, as its Job and its pod tell."""
+
+from typing import Any
+
+import msgspec
+
+from k8s.api import url_paths
+from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from k8s.api.objects import (
+    Condition,
+    ContainerStatus,
+    Object,
+    Part,
+    Pod,
+)
+from k8s.jobs.build import CLIENT, NAMESPACE, path
+
+_JOB_NAME = "batch.kubernetes.io/job-name"
+# What does not get better by waiting.
+_STUCK = {
+    "CrashLoopBackOff",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "ImageInspectError",
+    "ImagePullBackOff",
+    "InvalidImageName",
+}
+
+
+class Progress(msgspec.Struct, frozen=True, kw_only=True):
+    """A look at a build.
+
+    Attributes:
+        pod: Where its pod is; empty: there is none.
+        uid: The pod's.
+        has_log: Whether there is a log to read.
+        ended: Whether nothing more comes of it.
+        status: The exit status of what drives the build; None: it has none (yet).
+        digest: What it says that it pushed, `sha256:…`, or empty.
+        reason: The cluster's word for the end (`DeadlineExceeded`, `Evicted`), or empty.
+        message: Why the pod does not run, or has ended; or empty.
+        stuck: Whether it will not run as it is.
+    """
+
+    pod: str = ""
+    uid: str = ""
+    has_log: bool = False
+    ended: bool = False
+    status: int | None = None
+    digest: str = ""
+    reason: str = ""
+    message: str = ""
+    stuck: bool = False
+
+
+class _JobStatus(Part, frozen=True, kw_only=True):
+    conditions: tuple[Condition, ...] | None = None
+
+
+class _Job(Object, frozen=True, kw_only=True):
+    status: _JobStatus = _JobStatus()
+
+
+def look(cluster: Cluster, job: str) -> Progress:
+    """How far a build is; one that is not there has ended.
+
+    Raises:
+        ClusterError: The API server is away, or refuses.
+    """
+    try:
+        found = msgspec.convert(cluster.get(path(job)), _Job)
+    except NotFound:
+        return Progress(ended=True, message="its Job was removed")
+    end = next((one for one in found.status.conditions or () if _is_end(one)), None)
+    raw = cluster.list(url_paths.collection("Pod", NAMESPACE), selector=f"{_JOB_NAME}={job}")
+    if not raw:
+        return Progress(ended=end is not None, reason=end.reason if end else "")
+    return _of_pod(raw[-1], end)
+
+
+def _is_end(condition: Condition) -> bool:
+    return condition.status == "True" and condition.type in {"Complete", "Failed"}
+
+
+def _of_pod(raw: dict[str, Any], end: Condition | None) -> Progress:
+    pod = msgspec.convert(raw, Pod)
+    statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
+    by_name = {one.name: one for one in statuses}
+    client = by_name.get(CLIENT, ContainerStatus())
+    over = client.state.terminated
+    evicted = pod.status.reason if pod.status.phase == "Failed" else ""
+    trouble = next((one for one in statuses if _is_stuck(one)), None)
+    return Progress(
+        pod=url_paths.of({"kind": "Pod", **raw}),
+        uid=pod.metadata.uid,
+        has_log=over is not None or client.state.running is not None,
+        ended=end is not None,
+        status=over.exit_code if over else None,
+        digest=over.message.strip() if over else "",
+        reason=evicted or (end.reason if end else ""),
+        message=_message(pod, trouble),
+        stuck=trouble is not None,
+    )
+
+
+def _is_stuck(one: ContainerStatus) -> bool:
+    return one.state.waiting is not None and one.state.waiting.reason in _STUCK
+
+
+def _message(pod: Pod, trouble: ContainerStatus | None) -> str:
+    if trouble and trouble.state.waiting:
+        waiting = trouble.state.waiting
+        return f"{trouble.name}: {waiting.message or waiting.reason}"
+    for one in pod.status.conditions:
+        if one.type == "PodScheduled" and one.status == "False":
+            return one.message
+    return pod.status.message

@@ -1,0 +1,122 @@
+"""What the objects of one task have in common: namespace, names, labels, and who is who in it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from k8s.api.errors import Unsupported
+from k8s.manifests.templates import Templates
+from k8s.naming import labels, names
+from k8s.workload import Component, Container, Offer, Port, Workload
+
+Manifest = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One task as its objects see it."""
+
+    workload: Workload
+    offer: Offer
+    templates: Templates
+
+    @property
+    def namespace(self) -> str:
+        """The tenant's."""
+        return names.namespace(self.workload.wallet)
+
+    @property
+    def main(self) -> Component:
+        """The component that the host name leads to, else the first."""
+        components = self.workload.components
+        return next((one for one in components if _front(one)), components[0])
+
+    @property
+    def main_service(self) -> Container:
+        """The service that the host name leads to, else the main component's own."""
+        main = self.main
+        own = next((one for one in main.containers if one.name == main.name), main.containers[-1])
+        return _front(main) or own
+
+    def word(self, component: Component) -> str:
+        """The component's part in names: nothing for the main one."""
+        return "" if component is self.main else component.name
+
+    def service_name(self, service: str) -> str:
+        """The ClusterIP Service of the service that the file calls `service`."""
+        word = "" if service == self.main_service.name else service
+        return names.of_space("svc", self.workload.space_uuid, word)
+
+    def services(self) -> Iterator[tuple[Component, Container]]:
+        """Every service with the component that it runs in."""
+        for component in self.workload.components:
+            for container in component.containers:
+                yield component, container
+
+    def ports(self) -> Iterator[tuple[Component, Container, Port]]:
+        """Every port with whose it is."""
+        for component, container in self.services():
+            for port in container.ports:
+                yield component, container, port
+
+    def component_of(self, service: str) -> Component:
+        """Where `service` runs; raises `Unsupported` when the file has none of that name."""
+        for component, container in self.services():
+            if container.name == service:
+                return component
+        raise Unsupported("services", f"there is no service named {service!r}")
+
+    def selector(self, component: Component) -> dict[str, str]:
+        """The labels that the component's pods have in every task of the Space."""
+        return self.space_selector() | {labels.COMPONENT: names.safe(component.name)}
+
+    def space_selector(self) -> dict[str, str]:
+        """The labels that all pods of the Space have in every task."""
+        return {labels.SPACE: names.label(self.workload.space_uuid)}
+
+    def labels(self, component: Component) -> dict[str, str]:
+        """The labels of an object of the task."""
+        return {
+            **tenant_labels(self.workload.wallet),
+            **self.selector(component),
+            labels.TASK: names.label(self.workload.task_id),
+            labels.NAME: names.label(component.name),
+            labels.INSTANCE: names.label(self.workload.space_uuid),
+        }
+
+    def annotations(self, service: str) -> dict[str, str]:
+        """What labels cannot carry: the names as they were written."""
+        found = {
+            labels.SPACE_NAME: self.workload.space_name,
+            labels.TASK_UUID: self.workload.task_uuid,
+            labels.SERVICE: service,
+        }
+        return {key: value for key, value in found.items() if value}
+
+    def fill(
+        self, template: str, name: str, component: Component, service: str, /, **values: Any
+    ) -> Manifest:
+        """An object of the task from `template`; `values` are the template's own placeholders."""
+        common = {
+            "name": name,
+            "namespace": self.namespace,
+            "labels": self.labels(component),
+            "annotations": self.annotations(service),
+        }
+        return self.templates.fill(template, common | values)
+
+
+def _front(component: Component) -> Container | None:
+    for container in component.containers:
+        if any(port.public == "host" for port in container.ports):
+            return container
+    return None
+
+
+def tenant_labels(wallet: str) -> dict[str, str]:
+    """The labels of everything that is the tenant's."""
+    return {
+        labels.MANAGED_BY: labels.MANAGER,
+        labels.PART_OF: labels.MARKET,
+        labels.WALLET: names.label(wallet.lower()),
+    }

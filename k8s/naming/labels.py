@@ -1,0 +1,43 @@
+"""The labels and annotations of everything that runs for tenants.
+
+`lad_app` and `lab-ns` are what dashboards and scripts of operators select by; the others say who
+owns an object, so that objects are found by owner and never by name.
+"""
+
+from k8s.naming import names
+
+SPACE = "lad_app"
+NAMESPACE = "lab-ns"
+
+TASK = "lagrangedao.org/task"
+WALLET = "lagrangedao.org/wallet"
+REVISION = "lagrangedao.org/revision"
+
+NAME = "app.kubernetes.io/name"
+INSTANCE = "app.kubernetes.io/instance"
+COMPONENT = "app.kubernetes.io/component"
+MANAGED_BY = "app.kubernetes.io/managed-by"
+PART_OF = "app.kubernetes.io/part-of"
+
+MANAGER = "computing-provider"
+MARKET = "lagrange"
+
+# Annotations: what a label's 63 characters cannot carry.
+SPACE_NAME = "lagrangedao.org/space-name"
+TASK_UUID = "lagrangedao.org/task-uuid"
+SERVICE = "lagrangedao.org/service"
+
+OURS = f"{MANAGED_BY}={MANAGER}"
+
+# What objects of a task carry; the cluster's controllers and v0.3.0 give others.
+GIVEN = frozenset({SPACE, TASK, WALLET, REVISION, NAME, INSTANCE, COMPONENT, MANAGED_BY, PART_OF})
+
+
+def of_task(task_id: str) -> str:
+    """The label selector of one task's objects."""
+    return f"{OURS},{TASK}={names.label(task_id)}"
+
+
+def of_space(space_uuid: str) -> str:
+    """The label selector of one Space's objects, whichever task they belong to."""
+    return f"{OURS},{SPACE}={names.label(space_uuid)}"

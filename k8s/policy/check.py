@@ -1,0 +1,171 @@
+"""What every rendered object has to keep to, whatever templates it came from.
+
+Rules name what is allowed, and everything else is a violation: an operator's template may add
+tolerations or annotations, and can never open a door between tenants.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from k8s.api import url_paths
+from k8s.manifests import model_downloads, tenant
+from k8s.manifests.scope import tenant_labels
+from k8s.naming import labels, names
+from k8s.policy import network
+from k8s.policy import pod as pod_policy
+from k8s.policy.violation import Violation, require
+from k8s.workload import Offer, Workload
+
+__all__ = ["Violation", "check"]
+
+_SERVICE_KEYS = {
+    "type",
+    "selector",
+    "ports",
+    "externalTrafficPolicy",
+    "internalTrafficPolicy",
+    "sessionAffinity",
+    "ipFamilyPolicy",
+    "ipFamilies",
+    "loadBalancerClass",
+    "allocateLoadBalancerNodePorts",
+}
+_INGRESS_KEYS = {"ingressClassName", "rules", "tls"}
+_ROUTE_KEYS = {"parentRefs", "hostnames", "rules"}
+
+
+def check(manifests: Sequence[Mapping[str, Any]], workload: Workload, offer: Offer) -> None:
+    """Raise `Violation` unless every object keeps to every rule, and the tenant's are all there."""
+    for manifest in manifests:
+        with _well_formed(manifest):
+            _object(manifest, workload, offer)
+    _all_different(manifests)
+    kinds = {manifest["kind"] for manifest in manifests}
+    for kind in tenant.KINDS:
+        if kind not in kinds:
+            raise Violation(kind, "the tenant has to have one")
+    network.check_default(manifests)
+
+
+def _all_different(manifests: Sequence[Mapping[str, Any]]) -> None:
+    """No two objects of one name, and no two Deployments that take each other's pods."""
+    seen: list[Any] = []
+    for manifest in manifests:
+        kind = manifest["kind"]
+        found = [(kind, manifest["metadata"]["name"])]
+        if kind == "Deployment":
+            found.append((kind, manifest["spec"]["selector"]))
+        for one in found:
+            require(one not in seen, manifest, "another object has its name or its pods")
+        seen += found
+
+
+@contextmanager
+def _well_formed(manifest: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        name = manifest.get("metadata", {}).get("name", "")
+        raise Violation(f"{manifest.get('kind', '')}/{name}", f"is malformed: {error!r}") from error
+
+
+def _object(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+    kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
+    allowed = kind in url_paths.PREFIXES and kind not in {"Pod", "ReplicaSet", "Secret"}
+    require(allowed, manifest, "this kind is not allowed")
+    require(
+        manifest.get("apiVersion") == url_paths.api_version(kind),
+        manifest,
+        "apiVersion has to be " + url_paths.api_version(kind),
+    )
+    namespace = names.namespace(workload.wallet)
+    place = metadata.get("name") if kind == "Namespace" else metadata.get("namespace")
+    require(place == namespace, manifest, f"has to be in the tenant's namespace, {namespace}")
+    _owner(manifest, workload)
+    match kind:
+        case "Namespace":
+            _pod_security(manifest)
+        case "Deployment":
+            _deployment(manifest, workload, offer)
+        case "Service":
+            _service(manifest, workload, offer)
+        case "NetworkPolicy":
+            network.check(manifest, workload, offer)
+        case "Ingress":
+            _keys(manifest, _INGRESS_KEYS)
+        case "HTTPRoute":
+            _route(manifest, offer)
+
+
+def _owner(manifest: Mapping[str, Any], workload: Workload) -> None:
+    found = manifest["metadata"].get("labels", {})
+    wanted = tenant_labels(workload.wallet)
+    if manifest["kind"] not in tenant.KINDS and manifest["metadata"]["name"] != tenant.DEFAULT_DENY:
+        wanted |= {
+            labels.TASK: names.label(workload.task_id),
+            labels.SPACE: names.label(workload.space_uuid),
+        }
+    for key, value in wanted.items():
+        require(found.get(key) == value, manifest, f"label {key} has to be {value}")
+
+
+def _pod_security(manifest: Mapping[str, Any]) -> None:
+    found = manifest["metadata"]["labels"]
+    for key, value in tenant.POD_SECURITY.items():
+        allowed = {value, "restricted"}
+        require(found.get(key) in allowed, manifest, f"label {key} has to be {value} or stricter")
+
+
+def _keys(manifest: Mapping[str, Any], allowed: set[str]) -> None:
+    for key in manifest.get("spec", {}):
+        require(key in allowed, manifest, f"spec.{key} is not allowed")
+
+
+def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+    spec = manifest["spec"]
+    selected = spec.get("selector", {}).get("matchLabels", {})
+    space = names.label(workload.space_uuid)
+    require(selected.get(labels.SPACE) == space, manifest, "has to select the Space's pods alone")
+    found = spec["template"].get("metadata", {}).get("labels", {})
+    for key in (labels.SPACE, labels.TASK, labels.MANAGED_BY, labels.WALLET, labels.REVISION):
+        require(key in found, manifest, f"its pods have to have the label {key}")
+    pod_policy.check(manifest, spec["template"].get("spec", {}))
+    _models(manifest, workload)
+    if offer.runtime_class:
+        runtime = spec["template"]["spec"].get("runtimeClassName")
+        require(runtime == offer.runtime_class, manifest, "has to use the operator's RuntimeClass")
+
+
+def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
+    """A pod whose models nobody fetches would find folders in their place."""
+    pod = manifest["spec"]["template"]["spec"]
+    component = manifest["spec"]["selector"]["matchLabels"].get(labels.COMPONENT)
+    fetching = {one["name"] for one in pod.get("initContainers", ())}
+    for one in workload.components:
+        if names.safe(one.name) == component:
+            missing = model_downloads.fetchers(one) - fetching
+            require(not missing, manifest, "has to have initContainers: ${init_containers}")
+
+
+def _service(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+    _keys(manifest, _SERVICE_KEYS)
+    spec = manifest["spec"]
+    offered = {
+        "ClusterIP": True,
+        "NodePort": offer.node_ports,
+        "LoadBalancer": offer.load_balancers,
+    }
+    kind = spec.get("type", "ClusterIP")
+    require(offered.get(kind, False), manifest, f"type {kind} is not offered")
+    space = names.label(workload.space_uuid)
+    found = spec.get("selector", {}).get(labels.SPACE)
+    require(found == space, manifest, "has to select the Space's pods alone")
+
+
+def _route(manifest: Mapping[str, Any], offer: Offer) -> None:
+    _keys(manifest, _ROUTE_KEYS)
+    for rule in manifest["spec"].get("rules", ()):
+        for backend in rule.get("backendRefs", ()):
+            require("namespace" not in backend, manifest, "leads to another namespace")
+    require(bool(offer.gateway), manifest, "no Gateway is configured")

@@ -1,0 +1,300 @@
+"""What is said of workloads, from what a real cluster (1.37) said of their pods."""
+
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from k8s.api.objects import Deployment, Pod
+from k8s.health import health, problems
+from k8s.health.health import Category, Health
+from k8s.naming import labels
+
+LATER = datetime(2026, 11, 22, 22, 24, 45, tzinfo=UTC)
+HALF_A_MINUTE = "after half a minute"
+
+
+def observed(seen: str, component: str) -> list[dict[str, Any]]:
+    """The component's pods and Deployment as they were seen at that time."""
+    path = Path(__file__).parent / "observed.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    found = [line["object"] for line in lines if line["seen"] == seen]
+    return [one for one in found if one["metadata"]["labels"][labels.COMPONENT] == component]
+
+
+def assess(
+    objects: Iterable[dict[str, Any]],
+    *,
+    now: datetime = LATER,
+    revision: int = 1,
+    replicas: int = 1,
+) -> Health:
+    """The health of the only component among the objects."""
+    everything = list(objects)
+    component = everything[0]["metadata"]["labels"][labels.COMPONENT]
+    return health.assess(
+        [msgspec.convert(one, Pod) for one in everything if one["kind"] == "Pod"],
+        [msgspec.convert(one, Deployment) for one in everything if one["kind"] == "Deployment"],
+        components={component: replicas},
+        revision=revision,
+        now=now,
+    )
+
+
+@pytest.mark.parametrize(
+    ("seen", "component", "category", "message"),
+    [
+        (
+            "image back-off",
+            "bad-image",
+            Category.IMAGE_PULL,
+            (
+                'image "nginx:nope" of web cannot be pulled: failed to pull and unpack image '
+                '"docker.io/library/nginx:nope": failed to resolve reference '
+                '"docker.io/library/nginx:nope": docker.io/library/nginx:nope: not found'
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "invalid-image",
+            Category.IMAGE_PULL,
+            (
+                'image "NGINX:Latest" of web cannot be pulled: Failed to apply default image tag '
+                '"NGINX:Latest": couldn\'t parse image name "NGINX:Latest": invalid reference '
+                "format: "
+                "repository name (library/NGINX) must be lowercase"
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "never-pull",
+            Category.IMAGE_PULL,
+            (
+                'image "ghost:1" of web cannot be pulled: Container image "ghost:1" is not present '
+                "with pull policy of Never"
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "crash-loop",
+            Category.CRASH_LOOP,
+            "web keeps crashing: exit code 1 (restarted 2 times)",
+        ),
+        (
+            HALF_A_MINUTE,
+            "completed",
+            Category.CRASH_LOOP,
+            (
+                "web ends by itself without an error (exit code 0, restarted 2 times): its "
+                "command has "
+                "to keep running"
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "init-crash",
+            Category.CRASH_LOOP,
+            "fetch keeps crashing: exit code 1 (restarted 2 times)",
+        ),
+        (
+            HALF_A_MINUTE,
+            "oom",
+            Category.OUT_OF_MEMORY,
+            "web was killed: it needs more memory than its limit (restarted 2 times)",
+        ),
+        (
+            HALF_A_MINUTE,
+            "unschedulable",
+            Category.UNSCHEDULABLE,
+            (
+                "no node has room: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 "
+                "nodes "
+                "are available: 1 Preemption is not helpful for scheduling."
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "no-configmap",
+            Category.CONFIG_ERROR,
+            'web cannot be started: configmap "nothing-here" not found',
+        ),
+        (
+            HALF_A_MINUTE,
+            "bad-command",
+            Category.CONFIG_ERROR,
+            (
+                "web cannot be started: failed to create containerd task: failed to create shim "
+                "task: "
+                "OCI runtime create failed: runc create failed: unable to start container process: "
+                'exec: "/no/such/program": stat /no/such/program: no such file or directory: '
+                "unknown"
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "no-configmap-volume",
+            Category.READINESS,
+            "web has not been started in time: ContainerCreating",
+        ),
+        (
+            HALF_A_MINUTE,
+            "never-ready",
+            Category.READINESS,
+            "web runs but has not become ready in time",
+        ),
+        (
+            HALF_A_MINUTE,
+            "over-quota",
+            Category.REFUSED,
+            (
+                'the cluster refuses pods of over-quota: pods "over-quota-65477f46c8-nj6l4" is '
+                "forbidden: exceeded quota: q, requested: requests.cpu=2, used: requests.cpu=0, "
+                "limited: requests.cpu=1"
+            ),
+        ),
+        (
+            HALF_A_MINUTE,
+            "privileged",
+            Category.REFUSED,
+            (
+                'the cluster refuses pods of privileged: pods "privileged-5bd6567d48-vtqlr" is '
+                'forbidden: violates PodSecurity "baseline:latest": privileged (container "web" '
+                "must "
+                "not set securityContext.privileged=true)"
+            ),
+        ),
+        (
+            "evicted and replaced",
+            "evicted",
+            Category.EVICTED,
+            (
+                "the cluster stopped a pod (Evicted): Pod ephemeral local storage usage exceeds "
+                "the "
+                "total limit of containers 5Mi."
+            ),
+        ),
+    ],
+)
+def test_problem(seen: str, component: str, category: Category, message: str) -> None:
+    """Each thing that goes wrong on a real cluster gets its category and a sentence."""
+    now = LATER - timedelta(seconds=16) if seen == "evicted and replaced" else LATER
+    found = assess(observed(seen, component), now=now)
+    assert not found.ready
+    assert found.problem is not None
+    assert (found.problem.category, found.problem.message) == (category, message)
+
+
+def test_where() -> None:
+    """A problem names the pod and container whose log says more."""
+    problem = assess(observed(HALF_A_MINUTE, "init-crash")).problem
+    assert problem is not None
+    assert (problem.pod, problem.container, problem.needs_log) == (
+        "init-crash-f4f597dc6-xm9vk",
+        "fetch",
+        True,
+    )
+
+
+def test_ready() -> None:
+    """A pod that has been ready for a moment is ready, as often as replicas are asked for."""
+    good = observed("first failures", "good")
+    assert assess(good) == Health(ready=True, problem=None)
+    assert not assess(good, replicas=2).ready
+
+
+def test_blink() -> None:
+    """A container that crashes at once is ready for a blink, which is not believed."""
+    blink = observed("first seconds", "crash-loop")
+    started = datetime(2026, 11, 22, 22, 24, 9, tzinfo=UTC)
+    found = assess(blink, now=started + timedelta(seconds=0.5))
+    assert found == Health(ready=False, problem=None, again_at=started + health.SETTLING)
+    assert assess(blink, now=started + health.SETTLING).ready
+    assert assess(blink, now=started - timedelta(hours=1)).ready, "a clock that is behind"
+
+
+@pytest.mark.parametrize("component", ["unschedulable", "bad-image"])
+def test_grace(component: str) -> None:
+    """What may pass by itself is no problem until ten seconds after the pod was made."""
+    seen = "first seconds" if component == "unschedulable" else "first failures"
+    pods = observed(seen, component)
+    created = msgspec.convert(pods[0], Pod).metadata.creation_timestamp
+    assert created is not None
+    soon = assess(pods, now=created + timedelta(seconds=9))
+    assert soon == Health(ready=False, problem=None, again_at=created + problems.GRACE)
+    assert assess(pods, now=created + problems.GRACE).problem is not None
+
+
+def test_one_restart() -> None:
+    """A container that was restarted once and is on its way is no problem."""
+    pods = observed("first failures", "good")
+    status = pods[0]["status"]
+    status["conditions"] = []
+    status["containerStatuses"][0] |= {
+        "ready": False,
+        "restartCount": 1,
+        "state": {"terminated": {"exitCode": 1, "reason": "Error"}},
+    }
+    assert assess(pods) == Health(ready=False, problem=None)
+    status["containerStatuses"][0]["restartCount"] = 2
+    problem = assess(pods).problem
+    assert problem is not None
+    assert problem.category is Category.CRASH_LOOP
+
+
+def test_not_counted() -> None:
+    """Pods of other revisions and components, and those being deleted, do not count."""
+    good, bad = observed("first failures", "good"), observed(HALF_A_MINUTE, "crash-loop")
+    assert assess(good, revision=2) == Health(ready=False, problem=None)
+    assert assess(bad, revision=2) == Health(ready=False, problem=None)
+    bad[0]["metadata"]["deletionTimestamp"] = "2026-11-22T22:24:40Z"
+    assert assess(bad) == Health(ready=False, problem=None)
+    assert assess([*good, *observed(HALF_A_MINUTE, "crash-loop")]).ready
+
+
+def test_stale_deployment() -> None:
+    """What a Deployment says before it has seen its present generation is not about it."""
+    refused = observed(HALF_A_MINUTE, "over-quota")
+    refused[0]["metadata"]["generation"] = 2
+    assert assess(refused) == Health(ready=False, problem=None)
+
+
+def test_old_eviction() -> None:
+    """An eviction of long ago does not explain what is wrong now."""
+    pods = observed("evicted and replaced", "evicted")
+    pods[-1]["status"]["conditions"] = []
+    for pod in pods:
+        if pod["status"].get("phase") == "Running":
+            pod["status"]["conditions"] = []
+    assert assess(pods).problem is not None
+    assert assess(pods, now=LATER + timedelta(minutes=6)).problem is None
+
+
+def test_most_telling() -> None:
+    """Of several problems the same one is told, whatever the order in which they are heard of."""
+    pods = [
+        *observed(HALF_A_MINUTE, "never-ready"),
+        *observed(HALF_A_MINUTE, "crash-loop"),
+        *observed("image back-off", "bad-image"),
+    ]
+    for pod in pods:
+        pod["metadata"]["labels"][labels.COMPONENT] = "all"
+    told = assess(pods).problem
+    assert told is not None
+    assert told.category is Category.IMAGE_PULL
+    assert assess(reversed(pods)).problem == told
+
+
+def test_hostile_words() -> None:
+    """Words of the kubelet that repeat a tenant's bytes stay one bounded, printable line."""
+    pods = observed(HALF_A_MINUTE, "no-configmap")
+    words = "configmap \x1b[31m\n\u202e" + "x" * 10_000 + " not found"
+    pods[0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = words
+    problem = assess(pods).problem
+    assert problem is not None
+    assert problem.message.isprintable()
+    assert len(problem.message) < 500
+    assert problem.message.endswith("not found")

@@ -1,0 +1,66 @@
+"""Amounts of resources from quantities, exact."""
+
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from k8s.inventory import quantities
+from k8s.inventory.quantities import Amounts
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("100m", Fraction(1, 10)),
+        ("2", Fraction(2)),
+        ("0.5", Fraction(1, 2)),
+        (".5", Fraction(1, 2)),
+        ("1e3", Fraction(1000)),
+        ("1E3", Fraction(1000)),
+        ("1E", Fraction(10**18)),
+        ("1Ei", Fraction(1 << 60)),
+        ("16Gi", Fraction(16 << 30)),
+        ("1500u", Fraction(3, 2000)),
+        ("129e6", Fraction(129_000_000)),
+        ("1.5Gi", Fraction(3 << 29)),
+        (4, Fraction(4)),
+    ],
+)
+def test_quantities_are_exact(text: str | int, number: Fraction) -> None:
+    """In every spelling that Kubernetes has."""
+    assert quantities.parse(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "x", "1 Gi", "1gi", "--1", "1e999", "m", "0x10", "1" * 40])
+def test_what_is_no_quantity(text: str) -> None:
+    """Is said, whatever its size."""
+    with pytest.raises(ValueError, match="is no quantity"):
+        quantities.parse(text)
+
+
+def test_requests_are_rounded_up_and_nodes_down() -> None:
+    """So that nothing is sold that is not there."""
+    told = {"cpu": "1500u", "memory": "100m", "ephemeral-storage": "1k", "nvidia.com/gpu": "2"}
+    whole = Amounts(cpu_millis=2, memory_bytes=1, storage_bytes=1000, gpus=2)
+    assert quantities.asked(told) == whole
+    assert quantities.offered(told) == Amounts(cpu_millis=1, storage_bytes=1000, gpus=2)
+
+
+def test_what_is_not_asked_for_is_never_missing() -> None:
+    """A node that has less than nothing left takes what needs nothing of it."""
+    left = Amounts(cpu_millis=100, gpus=-1)
+    assert Amounts(cpu_millis=100).fits(left)
+    assert Amounts(cpu_millis=101, gpus=1).missing(left) == ("cpu_millis", "gpus")
+
+
+@given(st.lists(st.builds(Amounts, cpu_millis=st.integers(0, 9), gpus=st.integers(0, 9))))
+def test_sums(parts: list[Amounts]) -> None:
+    """A total is what its parts add up to, in any order, and taking it away leaves nothing."""
+    whole = quantities.total(parts)
+    assert quantities.total(reversed(parts)) == whole
+    left = whole
+    for part in parts:
+        left = left - part
+    assert left == Amounts()

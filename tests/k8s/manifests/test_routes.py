@@ -1,0 +1,46 @@
+"""How host names lead to services."""
+
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from k8s import render
+from k8s.workload import Offer, Workload
+from tests.support.documents import ROOT
+
+WORKLOAD = msgspec.json.decode(
+    (ROOT / "tests" / "k8s" / "workloads" / "everything.json").read_bytes(), type=Workload
+)
+OFFER = Offer(node_ports=True, load_balancers=True)
+
+
+def of(offer: Offer, kind: str) -> list[Any]:
+    """Return what is rendered of a kind."""
+    return [one for one in render.workload(WORKLOAD, offer) if one["kind"] == kind]
+
+
+def test_paths_that_controllers_take() -> None:
+    """The path of an Ingress is `/` with type Prefix; `/*` is refused by controllers of today."""
+    paths = [
+        (path["path"], path["pathType"])
+        for ingress in of(OFFER, "Ingress")
+        for rule in ingress["spec"]["rules"]
+        for path in rule["http"]["paths"]
+    ]
+    assert set(paths) == {("/", "Prefix")}
+
+
+def test_a_gateway_takes_the_place_of_ingresses() -> None:
+    """Where the operator has a Gateway there are HTTPRoutes, and no Ingress."""
+    offer = replace(OFFER, gateway="gateways/public")
+    assert of(offer, "Ingress") == []
+    matches = [
+        match["path"]
+        for route in of(offer, "HTTPRoute")
+        for rule in route["spec"]["rules"]
+        for match in rule["matches"]
+    ]
+    assert matches
+    assert all(one == {"type": "PathPrefix", "value": "/"} for one in matches)
+    assert of(OFFER, "HTTPRoute") == []
