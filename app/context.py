@@ -14,11 +14,10 @@ from redis.backoff import ExponentialWithJitterBackoff
 from redis.retry import Retry
 
 from app import config as configuration
-from app import identity
-from app.config import Config
+from app.config import Config, identity
+from app.config.identity import Identity
+from app.config.redaction import Redaction
 from app.errors import ConfigError, Permanent
-from app.identity import Identity
-from app.redaction import Redaction
 from app.store import AsyncStore, Store
 from k8s.api import client
 from k8s.api.client import Cluster
@@ -27,7 +26,7 @@ from k8s.manifests.pull_secrets import Credentials
 from k8s.workload import Offer
 
 if TYPE_CHECKING:
-    from app.images import Registry
+    from app.spaces.images import Registry
 
 _SOCKET_SECONDS = 5
 _PROMPT_SECONDS = 2
@@ -156,7 +155,7 @@ def _registry(config: Config) -> "Registry | None":
     """Return the registry if it asks who we are; nothing is built for an address that is none."""
     if not config.registry.user_name:
         return None
-    from app import images  # noqa: PLC0415 - slow to import, and seldom needed.
+    from app.spaces import images  # noqa: PLC0415 - slow to import, and seldom needed.
 
     with suppress(Permanent):
         return images.configured(config.registry)

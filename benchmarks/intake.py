@@ -20,7 +20,8 @@ from pathlib import Path
 
 import redis
 
-from app import embedded, supervisor
+from app.demo import local_redis
+from app.processes import supervisor
 from benchmarks.processes import free_port, running
 
 HERE = Path(__file__).parent
@@ -37,7 +38,7 @@ def main() -> None:
     chosen = parser.parse_args()
     secret = "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
     best: dict[str, dict[str, float]] = {}
-    with embedded.server() as url, _provider(url, secret) as ours, _floor(url, secret) as floor:
+    with local_redis.server() as url, _provider(url, secret) as ours, _floor(url, secret) as floor:
         sides = {"computing-provider web": ours, "bare Starlette": floor}
         for port in sides.values():
             _measured(port, url, secret, _WARM_UP, chosen.connections)

@@ -23,17 +23,19 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app import embedded, links, supervisor, transitions
 from app.context import Context, opened
-from app.models import State
-from app.schema import JobData
+from app.demo import local_redis
+from app.processes import supervisor
+from app.store.records import JobData, State
+from app.tasks import transitions
+from app.web import signed_urls
 from benchmarks.processes import free_port, running
 
 HERE = Path(__file__).parent
 _READER = """
 import sys, threading
 from app.context import opened
-from app.logreader import LogReader
+from app.processes.log_reader import LogReader
 LogReader(opened(sys.argv[1])).run(threading.Event())
 """
 _KUBECONFIG = """
@@ -106,7 +108,7 @@ def _target(provider: Context) -> str:
     )
     after = msgspec.structs.replace(accepted.after, wallet="0x1", state=State.RUNNING)
     provider.store.commit(msgspec.structs.replace(accepted, after=after))
-    signer = links.LogSigner(provider.config, provider.identity)
+    signer = signed_urls.LogSigner(provider.config, provider.identity)
     parts = urlsplit(signer.url(after, "container"))
     return f"{parts.path}?{parts.query}"
 
@@ -114,7 +116,7 @@ def _target(provider: Context) -> str:
 @contextmanager
 def _provider(api_port: int) -> Iterator[tuple[Context, int, tuple[int, int]]]:
     """Run what shows logs: the process `web`, and what reads in the process `watcher`."""
-    with tempfile.TemporaryDirectory() as name, embedded.server() as url:
+    with tempfile.TemporaryDirectory() as name, local_redis.server() as url:
         folder, port = Path(name), free_port()
         configuration = (
             f'[API]\nPort = {port}\nDomain = "example.com"\nRedisUrl = "{url}"\n'

@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from app import supervisor
+from app.processes import supervisor
 
 _READY_SECONDS = 30
 

@@ -16,8 +16,10 @@ import tempfile
 import time
 from pathlib import Path
 
-from app import context, embedded, transitions
-from app.schema import JobData
+from app import context
+from app.demo import local_redis
+from app.store.records import JobData
+from app.tasks import transitions
 
 GOAL = 2.0
 JOB = "00000000-0000-4000-8000-000000000001"
@@ -30,7 +32,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=41)
     rounds: int = parser.parse_args().rounds
-    with embedded.server() as url, tempfile.TemporaryDirectory() as name:
+    with local_redis.server() as url, tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         _remember_task(folder, url)
         empty, ours = folder / "empty.py", folder / "ours.py"

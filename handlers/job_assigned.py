@@ -2,10 +2,11 @@
 
 from http import HTTPStatus
 
-from app import precheck, rules, transitions
 from app.errors import Rejected
-from app.events import Decision, Intake
-from app.schema import JobData, source_uuid
+from app.intake import checks, early_refusal
+from app.intake.dispatch import Decision, Intake
+from app.store.records import JobData, source_uuid
+from app.tasks import transitions
 
 Payload = JobData
 
@@ -20,18 +21,18 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     # Most jobs are new: the commit finds out without being asked, and decides again if one is not.
     held = await intake.store.get(job.uuid.lower()) if intake.again else None
     if held:
-        if not rules.same_job(held.job, job):
+        if not checks.same_job(held.job, job):
             raise Rejected(
                 HTTPStatus.CONFLICT,
                 "job_differs",
                 f"job {held.id} was assigned before with other content; give a new job a new uuid",
             )
         return Decision(task=held)
-    rules.refuse_ip_white_list(job)
+    checks.refuse_ip_white_list(job)
     limits = intake.config.task
-    rules.refuse_duration(job.duration, limits, least=limits.min_duration_seconds)
+    checks.refuse_duration(job.duration, limits, least=limits.min_duration_seconds)
     if intake.again:
-        await precheck.refuse_hopeless(job, intake)
+        await early_refusal.refuse_hopeless(job, intake)
     change = transitions.accepted(
         job,
         host=intake.new_host(),

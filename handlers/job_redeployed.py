@@ -2,10 +2,11 @@
 
 from http import HTTPStatus
 
-from app import rules, transitions
 from app.errors import Rejected
-from app.events import Decision, Intake
-from app.schema import JobData, source_uuid
+from app.intake import checks
+from app.intake.dispatch import Decision, Intake
+from app.store.records import JobData, source_uuid
+from app.tasks import transitions
 
 Payload = JobData
 
@@ -19,9 +20,9 @@ async def handle(job: JobData, intake: Intake) -> Decision:
     """
     task = await intake.store.get(job.uuid.lower())
     if task is None:
-        raise rules.unknown(job.uuid.lower())
-    rules.refuse_ended(task, "redeployed")
-    rules.refuse_ip_white_list(job)
+        raise checks.unknown(job.uuid.lower())
+    checks.refuse_ended(task, "redeployed")
+    checks.refuse_ip_white_list(job)
     space_uuid = source_uuid(job.job_source_uri)
     if task.space_uuid and space_uuid and space_uuid != task.space_uuid:
         raise Rejected(

@@ -1,9 +1,10 @@
 """`job.terminated`: a task ends before its time."""
 
-from app import rules, transitions
-from app.events import Decision, Intake
-from app.models import Reason, State
-from app.schema import Termination
+from app.intake import checks
+from app.intake.dispatch import Decision, Intake
+from app.intake.payloads import Termination
+from app.store.records import Reason, State
+from app.tasks import transitions
 
 Payload = Termination
 
@@ -14,11 +15,11 @@ async def handle(termination: Termination, intake: Intake) -> Decision:
     Raises:
         Rejected: 404 when no task is known by the name.
     """
-    tasks = await rules.named(termination, intake)
+    tasks = await checks.named(termination, intake)
     reason = Reason("terminated", termination.reason or "Lagrange ended the job")
     changes = tuple(
         transitions.stopping(task, State.TERMINATED, reason, now=intake.now)
         for task in tasks
-        if not rules.is_over(task)
+        if not checks.is_over(task)
     )
     return Decision(task=changes[0].after if changes else tasks[0], changes=changes)

@@ -7,10 +7,12 @@ import pytest
 import redis
 from hypothesis import settings
 
-from app import embedded
 from app.context import Context, opened
+from app.demo import local_redis
 from tests.support import market
 from tests.support.web_server import Web, serving
+
+pytest_plugins = ["tests.support.api_servers"]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -20,7 +22,7 @@ settings.load_profile("untimed")
 @pytest.fixture(scope="session")
 def redis_server() -> Iterator[str]:
     """One server for each process that runs tests."""
-    with embedded.server() as url:
+    with local_redis.server() as url:
         yield url
 
 

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
 _R = TypeVar("_R")
 _USAGE = 2
 _COMMANDS = {
-    "init": "app.cli.initialising:init",
+    "init": "app.cli.init:init",
     "run": "app.cli.processes:run",
     "task": "app.cli.tasks:task",
     "info": "app.cli.info:info",
     "config": "app.cli.info:config",
-    "keys": "app.cli.rotation:keys",
+    "keys": "app.cli.keys:keys",
     "render": "app.cli.render:render",
     "inference": "app.cli.inference:inference",
     "demo": "app.cli.demo:demo",

@@ -41,7 +41,7 @@ def install(
 
     Each becomes <registry>/lagrange/<framework>:v1.0. What the registry has is left as it is.
     """
-    from app.inference import FRAMEWORKS  # noqa: PLC0415 - needed here only.
+    from app.spaces.inference import FRAMEWORKS  # noqa: PLC0415 - needed here only.
 
     unknown = [name for name in frameworks if name not in FRAMEWORKS]
     if unknown:
@@ -58,7 +58,7 @@ def _install(
     from rich.markup import escape  # noqa: PLC0415
 
     from app.errors import Failure  # noqa: PLC0415
-    from app.lifecycle import installing  # noqa: PLC0415
+    from app.spaces.inference import install as framework_install  # noqa: PLC0415
 
     console = Console(stderr=True)
     with console.status(name) as status:
@@ -70,11 +70,11 @@ def _install(
                 click.echo(f"{name}: {line}", err=True)
 
         try:
-            done = installing.install(
+            done = framework_install.install(
                 context.config,
                 context.folder,
                 name,
-                sources or context.folder / installing.SOURCES,
+                sources or context.folder / framework_install.SOURCES,
                 seconds=seconds,
                 again=again,
                 tell=tell,

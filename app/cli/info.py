@@ -5,10 +5,10 @@ import json
 import click
 
 from app import config as configuration
-from app import signing
 from app.cli import opened, refuse, with_context
 from app.context import Context
 from app.errors import ConfigError
+from app.net import signatures
 
 
 @click.command()
@@ -22,13 +22,13 @@ def info(context: Context, *, as_json: bool) -> None:
 
     What Redis or the cluster would say is left out while they are away.
     """
-    from app.cli import inventory, standing  # noqa: PLC0415 - slow to import, needed here only.
+    from app.cli import inventory, report_status  # noqa: PLC0415 - slow to import, needed here only.
 
     try:
         facts = _facts(context)
     except ConfigError as error:
         refuse(*error.problems)
-    reports, nodes = standing.document(context.config), inventory.document(context)
+    reports, nodes = report_status.document(context.config), inventory.document(context)
     if as_json:
         click.echo(json.dumps({**facts, "lagrange": reports, "inventory": nodes}, indent=2))
         return
@@ -36,7 +36,7 @@ def info(context: Context, *, as_json: bool) -> None:
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' '):<{width}}  {value or '-'}")
     click.echo()
-    for line in standing.lines(reports):
+    for line in report_status.lines(reports):
         click.echo(line)
     if nodes:
         click.echo()
@@ -48,7 +48,7 @@ def _facts(context: Context) -> dict[str, str]:
     return {
         "node_id": identity.node_id,
         "address": identity.address,
-        "callback_public_key": signing.public_text(context.callback_keys[0].public_key()),
+        "callback_public_key": signatures.public_text(context.callback_keys[0].public_key()),
         "folder": str(context.folder),
         "domain": context.config.api.domain,
         "multi_address": context.config.api.multi_address,
@@ -63,7 +63,7 @@ def config() -> None:
 @config.command()
 def check() -> None:
     """Check config.toml and the environment; print what is in force, secrets masked."""
-    from app import verdict  # noqa: PLC0415 - only here.
+    from app.cli import config_check  # noqa: PLC0415 - only here.
 
     context = opened()
     table = ""
@@ -73,7 +73,7 @@ def check() -> None:
             table = name
         click.echo(f"  {key} = {value}")
     try:
-        problems = [*verdict.problems(context.folder, context.config)]
+        problems = [*config_check.problems(context.folder, context.config)]
         _ = context.identity
     except ConfigError as error:
         refuse(*error.problems)

@@ -6,11 +6,12 @@ from typing import Any
 import click
 import msgspec
 
-from app import reservations, stock
+from app.admission import inventory_snapshot
+from app.admission.reservations import free as free_room
+from app.admission.reservations.ledger import Book
 from app.context import Context
 from app.errors import Temporary
-from app.reservations import Book
-from app.store import keys
+from app.store import redis_keys
 from k8s.api.errors import ClusterError
 from k8s.inventory import inventory
 from k8s.inventory.inventory import Inventory, Node
@@ -28,8 +29,8 @@ def document(context: Context) -> dict[str, Any] | None:
     there, or null; `gpus_only`: whether only those that need a GPU do.
     """
     try:
-        book = Book.read(context.store.fields(keys.RESERVATIONS))
-        known = stock.read(context.store.kept(keys.INVENTORY))
+        book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+        known = inventory_snapshot.read(context.store.kept(redis_keys.INVENTORY))
     except (Temporary, msgspec.DecodeError) as error:
         click.echo(f"reservations are not known: {error}", err=True)
         book, known = Book(), None
@@ -40,21 +41,21 @@ def document(context: Context) -> dict[str, Any] | None:
     return {"at": known.at, "nodes": _nodes(known.inventory, book)}
 
 
-def _looked(context: Context) -> stock.Stock | None:
+def _looked(context: Context) -> inventory_snapshot.Stock | None:
     """Look at the cluster itself, when no watcher runs that does."""
     if context.config.cluster.simulated:
         click.echo("the inventory is not known: no watcher runs", err=True)
         return None
     try:
-        return stock.Stock(time.time(), inventory.read(context.cluster))
+        return inventory_snapshot.Stock(time.time(), inventory.read(context.cluster))
     except ClusterError as error:
         click.echo(f"the inventory is not known: {error}", err=True)
         return None
 
 
 def _nodes(seen: Inventory, book: Book) -> list[dict[str, Any]]:
-    reserved = reservations.reserved(seen, book)
-    free = reservations.free(seen, book)
+    reserved = free_room.reserved(seen, book)
+    free = free_room.free(seen, book)
     return [_node(node, reserved[node.name], free.get(node.name, Amounts())) for node in seen.nodes]
 
 

@@ -13,7 +13,7 @@ import click
 from app.cli import refuse, with_context
 from app.context import Context
 from app.errors import Temporary
-from app.models import State, Task
+from app.store.records import State, Task
 
 if TYPE_CHECKING:
     from k8s.logs import TaskLog
@@ -118,16 +118,13 @@ def _build(context: Context, one: Task, show: "_Screen", *, follow: bool) -> Non
 
 def _built(context: Context, task_id: str, *, follow: bool) -> Iterator[str]:
     """Yield the lines of a build; those to come as well, until it ends."""
-    from redis.exceptions import RedisError  # noqa: PLC0415 - slow to import.
-
-    from app import build_log  # noqa: PLC0415
+    from app.store import build_log  # noqa: PLC0415
+    from app.store.redis_errors import translated  # noqa: PLC0415
 
     place, is_ended = build_log.START, False
     while True:
-        try:
+        with translated():
             found = build_log.read(context.redis, task_id, after=place)
-        except (RedisError, OSError) as error:
-            raise Temporary(f"Redis does not answer: {error}", category="memory") from error
         for _, line in found:
             is_ended = line is None
             if line is not None:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import click
 
-from app import log
 from app.cli import refuse, with_context
 from app.context import SIMULATED_KUBECONFIG, Context, refuse_incomplete
 from app.errors import ConfigError
-from app.pulse import Pulse
+from app.processes import log_setup
+from app.processes.heartbeat_file import Pulse
 
 _alive = click.option(
     "--alive",
@@ -24,7 +24,7 @@ def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
     """Set the log up and serve, telling what is missing."""
     from app import config  # noqa: PLC0415 - with the process.
 
-    log.start(name, secrets=config.secrets(context.config))
+    log_setup.start(name, secrets=config.secrets(context.config))
     try:
         refuse_incomplete(context.config)
         _ = context.identity
@@ -37,9 +37,9 @@ def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
 @with_context
 def web(context: Context) -> None:
     """Take events in and answer questions."""
-    from app import main  # noqa: PLC0415 - with the process.
+    from app.processes import web as web_process  # noqa: PLC0415 - with the process.
 
-    _serving("web", context, lambda: main.serve(context))
+    _serving("web", context, lambda: web_process.serve(context))
 
 
 @click.command()
@@ -47,7 +47,7 @@ def web(context: Context) -> None:
 @with_context
 def worker(context: Context, alive: Path | None) -> None:
     """Fetch, build, deploy and remove what the queue calls for."""
-    from app import worker as process  # noqa: PLC0415 - with the process.
+    from app.processes import worker as process  # noqa: PLC0415 - with the process.
 
     _serving("worker", context, lambda: process.serve(context, Pulse(alive)))
 
@@ -57,7 +57,7 @@ def worker(context: Context, alive: Path | None) -> None:
 @with_context
 def watcher(context: Context, alive: Path | None) -> None:
     """Follow the cluster and report to Lagrange."""
-    from app import watcher as process  # noqa: PLC0415 - with the process.
+    from app.processes import watcher as process  # noqa: PLC0415 - with the process.
 
     _serving("watcher", context, lambda: process.serve(context, Pulse(alive)))
 
@@ -67,7 +67,7 @@ def watcher(context: Context, alive: Path | None) -> None:
 @with_context
 def clock(context: Context, alive: Path | None) -> None:
     """End what is due and wake what stalled."""
-    from app import clock as process  # noqa: PLC0415 - with the process.
+    from app.processes import clock as process  # noqa: PLC0415 - with the process.
 
     _serving("clock", context, lambda: process.serve(context, Pulse(alive)))
 
@@ -76,17 +76,17 @@ def clock(context: Context, alive: Path | None) -> None:
 @with_context
 def simulator(context: Context) -> None:
     """Serve the simulated cluster of `[CLUSTER] Simulated`."""
-    from k8s import simulated  # noqa: PLC0415 - with the process.
+    from app.demo import cluster  # noqa: PLC0415 - with the process.
 
-    log.start("simulator")
-    simulated.serve(kubeconfig=context.folder / SIMULATED_KUBECONFIG)
+    log_setup.start("simulator")
+    cluster.serve(kubeconfig=context.folder / SIMULATED_KUBECONFIG)
 
 
 @click.command()
 @with_context
 def run(context: Context) -> None:
     """Run all processes. What dies is started again; Ctrl-C stops them in order."""
-    from app import supervisor  # noqa: PLC0415 - with the process.
+    from app.processes import supervisor  # noqa: PLC0415 - with the process.
 
     def serve() -> None:
         environment = {**os.environ, "CP_PATH": str(context.folder)}
@@ -97,7 +97,7 @@ def run(context: Context) -> None:
 
 def children(context: Context) -> list["supervisor.Child"]:  # type: ignore[name-defined]  # noqa: F821
     """Return the processes of this configuration, in the order in which they are stopped."""
-    from app.supervisor import Child, own  # noqa: PLC0415 - with the process.
+    from app.processes.supervisor import Child, own  # noqa: PLC0415 - with the process.
 
     workers = [
         Child(f"worker-{number}", own("worker")) for number in range(context.config.task.workers)

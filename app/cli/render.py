@@ -9,13 +9,19 @@ from pathlib import Path
 import click
 
 from app import config as configuration
-from app import dockerfile, images, ldl, planning, sources
 from app.cli import refuse
 from app.context import offer as configured_offer
 from app.errors import ConfigError, Failure, Permanent
-from app.ldl import hardware as order
-from app.lifecycle import serving
-from app.sources import Kind, Space, SpaceFile
+from app.spaces import (
+    dockerfile,
+    images,
+    ldl,
+    planning,
+    source,
+)
+from app.spaces.ldl import hardware as order
+from app.spaces.source import Kind, Space, SpaceFile
+from app.tasks.steps import plan as plan_step
 from k8s import render as rendering
 from k8s.manifests import templates
 from k8s.policy import check
@@ -73,7 +79,7 @@ def _plan(
         config = configuration.load(
             configuration.folder(click.get_current_context().find_root().obj)
         )
-        return serving.plan(config, files[kind.path], names=names, hardware=hardware)
+        return plan_step.plan(config, files[kind.path], names=names, hardware=hardware)
     return planning.plan(names, files, kind.path, hardware=hardware, offer=offer)
 
 
@@ -130,7 +136,7 @@ def _read(path: Path) -> tuple[dict[str, bytes], Kind]:
         raise Permanent(f"{path} has more than {_MAX_FILES} files", category="source_too_large")
     files = {one.relative_to(path).as_posix(): _content(one) for one in found}
     space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
-    kind = sources.kind(space)
+    kind = source.kind(space)
     return files, kind
 
 

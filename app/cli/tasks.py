@@ -12,7 +12,7 @@ from app.cli import Commands, refuse, with_context
 
 if TYPE_CHECKING:
     from app.context import Context
-    from app.models import Task
+    from app.store.records import Task
 
 _ATTEMPTS = 10
 
@@ -20,8 +20,8 @@ _ATTEMPTS = 10
 @click.group(
     cls=Commands,
     elsewhere={
-        "list": "app.cli.listing:list_",
-        "get": "app.cli.page:get",
+        "list": "app.cli.task_list:list_",
+        "get": "app.cli.task_get:get",
         "logs": "app.cli.logs:logs",
     },
 )
@@ -42,7 +42,7 @@ def _told(uuid: str) -> Iterator[None]:
     """Exit with a line where the memory is away, or holds what cannot be read."""
     import msgspec  # noqa: PLC0415 - `task get` starts without all this.
 
-    from app.cli.display import text  # noqa: PLC0415
+    from app.cli.formatting import text  # noqa: PLC0415
     from app.errors import Temporary, Unreadable  # noqa: PLC0415
 
     try:
@@ -55,7 +55,7 @@ def _told(uuid: str) -> Iterator[None]:
 
 def unknown(uuid: str) -> NoReturn:
     """Exit: there is no such task."""
-    from app.cli.display import text  # noqa: PLC0415
+    from app.cli.formatting import text  # noqa: PLC0415
 
     refuse(f"no task is known by {text(uuid)}; `task list -v` shows all", code=1)
 
@@ -74,9 +74,9 @@ def delete(context: "Context", uuid: str, *, yes: bool) -> None:
 
 
 def _end(context: "Context", uuid: str, *, yes: bool) -> None:
-    from app import transitions  # noqa: PLC0415
-    from app.models import Reason, State  # noqa: PLC0415
     from app.store import Conflict  # noqa: PLC0415
+    from app.store.records import Reason, State  # noqa: PLC0415
+    from app.tasks import transitions  # noqa: PLC0415
 
     reason = Reason("deleted", "the operator ended the job")
     for _ in range(_ATTEMPTS):
@@ -98,7 +98,7 @@ def _end(context: "Context", uuid: str, *, yes: bool) -> None:
 
 
 def _confirm(one: "Task") -> None:
-    from app.cli.display import text  # noqa: PLC0415
+    from app.cli.formatting import text  # noqa: PLC0415
 
     if not sys.stdin.isatty():
         refuse(f"nobody can be asked whether to end task {one.id}: say --yes")

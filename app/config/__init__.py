@@ -1,7 +1,14 @@
 """The operator's configuration: v0.3.0's `config.toml` with new tables, and `CP_*` variables."""
 
-from app.config.reading import converted, folder, keys, load, tables, variable
-from app.config.showing import document, secrets, shown
+from app.config.load import (
+    converted,
+    folder,
+    keys,
+    load,
+    tables,
+    variable,
+)
+from app.config.masking import document, secrets, shown
 from app.config.tables import (
     Admission,
     Api,

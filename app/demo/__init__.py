@@ -4,6 +4,6 @@ Real processes, a real Redis, a stand-in for Lagrange that speaks its protocol, 
 simulated, or a real one. All of it is made for the demonstration and gone after it.
 """
 
-from app.demo.play import Choice, play
+from app.demo.run import Choice, play
 
 __all__ = ["Choice", "play"]

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import msgspec
 
+from app.demo.fake_lagrange import Job
 from app.demo.pods import Pods
-from app.demo.stage import Stage
-from app.standin import Job
+from app.demo.setup import Stage
 
 
 class Accepted(msgspec.Struct, frozen=True):

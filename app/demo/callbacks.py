@@ -3,8 +3,8 @@
 from collections.abc import Callable, Container
 
 from app.demo.assigned import Assigned
-from app.demo.patience import Failed
-from app.standin import Callback
+from app.demo.fake_lagrange import Callback
+from app.demo.waiting import Failed
 
 _SIMULATED_SECONDS = 30
 _REAL_SECONDS = 180

@@ -10,8 +10,8 @@ from typing import Any
 
 import yaml
 
-from app.demo.memory import Memory
-from app.standin import Lagrange
+from app.demo.fake_lagrange import Lagrange
+from app.demo.redis_choice import Memory
 from k8s.manifests.deployments import FAREWELL_SECONDS
 
 DOMAIN = "demo.example.com"

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from app.demo.patience import Failed
+from app.demo.waiting import Failed
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound

@@ -5,9 +5,9 @@ import time
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from app.demo import ingress, page
+from app.demo import http_get, ingress
 from app.demo.assigned import Assigned
-from app.demo.patience import Failed
+from app.demo.waiting import Failed
 from app.errors import Temporary
 
 _SECONDS = 60
@@ -38,7 +38,7 @@ def visit(assigned: Assigned, address: str) -> str:
         raise Failed(f"no page within {_SECONDS} s: {visitor.trouble}")
     where, body = found
     stage.screen.line("page", f"http://{where}/ with Host: {visitor.host} answers 200")
-    for line in page.lines(body):
+    for line in http_get.lines(body):
         stage.screen.quote(line)
     return where
 
@@ -78,7 +78,7 @@ class _Visitor:
 
     def _try(self, address: str) -> bytes | None:
         try:
-            answer = page.get(f"http://{address}/", host=self.host)
+            answer = http_get.get(f"http://{address}/", host=self.host)
         except Temporary as error:
             self.trouble = error.message
             return None

@@ -1,17 +1,13 @@
-"""The provider's memory in Redis: the door to it, and the one way to change it.
+"""Redis: records and queries, and the one way to change them.
 
 Every change is one Lua script that checks what it was decided upon and then writes everything
 (task, receipt, callbacks, timeline, queue entry) or nothing. `Store` is for processes that wait,
-`AsyncStore` for those that must not; `glance` is for people who only want to look, at once.
+`AsyncStore` for those that must not.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from app.store.asynchronous import AsyncStore
-    from app.store.change import Change, Conflict, Full, Guard, Replayed, Transaction
-    from app.store.synchronous import Store
+from app.store.aio import AsyncStore
+from app.store.sync import Store
+from app.store.transaction import Change, Conflict, Full, Guard, Replayed, Transaction
 
 __all__ = [
     "AsyncStore",
@@ -23,11 +19,3 @@ __all__ = [
     "Store",
     "Transaction",
 ]
-_ELSEWHERE = {"AsyncStore": "asynchronous", "Store": "synchronous"}
-
-
-def __getattr__(name: str) -> Any:
-    """Import what takes long to import once somebody wants it."""
-    if name not in __all__:
-        raise AttributeError(name)
-    return getattr(import_module(f"app.store.{_ELSEWHERE.get(name, 'change')}"), name)

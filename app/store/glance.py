@@ -3,10 +3,17 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from app.models import Callback, Happening, Market, Pods, Report, Task
-from app.schema import JobData
-from app.store import keys
-from app.store.salvage import salvaged
+from app.store import redis_keys
+from app.store.lenient_decode import salvaged
+from app.store.records import (
+    Callback,
+    Happening,
+    JobData,
+    Market,
+    Pods,
+    Report,
+    Task,
+)
 from app.store.wire import connect
 
 _AT_ONCE = 500
@@ -43,53 +50,53 @@ class Glance:
 
     def tasks(self) -> list[Task]:
         """Return every task that is remembered, oldest first."""
-        ids = self._one("ZRANGE", keys.TASKS, 0, -1) or []
+        ids = self._one("ZRANGE", redis_keys.TASKS, 0, -1) or []
         return self._tasks(ids)
 
     def find(self, uuid: str) -> list[Task]:
         """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
-        ids = self._one("ZREVRANGE", keys.lookup(uuid), 0, keys.MOST_FOUND - 1) or []
-        return self._tasks(keys.candidates(uuid, ids))
+        ids = self._one("ZREVRANGE", redis_keys.lookup(uuid), 0, redis_keys.MOST_FOUND - 1) or []
+        return self._tasks(redis_keys.candidates(uuid, ids))
 
     def count_active(self) -> int:
         """Return how many tasks are not over."""
-        return int(self._one("SCARD", keys.ACTIVE) or 0)
+        return int(self._one("SCARD", redis_keys.ACTIVE) or 0)
 
     def timeline(self, task_id: str) -> list[Happening]:
         """Return what happened to a task, oldest first."""
-        lines = self._one("LRANGE", keys.timeline(task_id), 0, -1) or []
+        lines = self._one("LRANGE", redis_keys.timeline(task_id), 0, -1) or []
         return [*_read(lines, Happening, at=0, what="unreadable")]
 
     def callbacks(self, task_id: str) -> list[Callback]:
         """Return a task's callbacks in order."""
-        found = _fields(self._one("HGETALL", keys.callbacks(task_id)))
+        found = _fields(self._one("HGETALL", redis_keys.callbacks(task_id)))
         missing = {"sequence": 0, "status": "unreadable", "reason": "", "timestamp": 0}
         callbacks = _read(found.values(), Callback, message_id="", **missing)
         return sorted(callbacks, key=lambda one: one.sequence)
 
     def market(self) -> dict[str, Market]:
         """Return what Lagrange said last of each active task's Space, by task id."""
-        found = _fields(self._one("HGETALL", keys.MARKET)).items()
+        found = _fields(self._one("HGETALL", redis_keys.MARKET)).items()
         said = {name: salvaged(content, Market, space_status="") for name, content in found}
         return {name: one for name, one in said.items() if one}
 
     def said(self, task_id: str) -> Market | None:
         """Return what Lagrange said last of a task's Space."""
-        content = self._one("HGET", keys.MARKET, task_id)
+        content = self._one("HGET", redis_keys.MARKET, task_id)
         return salvaged(content, Market, space_status="") if content else None
 
     def pods(self, task_id: str) -> Pods | None:
         """Return a task's pods as the watcher saw them last; None when it saw none."""
-        content = self._one("GET", keys.pods(task_id))
+        content = self._one("GET", redis_keys.pods(task_id))
         return salvaged(content, Pods) if content else None
 
     def is_watched(self) -> bool:
         """Whether a watcher ran within the last minutes."""
-        return bool(self._one("EXISTS", keys.INVENTORY))
+        return bool(self._one("EXISTS", redis_keys.INVENTORY))
 
     def reports(self) -> dict[str, Report]:
         """Return what came last of each kind of report to Lagrange, by its path."""
-        found = _fields(self._one("HGETALL", keys.REPORTS)).items()
+        found = _fields(self._one("HGETALL", redis_keys.REPORTS)).items()
         came = {path: salvaged(content, Report, at=0) for path, content in found}
         return {path: one for path, one in came.items() if one}
 
@@ -97,7 +104,7 @@ class Glance:
         found: list[Task] = []
         for start in range(0, len(ids), _AT_ONCE):
             names = [one.decode(errors="replace") for one in ids[start : start + _AT_ONCE]]
-            answers = self._wire.ask(*(("HGET", keys.task(one), "record") for one in names))
+            answers = self._wire.ask(*(("HGET", redis_keys.task(one), "record") for one in names))
             records = zip(names, answers, strict=True)
             found += (_task(content, name) for name, content in records if content)
         return found

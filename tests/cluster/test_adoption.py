@@ -15,7 +15,7 @@ import httpx2
 import pytest
 from standardwebhooks import Webhook
 
-from app.standin import Job
+from app.demo.fake_lagrange import Job
 from k8s.api import url_paths
 from k8s.api.errors import NotFound
 from k8s.apply import apply

@@ -30,7 +30,7 @@ from k8s.naming import labels
 
 SERVE = """
 import pathlib, sys
-from k8s.simulated import serve
+from app.demo.cluster import serve
 serve(kubeconfig=pathlib.Path(sys.argv[1]), startup_seconds=0.5, history=100)
 """
 

@@ -13,10 +13,18 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app import build_log, config, images
+from app import config
+from app.demo.fake_lagrange import Job
 from app.errors import Permanent
-from app.images import JobBuilder, Limits, Order, Registry, parcel
-from app.standin import Job
+from app.spaces import cgroups, images, scratch
+from app.spaces.images import (
+    JobBuilder,
+    Limits,
+    Order,
+    Registry,
+    context_image,
+)
+from app.store import build_log
 from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
@@ -73,7 +81,7 @@ def private(cluster: Cluster) -> Iterator[Asking]:
 @pytest.fixture
 def order(tmp_path: Path, private: Asking) -> Iterator[Order]:
     """A build of a small Space for the registry that asks."""
-    with images.temporary(tmp_path, "space") as folder:
+    with scratch.temporary(tmp_path, "space") as folder:
         (folder / "files").mkdir()
         (folder / "build").mkdir()
         registry = Registry(host=private.host, plain_http=True, user="operator", password="hunter2")
@@ -83,7 +91,7 @@ def order(tmp_path: Path, private: Asking) -> Iterator[Order]:
             image="",
             context=empty,
             folder=folder / "build",
-            cgroup=images.cgroup(folder),
+            cgroup=cgroups.name(folder),
             registry=registry,
             limits=limits,
             network="private",
@@ -155,7 +163,7 @@ def test_a_build_and_its_push(
     assert " alone\n" in text
     assert "(pushing)" in log
     assert "hunter2" not in text
-    assert asyncio.run(wanted.registry.digest(parcel.name(wanted.image))) is None
+    assert asyncio.run(wanted.registry.digest(context_image.name(wanted.image))) is None
     eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
 
 

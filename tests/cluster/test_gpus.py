@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from app.standin import Job
+from app.demo.fake_lagrange import Job
 from k8s.api.client import Cluster
 from k8s.inventory import inventory
 from k8s.inventory.quantities import Amounts

@@ -11,10 +11,10 @@ import httpx2
 import pytest
 from click.testing import CliRunner
 
-from app import build_log
 from app.cli import main
-from app.images.choosing import BUILDERS
-from app.standin import Job
+from app.demo.fake_lagrange import Job
+from app.spaces.images.detect import BUILDERS
+from app.store import build_log
 from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support.provider import Provider, eventually, running

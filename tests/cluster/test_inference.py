@@ -15,8 +15,8 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.images.choosing import BUILDERS
-from app.standin import Job
+from app.demo.fake_lagrange import Job
+from app.spaces.images.detect import BUILDERS
 from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support import fake_hub

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from app import config
-from app.standin import Job, Lagrange
+from app.demo.fake_lagrange import Job, Lagrange
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.manifests import pull_secrets

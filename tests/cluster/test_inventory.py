@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from app import reservations
-from app.reservations import Book
+from app.admission.reservations import placement
+from app.admission.reservations.ledger import Book
 from k8s import render
 from k8s.api.client import Cluster
 from k8s.apply import apply
@@ -49,10 +49,10 @@ def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[
     missing = replace(component.containers[0], image=f"missing.example/{secrets.token_hex(4)}")
     second = replace(component, name="db", containers=(missing,))
     workload = workloads.of(wallets(), component, second)
-    slots = reservations.place(
-        reservations.demands(workload), before, Book(), task_id=workload.task_id, revision=1
+    slots = placement.place(
+        placement.demands(workload), before, Book(), task_id=workload.task_id, revision=1
     )
-    workload = reservations.steered(workload, before, slots)
+    workload = placement.steered(workload, before, slots)
     apply.deploy(cluster, workload, Offer())
     wanted = list(pod_requests.rendered(render.workload(workload, Offer())).values())
 

@@ -15,7 +15,7 @@ from eth_account import Account
 from eth_account.messages import encode_defunct
 from standardwebhooks import Webhook
 
-from app.standin import Job
+from app.demo.fake_lagrange import Job
 from k8s.api import url_paths
 from k8s.naming import names
 from tests.support.documents import ROOT

@@ -12,7 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.standin import Job
+from app.demo.fake_lagrange import Job
 from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support import file_server

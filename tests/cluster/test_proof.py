@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from app.standin import messages
-from app.store import keys
+from app.demo.fake_lagrange import signed_requests
+from app.store import redis_keys
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.jobs import proof
@@ -80,7 +80,7 @@ def test_an_order_is_answered_with_its_log(cluster: Cluster, tmp_path: Path) -> 
     (folder / "templates").mkdir(parents=True)
     overriding(folder / "templates", "echo $METHOD $BLOCK_DATA $EXP")
     with running(folder, Kubeconfig=os.environ["KUBECONFIG"], ProofImage=IMAGE) as provider:
-        request = messages.prove(provider.lagrange.signer, "some words", 250)
+        request = signed_requests.prove(provider.lagrange.signer, "some words", 250)
         answer = provider.lagrange.send(provider.url, request)
         assert answer.status == 200, answer.body
         told = json.loads(answer.body)
@@ -89,7 +89,7 @@ def test_an_order_is_answered_with_its_log(cluster: Cluster, tmp_path: Path) -> 
         assert again.body == answer.body
         named = [
             key.decode().rpartition(":")[2]
-            for key in provider.context.redis.scan_iter(keys.proof("*"))
+            for key in provider.context.redis.scan_iter(redis_keys.proof("*"))
         ]
         (proof_id,) = named
         order = Order(id=proof_id, image="", method="", block_data="", exp=0)

@@ -14,8 +14,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from app.images.choosing import BUILDERS
-from app.standin import Job
+from app.demo.fake_lagrange import Job
+from app.spaces.images.detect import BUILDERS
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from app import images
 from app.errors import Permanent
-from app.images import Order, Registry
-from app.images.choosing import BUILDERS
-from app.images.order import Builder
+from app.spaces import cgroups, images, scratch
+from app.spaces.images import Order, Registry
+from app.spaces.images.build_request import Builder
+from app.spaces.images.detect import BUILDERS
 from tests.support import registry_proxy
 from tests.support.registry_proxy import REGISTRY
 
@@ -35,7 +35,7 @@ def private() -> Iterator[str]:
 @pytest.fixture
 def order(tmp_path: Path, private: str) -> Iterator[Order]:
     """A build of one file."""
-    with images.temporary(tmp_path, "space") as folder:
+    with scratch.temporary(tmp_path, "space") as folder:
         files = folder / "files"
         files.mkdir()
         shutil.copy(BUSYBOX, files / "busybox")
@@ -48,7 +48,7 @@ def order(tmp_path: Path, private: str) -> Iterator[Order]:
             image=images.name(registry, "4f1e7a52-58a4-4e0d-9f0e-1f51d3bb8a11", context.digest),
             context=context,
             folder=folder / "build",
-            cgroup=images.cgroup(folder),
+            cgroup=cgroups.name(folder),
             registry=registry,
             limits=images.Limits(seconds=60, memory_bytes=1 << 30, cores=1, disk_bytes=1 << 30),
             network="none",

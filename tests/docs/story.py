@@ -23,9 +23,13 @@ from typing import Any
 import pytest
 from websockets.frames import Opcode
 
-from app import embedded, intake, mcs, polled, signing
 from app.context import Context, opened
-from app.standin import Lagrange
+from app.demo import local_redis
+from app.demo.fake_lagrange import Lagrange
+from app.intake import accept
+from app.lagrange import multichain_storage
+from app.net import signatures
+from app.web import provider_info
 from tests.docs.examples import (
     Answer,
     Direction,
@@ -85,7 +89,7 @@ class Story:
         self.lagrange.know(
             account=self.context.config.hub.account_address,
             node_id=identity.node_id,
-            provider_key=signing.public_text(identity.signing_key.public_key()),
+            provider_key=signatures.public_text(identity.signing_key.public_key()),
         )
         self.web: Web = self.stack.enter_context(serving(self.open()))
 
@@ -100,12 +104,14 @@ class Story:
             return hashlib.sha256(b"%d" % next(random)).hexdigest()[: 2 * size]
 
         fixed = SimpleNamespace(token_hex=token_hex)
-        self.patch.setattr(intake, "secrets", fixed)
-        self.patch.setattr(mcs, "secrets", SimpleNamespace(token_hex=lambda size: "0f" * size))
+        self.patch.setattr(accept, "secrets", fixed)
+        self.patch.setattr(
+            multichain_storage, "secrets", SimpleNamespace(token_hex=lambda size: "0f" * size)
+        )
         self.patch.setattr(os, "cpu_count", lambda: 8)
         self.patch.setattr(platform, "machine", lambda: "x86_64")
-        polled._host.cache_clear()
-        self.stack.callback(polled._host.cache_clear)
+        provider_info._host.cache_clear()
+        self.stack.callback(provider_info._host.cache_clear)
 
     def open(self) -> Context:
         """Return a context of its own, for another process or another event loop."""
@@ -113,7 +119,7 @@ class Story:
 
     def start_redis(self) -> None:
         """Start Redis on what it wrote."""
-        self.redis = embedded.start(self.folder / "redis", self.redis_port)
+        self.redis = local_redis.start(self.folder / "redis", self.redis_port)
 
     def kill_redis(self) -> None:
         """Kill Redis."""

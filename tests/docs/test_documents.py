@@ -13,11 +13,13 @@ from pathlib import Path
 import click
 import pytest
 
-from app import callbacks, cli, config, locks, queues, worker
+from app import cli, config
 from app.cli.processes import children
 from app.context import Context
-from app.models import State
-from app.store import change, keys
+from app.lagrange import callbacks
+from app.processes import worker
+from app.store import locks, redis_keys, rq_queue, transaction
+from app.store.records import State
 from k8s.health.problems import Category
 from tests.support import documents
 from tests.support.documents import ARCHITECTURE, README, ROOT
@@ -49,19 +51,36 @@ def test_the_procfile_names_the_processes(context: Context) -> None:
     assert named == {name: f"computing-provider {name}" for name in started}
 
 
-def test_the_rows_are_those_that_are_checked() -> None:
-    """The rows in the architecture are the layers that import-linter holds, in their order."""
+def _layers() -> list[list[str]]:
+    """Return the rooms that import-linter holds apart, from the top, siblings together."""
     linted = configparser.ConfigParser()
     linted.read(ROOT / ".importlinter")
-    layers = linted["importlinter:contract:app"]["layers"].strip().splitlines()
-    expected = [sorted(f"app.{one}" for one in re.findall(r"\w+", layer)) for layer in layers]
-    rows = [sorted(documents.words([row])) for row in documents.cells(ARCHITECTURE, "Layers")[1:]]
-    assert rows == expected
+    layers = linted["importlinter:contract:rooms"]["layers"].strip().splitlines()
+    return [sorted(re.findall(r"[\w.]+", layer)) for layer in layers]
+
+
+def test_the_rooms_are_those_that_are_checked() -> None:
+    """The rooms in the architecture are the layers that import-linter holds, in their order."""
+    told = [sorted(documents.words([row])) for row in documents.cells(ARCHITECTURE, "Rooms")[1:]]
+    assert told == _layers()
+
+
+def test_every_room_has_its_layer() -> None:
+    """No module or package of `app` and `k8s` is outside the layers."""
+    for package in ("app", "k8s"):
+        there = {
+            f"{package}.{path.stem}"
+            for path in (ROOT / package).iterdir()
+            if path.stem not in {"__init__", "__pycache__", "templates", "install"}
+        }
+        assert there == {
+            room for layer in _layers() for room in layer if room.startswith(package + ".")
+        }
 
 
 def test_every_key_of_redis_is_told() -> None:
     """The architecture's table of keys has each key that there is, and no other."""
-    code = Path(keys.__file__).read_text("utf-8")
+    code = Path(redis_keys.__file__).read_text("utf-8")
     names = set(re.findall(r'"(cp:[a-z-]+)', code))
     told = documents.words(documents.cells(ARCHITECTURE, "Redis"))
     assert {":".join(one.split(":")[:2]) for one in told if one.startswith("cp:")} == names
@@ -69,7 +88,7 @@ def test_every_key_of_redis_is_told() -> None:
 
 def test_every_transition_is_told() -> None:
     """The architecture's table of transitions has each function of `transitions`."""
-    tree = ast.parse((ROOT / "app" / "transitions.py").read_text("utf-8"))
+    tree = ast.parse((ROOT / "app" / "tasks" / "transitions.py").read_text("utf-8"))
     functions = {
         one.name
         for one in tree.body
@@ -90,9 +109,11 @@ def test_every_state_is_told() -> None:
 
 def _modules() -> Iterator[Path]:
     """Yield the modules of `app` that the processes and `render` are made of."""
-    names = ("main", "work", "worker", "watcher", "clock", "cli.render", "cli.tasks")
-    imports = ", ".join(f"app.{name}" for name in names)
-    script = f"import sys, {imports}; app.events.handlers(); print(*sys.modules)"
+    names = ("web", "rq_jobs", "worker", "watcher", "clock")
+    imports = (
+        ", ".join(f"app.processes.{name}" for name in names) + ", app.cli.render, app.cli.tasks"
+    )
+    script = f"import sys, {imports}; app.intake.dispatch.handlers(); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=True, cwd=ROOT)
     for name in done.stdout.decode().split():
         if name.startswith(("app.", "handlers.")):
@@ -141,16 +162,16 @@ def test_every_category_has_its_remedy() -> None:
         ),
         (
             "What happens when something dies",
-            f"nobody was seen at for {change.WORK_LEASE.seconds} s",
+            f"nobody was seen at for {transaction.WORK_LEASE.seconds} s",
         ),
         ("What happens when something dies", f"outbox ends after {callbacks._LEASE_SECONDS} s"),
         (
             "What happens when something dies",
-            "after {}, {}, {}, {}, {}, {}, {} and {} s by RQ".format(*queues._RETRY_SECONDS),
+            "after {}, {}, {}, {}, {}, {}, {} and {} s by RQ".format(*rq_queue._RETRY_SECONDS),
         ),
         ("Callbacks", f"up to {callbacks._CONCURRENT} tasks at once"),
-        ("Redis", f"an event: a digest, the answer; {change.RECEIPT_KEPT.days} days"),
-        ("Redis", f"forgotten after {change.ENDED_KEPT.days} days"),
+        ("Redis", f"an event: a digest, the answer; {transaction.RECEIPT_KEPT.days} days"),
+        ("Redis", f"forgotten after {transaction.ENDED_KEPT.days} days"),
     ],
 )
 def test_times_are_those_of_the_code(title: str, words: str) -> None:

@@ -10,23 +10,17 @@ from pathlib import Path
 import pytest
 from starlette.routing import Match, Route, WebSocketRoute
 
-from app import (
-    bounded,
-    callbacks,
-    catchup,
-    events,
-    main,
-    proof,
-    reporter,
-    schema,
-    signing,
-    stock,
-    transitions,
-)
+from app.admission import inventory_snapshot
+from app.config.identity import Identity
 from app.context import Context
-from app.identity import Identity
-from app.logs import feeds
-from app.store import change
+from app.intake import dispatch
+from app.lagrange import callbacks, missed_terminations, report_loop
+from app.net import signatures
+from app.processes import web
+from app.store import records, transaction
+from app.tasks import transitions
+from app.web import proofs, request_limits
+from app.web.logs import feeds
 from tests.docs import directions, examples, story
 from tests.docs.examples import Direction, Example
 from tests.support import documents
@@ -60,7 +54,7 @@ def test_every_direction_is_given() -> None:
 
 
 def _routes(context: Context) -> Iterator[tuple[str, Route | WebSocketRoute]]:
-    for one in main.application(context).routes:
+    for one in web.application(context).routes:
         if isinstance(one, WebSocketRoute):
             yield f"WebSocket {one.path}", one
         else:
@@ -94,12 +88,12 @@ def test_every_route_has_its_example(context: Context) -> None:
 def test_every_event_has_its_example() -> None:
     """Each type that there is a handler for is sent to `/webhooks`."""
     sent = [one.content for one in OURS if one.path == "/webhooks" and one.answer.status == 202]
-    assert {one["type"] for one in sent} == set(events.handlers())
+    assert {one["type"] for one in sent} == set(dispatch.handlers())
 
 
 def _statuses() -> set[str]:
     """Every status that Lagrange can be told: of a state, or of a change by itself."""
-    tree = ast.parse((ROOT / "app" / "transitions.py").read_text("utf-8"))
+    tree = ast.parse((ROOT / "app" / "tasks" / "transitions.py").read_text("utf-8"))
     named = {
         str(node.value.value)
         for node in ast.walk(tree)
@@ -121,7 +115,7 @@ def test_every_callback_has_its_example() -> None:
 def _senders() -> Iterator[Path]:
     """Yield the modules that send to the server of `[LAG]` or `[MCS]`."""
     for path in (ROOT / "app").rglob("*.py"):
-        own = path.relative_to(ROOT / "app").parts[0] in {"cli", "demo", "standin", "config.py"}
+        own = path.relative_to(ROOT / "app").parts[0] in {"cli", "demo", "config"}
         text = path.read_text("utf-8")
         if not own and ".server_url" in text and re.search(r"\b(?:[Ll]ag|Mcs)\b", text):
             yield path
@@ -130,7 +124,7 @@ def _senders() -> Iterator[Path]:
 def test_every_message_has_its_example() -> None:
     """Each path that a module sends to is the path of an example, or a part of one."""
     senders = {path.stem for path in _senders()}
-    assert {"callbacks", "reporter", "catchup", "mcs"} <= senders
+    assert {"callbacks", "report_loop", "missed_terminations", "multichain_storage"} <= senders
     for path in _senders():
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             text = node.value if isinstance(node, ast.Constant) else ""
@@ -181,7 +175,7 @@ def test_every_refusal_has_its_example() -> None:
 def test_every_field_of_a_job_is_told() -> None:
     """The table of JobData has every field, and no other."""
     told = documents.words(documents.cells(PROTOCOL, "`job.assigned`"))
-    assert set(told) == set(schema.JobData.__struct_fields__)
+    assert set(told) == set(records.JobData.__struct_fields__)
 
 
 def test_the_webhook_is_signed_by_both_keys() -> None:
@@ -189,9 +183,9 @@ def test_the_webhook_is_signed_by_both_keys() -> None:
     first = OURS[0]
     secrets, public = re.findall(r'"(whsec_[^"]+)', _text()), re.findall(r'"(whpk_[^"]+)', _text())
     now = int(first.headers["webhook-timestamp"])
-    for keys in (signing.parse_keys(secrets, ()), signing.parse_keys((), public)):
+    for keys in (signatures.parse_keys(secrets, ()), signatures.parse_keys((), public)):
         body = first.body.encode()
-        assert signing.verify(first.headers, body, keys, now=now, tolerance_seconds=0)
+        assert signatures.verify(first.headers, body, keys, now=now, tolerance_seconds=0)
 
 
 @pytest.mark.parametrize("one", SIGNED, ids=lambda one: one.headers["webhook-id"])
@@ -237,11 +231,11 @@ def _orchestrated() -> Iterator[tuple[str, str]]:
 
 def test_the_key_of_callbacks_is_told() -> None:
     """The section names the public half of the key that signs the examples."""
-    key = signing.public_text(PROVIDER.signing_key.public_key())
+    key = signatures.public_text(PROVIDER.signing_key.public_key())
     assert f"`{key}`" in documents.section(PROTOCOL, "Callbacks")
 
 
-_SCHEDULES = reporter.Schedules()
+_SCHEDULES = report_loop.Schedules()
 _KIB = 1 << 10
 
 
@@ -259,21 +253,30 @@ _KIB = 1 << 10
         ("Reports", f"every {_SCHEDULES.registration.every:g} s, and when a heartbeat failed"),
         ("Reports", f"`node_id`, `status` `Active` | every {_SCHEDULES.heartbeat.every:g} s"),
         ("Reports", f"[ClusterResource](#get-cp) | every {_SCHEDULES.summary.every:g} s"),
-        ("Reports", f"every {catchup.EVERY.seconds // 60} minutes, for each active task"),
-        ("Reports", f"has run for {catchup.SETTLED.seconds // 60} minutes"),
-        ("`GET /api/v1/computing/cp`", f"more than {stock.VALID.seconds} s old"),
-        ("`POST /api/v1/computing/lagrange/cp/proof`", f"up to {proof._MAX_BLOCK_DATA} characters"),
-        ("`POST /api/v1/computing/lagrange/cp/proof`", f"after {proof._PATIENCE_SECONDS} s is 504"),
+        (
+            "Reports",
+            f"every {missed_terminations.EVERY.seconds // 60} minutes, for each active task",
+        ),
+        ("Reports", f"has run for {missed_terminations.SETTLED.seconds // 60} minutes"),
+        ("`GET /api/v1/computing/cp`", f"more than {inventory_snapshot.VALID.seconds} s old"),
+        (
+            "`POST /api/v1/computing/lagrange/cp/proof`",
+            f"up to {proofs._MAX_BLOCK_DATA} characters",
+        ),
+        (
+            "`POST /api/v1/computing/lagrange/cp/proof`",
+            f"after {proofs._PATIENCE_SECONDS} s is 504",
+        ),
         (
             "WebSocket `/api/v1/computing/lagrange/spaces/log`",
             f"{feeds.MAX_WATCHERS_OF_TASK} connections for a task, {feeds.MAX_WATCHERS} for",
         ),
-        ("Idempotency", f"for {change.RECEIPT_KEPT.days} days"),
-        ("`GET /tasks/{task_id}`", f"forgotten {change.ENDED_KEPT.days} days"),
-        ("Refusals", f"within {bounded.HEAD_SECONDS:g} s"),
-        ("Refusals", f"at most {bounded.MAX_HEAD_BYTES // _KIB} KiB"),
-        ("Refusals", f"its body within {bounded.BODY_SECONDS:g} s"),
-        ("Refusals", f"Beyond {main._MAX_CONNECTIONS} connections"),
+        ("Idempotency", f"for {transaction.RECEIPT_KEPT.days} days"),
+        ("`GET /tasks/{task_id}`", f"forgotten {transaction.ENDED_KEPT.days} days"),
+        ("Refusals", f"within {request_limits.HEAD_SECONDS:g} s"),
+        ("Refusals", f"at most {request_limits.MAX_HEAD_BYTES // _KIB} KiB"),
+        ("Refusals", f"its body within {request_limits.BODY_SECONDS:g} s"),
+        ("Refusals", f"Beyond {web._MAX_CONNECTIONS} connections"),
     ],
 )
 def test_numbers_are_those_of_the_code(title: str, words: str) -> None:

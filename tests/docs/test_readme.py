@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from app import signing, transitions
 from app.context import Context, opened
-from app.schema import JobData
+from app.net import signatures
+from app.store.records import JobData
+from app.tasks import transitions
 from tests.support import documents, market
 from tests.support.documents import README, ROOT
 from tests.support.provider import eventually, free_port
@@ -147,7 +148,7 @@ def test_the_minimal_configuration_works(environment: dict[str, str], context: C
     """The README's configuration, with a secret made as it says, is complete."""
     (making,) = (line for line in documents.commands(README) if line.startswith("python3 -c"))
     secret = bash(making, environment).stdout.strip()
-    assert signing.parse_keys((secret,), ())
+    assert signatures.parse_keys((secret,), ())
     (minimal,) = documents.blocks(README, "toml")
     text = minimal.replace("whsec_…", secret)
     assert secret in text

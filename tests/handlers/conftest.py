@@ -8,7 +8,7 @@ import pytest
 
 from app.config import Config
 from app.context import Context
-from app.events import Decision
+from app.intake.dispatch import Decision
 from app.store import AsyncStore, Transaction
 
 NOW = 1_800_000_000.0

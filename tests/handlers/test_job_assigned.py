@@ -5,9 +5,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.errors import Rejected
-from app.models import State
-from app.schema import JobData
 from app.store import Conflict
+from app.store.records import JobData, State
 from handlers import job_assigned
 from tests.handlers.conftest import NOW, Moment
 from tests.support import market

@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from app.errors import Rejected
-from app.events import Decision
-from app.models import Fallback, State
-from app.transitions import running
+from app.intake.dispatch import Decision
+from app.store.records import Fallback, State
+from app.tasks.transitions import running
 from handlers import job_assigned, job_redeployed
 from tests.handlers.conftest import NOW, Moment
 from tests.handlers.test_job_assigned import job

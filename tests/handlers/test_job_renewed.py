@@ -4,9 +4,9 @@ import pytest
 from msgspec.structs import replace
 
 from app.errors import Rejected
-from app.events import Decision
-from app.schema import Renewal
-from app.transitions import running
+from app.intake.dispatch import Decision
+from app.intake.payloads import Renewal
+from app.tasks.transitions import running
 from handlers import job_assigned, job_renewed
 from tests.handlers.conftest import NOW, Moment
 from tests.handlers.test_job_assigned import job

@@ -4,8 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.errors import Rejected
-from app.models import Reason, State
-from app.schema import Termination
+from app.intake.payloads import Termination
+from app.store.records import Reason, State
 from handlers import job_assigned, job_terminated
 from tests.handlers.conftest import Moment
 from tests.handlers.test_job_assigned import job

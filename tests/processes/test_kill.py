@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from app import supervisor
 from app.context import SIMULATED_KUBECONFIG
+from app.demo.fake_lagrange import Behaviour, Job, signed_requests
 from app.errors import Temporary
-from app.standin import Behaviour, Job, messages
+from app.processes import supervisor
 from tests.support.intermediary import Intermediary, between
 from tests.support.provider import (
     HARDWARE,
@@ -161,7 +161,7 @@ def test_web_killed_between_commit_and_answer(provider: Provider, space: Path) -
     """The sender that got no answer sends again, gets one, and there is one task."""
     space_uuid = provider.lagrange.add_space(space, wallet=WALLET, hardware=HARDWARE)
     job = provider.lagrange.job(space_uuid, 900)
-    request = messages.assign(provider.lagrange.signer, job, "webhook")
+    request = signed_requests.assign(provider.lagrange.signer, job, "webhook")
     killer = threading.Thread(target=kill_web_once_written, args=(provider, job.uuid))
     killer.start()
     with suppress(Temporary):

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from app.build_log import BuildLog
-from app.standin import Job
+from app.demo.fake_lagrange import Job
+from app.store.build_log import BuildLog
 from tests.processes.conftest import SPACE
 from tests.support.log_watcher import path, watching
 from tests.support.provider import Provider, eventually, running

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.standin import Behaviour
+from app.demo.fake_lagrange import Behaviour
 from tests.support.provider import Provider, eventually, running
 
 RUN = ["downloadSource", "deployToK8s", "running"]

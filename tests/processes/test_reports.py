@@ -7,7 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 
-from app import supervisor
+from app.processes import supervisor
 from tests.support.provider import Provider, eventually
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from app.reservations import Book
-from app.standin import Job
-from app.store import keys
+from app.admission.reservations.ledger import Book
+from app.demo.fake_lagrange import Job
+from app.store import redis_keys
 from tests.support.provider import (
     WALLET,
     Provider,
@@ -53,7 +53,7 @@ def accepted(provider: Provider, job: Job) -> Job:
 
 def held(provider: Provider) -> dict[str, int]:
     """The GPUs that each revision of each task has reserved."""
-    book = Book.read(provider.context.store.fields(keys.RESERVATIONS))
+    book = Book.read(provider.context.store.fields(redis_keys.RESERVATIONS))
     return {name: sum(one.amounts.gpus for one in slots) for name, slots in book.held.items()}
 
 
@@ -96,7 +96,7 @@ def test_room_is_sold_once(provider: Provider, space: Path) -> None:
 
 def _seen(provider: Provider) -> int:
     """How many GPUs our pods take, as the watcher saw it last."""
-    content = provider.context.store.kept(keys.INVENTORY)
+    content = provider.context.store.kept(redis_keys.INVENTORY)
     nodes = json.loads(content)["inventory"]["nodes"] if content else []
     return sum(pod["amounts"]["gpus"] for node in nodes for pod in node["tenants"])
 

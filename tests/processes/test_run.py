@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from app import embedded
-from app.supervisor import own
+from app.demo import local_redis
+from app.processes.supervisor import own
 from tests.support.provider import descendants, eventually, free_port
 
 SECRET = "whsec_" + "QUJD" * 12
@@ -21,7 +21,7 @@ SERVES = ("web", "worker", "worker", "watcher", "clock", "simulator")
 @pytest.fixture
 def supervisor(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
     """The command, running on the simulated cluster."""
-    with embedded.server() as redis_url:
+    with local_redis.server() as redis_url:
         (tmp_path / "config.toml").write_text(
             f'[API]\nPort = {free_port()}\nDomain = "example.com"\nRedisUrl = "{redis_url}"\n'
             f'[WEBHOOK]\nSecrets = ["{SECRET}"]\n[CLUSTER]\nSimulated = true\n'

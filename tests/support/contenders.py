@@ -10,11 +10,12 @@ from functools import cache
 import redis
 from msgspec.structs import replace
 
-from app import reservations, transitions
-from app.models import Reason, State, Task
-from app.reservations import Book, Demand, NoRoom
-from app.schema import JobData
-from app.store import Conflict, Store, keys
+from app.admission.reservations import placement
+from app.admission.reservations.ledger import Book
+from app.admission.reservations.placement import Demand, NoRoom
+from app.store import Conflict, Store, redis_keys
+from app.store.records import JobData, Reason, State, Task
+from app.tasks import transitions
 from k8s.inventory.inventory import Inventory
 
 
@@ -55,11 +56,11 @@ def current(store: Store, task_id: str) -> Task:
 def reserved(store: Store, task: Task, wanted: tuple[Demand, ...], seen: Inventory) -> bool:
     """Reserve as the worker does, however often others come first; tell whether there is room."""
     while True:
-        book = Book.read(store.fields(keys.RESERVATIONS))
+        book = Book.read(store.fields(redis_keys.RESERVATIONS))
         fallback = task.fallback
         before = book.of(fallback.task_id, fallback.revision) if fallback else ()
         try:
-            slots = reservations.place(
+            slots = placement.place(
                 wanted, seen, book, task_id=task.id, revision=task.revision, before=before
             )
         except NoRoom:

@@ -17,7 +17,7 @@ SYSTEM = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 # 1: it is not even compared with its source. The base's own is there, whoever made it.
 BYTECODE = """
 import asyncio, importlib.util, app.main
-for one in (asyncio, app.main):
+for one in (asyncio, app.processes.web):
     flags = open(importlib.util.cache_from_source(one.__file__), "rb").read(5)[4]
 print(flags)
 """

@@ -15,8 +15,10 @@ from typing import Any
 
 import httpx2
 
-from app import embedded, identity, signing
-from app.standin import Job, Lagrange
+from app.config import identity
+from app.demo import local_redis
+from app.demo.fake_lagrange import Job, Lagrange
+from app.net import signatures
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.naming import names
@@ -127,7 +129,7 @@ class Installation:
         folder = self.folder / "memory"
         folder.mkdir()
         for program in ("valkey-server", "valkey-cli"):
-            shutil.copy(Path(embedded.program()).with_name(program), folder)
+            shutil.copy(Path(local_redis.program()).with_name(program), folder)
         (folder / "Dockerfile").write_text(_MEMORY.format(base=f"{REGISTRY}/{BASE}"))
         self.run(f"docker build -t {self.image}-redis memory && docker push {self.image}-redis")
 
@@ -153,7 +155,7 @@ class Installation:
             self.install / "components/ingress/ingress.yaml", ("provider.cp.example.com", self.host)
         )
         known = identity.load(self.install / "provider")
-        key = signing.public_text(known.signing_key.public_key())
+        key = signatures.public_text(known.signing_key.public_key())
         self.lagrange.know(account=ACCOUNT, node_id=known.node_id, provider_key=key)
 
     def _configuration(self) -> str:

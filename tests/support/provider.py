@@ -15,12 +15,13 @@ from typing import Any
 
 import httpx2
 
-from app import embedded, signing
 from app.context import Context, opened
-from app.models import Task
-from app.standin import Job, Lagrange
-from app.supervisor import Child, Supervisor, own
-from app.transport import Answer
+from app.demo import local_redis
+from app.demo.fake_lagrange import Job, Lagrange
+from app.net import signatures
+from app.net.http_client import Answer
+from app.processes.supervisor import Child, Supervisor, own
+from app.store.records import Task
 from k8s.api import url_paths
 from k8s.api.errors import NotFound
 from k8s.apply import apply
@@ -120,7 +121,7 @@ class Provider:
 
     def start_redis(self) -> None:
         """Start Redis again on what it wrote."""
-        self.redis_process = embedded.start(self.folder / "redis", self.redis_port)
+        self.redis_process = local_redis.start(self.folder / "redis", self.redis_port)
 
     def assign(self, space: Path, *, duration: int = 900, wallet: str = WALLET) -> Job:
         """Have Lagrange assign a Space; return the job once it was accepted."""
@@ -212,7 +213,7 @@ def running(
         lagrange = stack.enter_context(Lagrange())
         port, redis_port = free_port(), free_port()
         (folder / "redis").mkdir(parents=True)
-        redis_process = embedded.start(folder / "redis", redis_port)
+        redis_process = local_redis.start(folder / "redis", redis_port)
         text = configuration(
             lagrange,
             port,
@@ -235,7 +236,7 @@ def running(
         lagrange.know(
             account="0x00000000000000000000000000000000000000aa",
             node_id=identity.node_id,
-            provider_key=signing.public_text(identity.signing_key.public_key()),
+            provider_key=signatures.public_text(identity.signing_key.public_key()),
         )
         keeper = threading.Thread(target=provider.keep)
         keeper.start()

@@ -11,7 +11,7 @@ import aiohttp
 import httpx2
 from aiohttp import web
 
-from app.standin.thread import LoopThread
+from app.demo.fake_lagrange.loop_thread import LoopThread
 
 REGISTRY = os.environ.get("CLUSTER_REGISTRY", "")
 _LEFT_OUT = {"Content-Length", "Transfer-Encoding", "Date", "Connection"}

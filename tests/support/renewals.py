@@ -7,8 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
+from app.demo.fake_lagrange import (
+    Job,
+    Lagrange,
+    Request,
+    signed_requests,
+)
 from app.errors import Failure
-from app.standin import Job, Lagrange, Request, messages
 
 
 @dataclass
@@ -31,7 +36,9 @@ class Renewals:
     def send(self) -> None:
         """Send until told to stop; with patience, the same one again until it is taken."""
         while not self._stopped.is_set():
-            request = messages.renew(self.lagrange.signer, self.job, 1, "webhook", by="job_uuid")
+            request = signed_requests.renew(
+                self.lagrange.signer, self.job, 1, "webhook", by="job_uuid"
+            )
             while not self._is_taken(request) and self.patient:
                 time.sleep(0.2)
             time.sleep(0.02)

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app import supervisor
 from app.context import SIMULATED_KUBECONFIG, Context, opened
+from app.processes import supervisor
 from tests.support import market
 from tests.support.provider import eventually
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
-from app.supervisor import end
+from app.processes.supervisor import end
 from tests.support.documents import ROOT
 
 _SEQUENCE = re.compile(r"\x1b(\[[0-9;?]*[A-Za-z]|[=>])")
@@ -75,7 +75,7 @@ class Terminal:
             self.read(0.05)
         while self.read(0.05) and select.select([self.descriptor], [], [], 0)[0]:
             pass
-        return self.process.wait(1)
+        return self.process.wait(20)
 
 
 @contextmanager

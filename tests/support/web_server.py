@@ -15,8 +15,9 @@ from typing import Any
 
 import redis
 
-from app import main, supervisor
 from app.context import Context
+from app.processes import supervisor
+from app.processes import web as web_process
 from tests.support import market
 
 _SECONDS = 10
@@ -81,7 +82,7 @@ class Web:
 @contextmanager
 def serving(context: Context) -> Iterator[Web]:
     """Serve as the process `web` does, in a thread."""
-    server = main.server(context, host="127.0.0.1", port=0)
+    server = web_process.server(context, host="127.0.0.1", port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     deadline = time.monotonic() + _SECONDS

@@ -11,8 +11,8 @@ import redis
 from click.testing import CliRunner, Result
 
 from app.cli import main
-from app.models import Report
-from app.store import keys
+from app.store import redis_keys
+from app.store.records import Report
 from tests.support import market
 
 KEYS = ["node_id", "address", "callback_public_key", "folder", "domain", "multi_address"]
@@ -45,7 +45,7 @@ def test_what_lagrange_was_told(folder: Path, connection: redis.Redis) -> None:
         "/cp": Report(at=now, status="Inactive"),
         "/cp/heartbeat": Report(at=now - 600, error="\x1b[31mLagrange answered 500"),
     }.items():
-        connection.hset(keys.REPORTS, path, msgspec.json.encode(came))
+        connection.hset(redis_keys.REPORTS, path, msgspec.json.encode(came))
     told = json.loads(called(folder, "info", "--json").stdout)["lagrange"]
     assert (told["status"], told["summary"], told["reporting"]) == ("Inactive", None, True)
     assert told["registration"] == {"at": now, "error": None}
@@ -61,9 +61,9 @@ def test_what_lagrange_was_told(folder: Path, connection: redis.Redis) -> None:
 def test_the_shape_of_json(folder: Path, connection: redis.Redis, content: str) -> None:
     """JSON has the same members whatever is known, or stands in Redis."""
     if content:
-        connection.hset(keys.REPORTS, "/cp", content)
-        connection.hset(keys.RESERVATIONS, "x:1", content)
-        connection.set(keys.INVENTORY, content)
+        connection.hset(redis_keys.REPORTS, "/cp", content)
+        connection.hset(redis_keys.RESERVATIONS, "x:1", content)
+        connection.set(redis_keys.INVENTORY, content)
     result = called(folder, "info", "--json")
     assert result.exit_code == 0, result.stderr
     shown = json.loads(result.stdout)

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from app import config, identity
+from app import config
 from app.cli import main
+from app.config import identity
 from tests.support import market
 from tests.support.documents import ROOT
 from tests.support.terminal import terminal

@@ -10,10 +10,10 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
+from app.admission.inventory_snapshot import Stock
+from app.admission.reservations.ledger import Book, Slot
 from app.cli import main
-from app.reservations import Book, Slot
-from app.stock import Stock
-from app.store import keys
+from app.store import redis_keys
 from k8s.inventory.inventory import Inventory, Node
 from k8s.inventory.quantities import Amounts
 from tests.support import market
@@ -39,9 +39,11 @@ SLOT = Slot(
 def connection(redis_url: str) -> Iterator[redis.Redis]:
     """A memory in which the inventory and a reservation are."""
     with redis.Redis.from_url(redis_url) as found:
-        found.set(keys.INVENTORY, msgspec.json.encode(Stock(time.time(), Inventory(nodes=NODES))))
+        found.set(
+            redis_keys.INVENTORY, msgspec.json.encode(Stock(time.time(), Inventory(nodes=NODES)))
+        )
         for guard in Book().reserving("x", 1, (SLOT,)):
-            found.hset(keys.RESERVATIONS, guard.name, guard.becomes or "")
+            found.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
         yield found
 
 

@@ -1,8 +1,6 @@
 """`task get`, `task delete`: one task, shown and ended."""
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,16 +11,21 @@ import redis
 from click.testing import CliRunner, Result
 from msgspec.structs import replace
 
-from app import transitions
 from app.cli import main
-from app.models import Callback, Market, Pods, PodSeen, Reason, State, Task
-from app.schema import JobData
-from app.store import Store, keys
+from app.store import Store, redis_keys
+from app.store.records import (
+    Callback,
+    JobData,
+    Market,
+    Pods,
+    PodSeen,
+    Reason,
+    State,
+    Task,
+)
+from app.tasks import transitions
 from tests.support import market
-from tests.support.documents import ROOT
 from tests.support.terminal import terminal
-
-SLOW = ("redis", "rq", "kubernetes", "starlette", "cryptography", "rich", "aiohttp", "structlog")
 
 
 @pytest.fixture
@@ -55,7 +58,7 @@ def task(connection: redis.Redis) -> Task:
         attempts=7,
         last_error="Lagrange answered 410",
     )
-    connection.hset(keys.callbacks(job.uuid), "1", msgspec.json.encode(parked))
+    connection.hset(redis_keys.callbacks(job.uuid), "1", msgspec.json.encode(parked))
     found = store.get(job.uuid)
     assert found
     return found
@@ -69,10 +72,10 @@ def called(folder: Path, *arguments: str) -> Result:
 def test_get(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
     """It shows the task, its events, its pods as the watcher saw them, and each delivery."""
     pod = PodSeen(name="web-1", phase="Pending", restarts=3, node="n1", reason="ImagePullBackOff")
-    connection.set(keys.pods(task.id), msgspec.json.encode(Pods(at=1, pods=(pod,))))
+    connection.set(redis_keys.pods(task.id), msgspec.json.encode(Pods(at=1, pods=(pod,))))
     said = Market(space_status="Running", remaining_time="60", at=time.time())
-    connection.hset(keys.MARKET, task.id, msgspec.json.encode(said))
-    connection.set(keys.INVENTORY, "{}")
+    connection.hset(redis_keys.MARKET, task.id, msgspec.json.encode(said))
+    connection.set(redis_keys.INVENTORY, "{}")
     result = called(provider_folder, "get", task.space_uuid.upper())
     assert result.exit_code == 0
     lines = {line.split(maxsplit=1)[0]: line.split() for line in result.stdout.splitlines() if line}
@@ -132,25 +135,6 @@ def test_a_wrong_configuration(tmp_path: Path) -> None:
     assert "did you mean Domain?" in result.stderr
 
 
-def test_get_imports_nothing_slow(provider_folder: Path, task: Task) -> None:
-    """`task get` shows a task without what takes long to import."""
-    script = (
-        "import sys\nfrom app.cli import main\n"
-        "try: main()\nfinally: print(*sys.modules, file=sys.stderr)"
-    )
-    command = [sys.executable, "-c", script, "--cp-repo", str(provider_folder)]
-    done = subprocess.run(
-        [*command, "task", "get", task.id],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=True,
-        timeout=60,
-    )
-    assert task.id in done.stdout
-    assert not set(SLOW) & set(done.stderr.split())
-
-
 def test_delete(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
     """It begins the same end as a signed termination does, and calls a worker; once."""
     result = called(provider_folder, "delete", task.id, "--yes")
@@ -160,7 +144,7 @@ def test_delete(provider_folder: Path, connection: redis.Redis, task: Task) -> N
     assert (ending.state, ending.outcome) == (State.TERMINATING, State.TERMINATED)
     assert ending.reason
     assert ending.reason.category == "deleted"
-    assert connection.zscore(keys.PENDING, task.id)
+    assert connection.zscore(redis_keys.PENDING, task.id)
     again = called(provider_folder, "delete", task.id, "--yes")
     assert (again.exit_code, again.stdout) == (0, f"task {task.id} is terminating already\n")
     after = Store(connection).get(task.id)
@@ -197,7 +181,7 @@ def test_delete_of_an_unreadable_record(
 ) -> None:
     """A record of another version is shown, and not touched."""
     record = json.loads(msgspec.json.encode(replace(task))) | {"state": "paused"}
-    connection.hset(keys.task(task.id), "record", json.dumps(record))
+    connection.hset(redis_keys.task(task.id), "record", json.dumps(record))
     assert "paused" in called(provider_folder, "get", task.id).stdout
     result = called(provider_folder, "delete", task.id, "--yes")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)

@@ -6,8 +6,8 @@ import redis
 
 from app import config
 from app.demo import configuration
-from app.demo.memory import memory
-from app.standin import Lagrange
+from app.demo.fake_lagrange import Lagrange
+from app.demo.redis_choice import memory
 from k8s.manifests.templates import Templates
 
 

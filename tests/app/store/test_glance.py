@@ -14,15 +14,23 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app import transitions, views
-from app.cli import listing, page
+from app.cli import task_get, task_list
 from app.errors import ConfigError, Temporary
-from app.models import Callback, Happening, Market, Pods, PodSeen, State, Task
-from app.schema import JobData
-from app.store import Store, keys
+from app.store import Store, redis_keys
 from app.store.glance import Glance
-from app.store.salvage import salvaged
+from app.store.lenient_decode import salvaged
+from app.store.records import (
+    Callback,
+    Happening,
+    JobData,
+    Market,
+    Pods,
+    PodSeen,
+    State,
+    Task,
+)
 from app.store.wire import Elaborate, Wire, connect
+from app.tasks import task_json, transitions
 from tests.support import market, redis_clients
 
 JSON = st.recursive(
@@ -85,8 +93,8 @@ def test_what_lagrange_and_the_watcher_said(
     glance = glance_at(redis_url)
     assert (glance.market(), glance.said("x"), glance.pods("x")) == ({}, None, None)
     said, pods = Market(space_status="Running", at=1), Pods(at=1, pods=(PodSeen(name="web-1"),))
-    connection.hset(keys.MARKET, "x", msgspec.json.encode(said))
-    connection.set(keys.pods("x"), msgspec.json.encode(pods))
+    connection.hset(redis_keys.MARKET, "x", msgspec.json.encode(said))
+    connection.set(redis_keys.pods("x"), msgspec.json.encode(pods))
     assert (glance.market(), glance.said("x"), glance.pods("x")) == ({"x": said}, said, pods)
 
 
@@ -103,7 +111,7 @@ def test_which_connection() -> None:
 def test_password_and_database(connection: redis.Redis, redis_url: str, glance_at: Open) -> None:
     """The password opens a Redis that has one, and the URL's database is read."""
     with redis.Redis.from_url(f"{redis_url}/3") as other:
-        other.set(keys.INVENTORY, "x")
+        other.set(redis_keys.INVENTORY, "x")
     assert glance_at(f"{redis_url}/3").is_watched()
     assert not glance_at(redis_url).is_watched()
     connection.config_set("requirepass", "geheim")
@@ -149,10 +157,15 @@ def test_something_that_is_no_redis(answer: bytes, glance_at: Open) -> None:
 
 def test_values_of_another_type(connection: redis.Redis, redis_url: str, glance_at: Open) -> None:
     """Keys that hold something else have nothing to show."""
-    connection.zadd(keys.TASKS, {"x": 1})
-    for key in (keys.task("x"), keys.MARKET, keys.timeline("x"), keys.callbacks("x")):
+    connection.zadd(redis_keys.TASKS, {"x": 1})
+    for key in (
+        redis_keys.task("x"),
+        redis_keys.MARKET,
+        redis_keys.timeline("x"),
+        redis_keys.callbacks("x"),
+    ):
         connection.set(key, "y")
-    connection.sadd(keys.pods("x"), "y")
+    connection.sadd(redis_keys.pods("x"), "y")
     glance = glance_at(redis_url)
     assert glance.tasks() == []
     assert not any((glance.market(), glance.said("x"), glance.pods("x"), glance.reports()))
@@ -165,7 +178,7 @@ def test_a_record_of_a_newer_version(
     """Its new state is shown by its word, its new fields are left out, all others are there."""
     task = remembered(connection)
     record = json.loads(msgspec.json.encode(task)) | {"state": "paused", "new": 1, "revision": "2"}
-    connection.hset(keys.task(task.id), "record", json.dumps(record))
+    connection.hset(redis_keys.task(task.id), "record", json.dumps(record))
     (found,) = glance_at(redis_url).tasks()
     assert (str(found.state), found.host, found.revision) == ("paused", task.host, 1)
 
@@ -175,8 +188,8 @@ def test_what_is_no_record(
     connection: redis.Redis, redis_url: str, content: bytes, glance_at: Open
 ) -> None:
     """It is shown by its id, as unreadable."""
-    connection.zadd(keys.TASKS, {"some-id": 1})
-    connection.hset(keys.task("some-id"), "record", content)
+    connection.zadd(redis_keys.TASKS, {"some-id": 1})
+    connection.hset(redis_keys.task("some-id"), "record", content)
     found = [(one.id, str(one.state)) for one in glance_at(redis_url).tasks()]
     assert found == ([("some-id", "unreadable")] if content else [])
 
@@ -216,12 +229,12 @@ def test_every_record_can_be_shown(content: bytes) -> None:
     if task is None:
         return
     for verbose in (False, True):
-        row = listing.row(task, None, verbose=verbose)
+        row = task_list.row(task, None, verbose=verbose)
         check(row)
-        lines = list(listing.plain([row]))
+        lines = list(task_list.plain([row]))
         assert len(lines) == 2
-    page._print(task, None)
-    json.dumps(views.summary(task))
+    task_get._print(task, None)
+    json.dumps(task_json.summary(task))
 
 
 @settings(max_examples=200)
@@ -229,7 +242,7 @@ def test_every_record_can_be_shown(content: bytes) -> None:
 def test_every_part_can_be_shown(content: bytes) -> None:
     """Likewise whatever Lagrange, the timeline, the pods and the callbacks are said to be."""
     said = salvaged(content, Market, space_status="")
-    listing.row(
+    task_list.row(
         Task(
             id="x",
             job=JobData(uuid="", duration=1, job_source_uri=""),
@@ -242,11 +255,11 @@ def test_every_part_can_be_shown(content: bytes) -> None:
         said,
         verbose=True,
     )
-    check((page._said(said),))
+    check((task_get._said(said),))
     if line := salvaged(content, Happening, at=0, what=""):
-        check(*page._events([line]))
+        check(*task_get._events([line]))
     if pods := salvaged(content, Pods):
-        check(*page._pods(pods))
+        check(*task_get._pods(pods))
     missing: dict[str, Any] = {"sequence": 0, "status": "", "reason": "", "timestamp": 0}
     if callback := salvaged(content, Callback, message_id="", **missing):
-        check(*page._callbacks([callback]))
+        check(*task_get._callbacks([callback]))

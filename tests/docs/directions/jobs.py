@@ -7,15 +7,17 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from app import build_log, lifecycle, sources, transitions
-from app.callbacks import Sender
-from app.models import Reason, State, Task
-from app.reservations import Book, Slot
-from app.schema import JobData
-from app.sources import SourceLimits
-from app.store.change import Change
-from app.store.synchronous import encoded
-from app.transport import Fetcher
+from app.admission.reservations.ledger import Book, Slot
+from app.lagrange import result_upload
+from app.lagrange.callbacks import Sender
+from app.net.http_client import Fetcher
+from app.spaces import source as space_source
+from app.spaces.source import SourceLimits
+from app.store import build_log
+from app.store.records import JobData, Reason, State, Task
+from app.store.sync import encoded
+from app.store.transaction import Change
+from app.tasks import transitions
 from k8s.inventory.quantities import Amounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
 from tests.docs.directions.words import means
@@ -93,10 +95,10 @@ async def _downloaded(story: Story) -> None:
     assert task
     source = task.job.job_source_uri.replace(LAGRANGE, story.market_url)
     async with Fetcher(allow_private=True) as fetcher:
-        space = await sources.describe(fetcher, source, limits=limits)
+        space = await space_source.describe(fetcher, source, limits=limits)
         files = story.folder / "files"
         files.mkdir()
-        await sources.download(fetcher, space, files, limits=limits)
+        await space_source.download(fetcher, space, files, limits=limits)
 
 
 @means("The file is a Dockerfile, whose image is built.")
@@ -143,7 +145,7 @@ def _running(story: Story) -> None:
 
 @means("The result document is uploaded.")
 def _uploaded(story: Story) -> None:
-    lifecycle.upload(story.context, FIRST)
+    result_upload.upload(story.context, FIRST)
     asyncio.run(_delivered(story))
 
 
@@ -155,7 +157,7 @@ def _uploaded_again(story: Story) -> None:
     assert task
     forgotten = Change(before=task, after=replace(task, result_url=""), at=story.now)
     story.context.store.commit(forgotten)
-    lifecycle.upload(story.context, FIRST)
+    result_upload.upload(story.context, FIRST)
 
 
 @means("The new version's image cannot be pulled, and the one before serves on.")

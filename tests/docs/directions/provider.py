@@ -10,13 +10,14 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from app import proof, reporting
-from app.catchup import CatchUp
-from app.container_log import Addition, Writer
-from app.models import Proof
-from app.reporter import Reporter, Schedule, Schedules
-from app.stock import KEPT, Stock
-from app.store import AsyncStore, keys
+from app.admission.inventory_snapshot import KEPT, Stock
+from app.lagrange import report_thread
+from app.lagrange.missed_terminations import CatchUp
+from app.lagrange.report_loop import Reporter, Schedule, Schedules
+from app.store import AsyncStore, redis_keys
+from app.store.container_log_stream import Addition, Writer
+from app.store.records import Proof
+from app.web import proofs
 from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory.inventory import Inventory, Node
 from k8s.inventory.quantities import Amounts
@@ -69,11 +70,11 @@ def _written(story: Story) -> None:
 
 def _worker(story: Story, end: Callable[[Proof], Proof]) -> None:
     """End the next proof that is ordered, as a worker does."""
-    for name in story.context.redis.scan_iter(keys.proof("*")):
+    for name in story.context.redis.scan_iter(redis_keys.proof("*")):
         story.context.redis.delete(name)
 
     def work() -> None:
-        while not (found := list(story.context.redis.scan_iter(keys.proof("*")))):
+        while not (found := list(story.context.redis.scan_iter(redis_keys.proof("*")))):
             time.sleep(0.02)
         content = story.context.store.kept(found[0].decode())
         order = msgspec.json.decode(content or b"", type=Proof)
@@ -96,12 +97,12 @@ def _proves_nothing(story: Story) -> None:
 
 @means("No worker takes the next order.")
 def _never_proves(story: Story) -> None:
-    story.patch.setattr(proof, "_PATIENCE_SECONDS", 0.3)
+    story.patch.setattr(proofs, "_PATIENCE_SECONDS", 0.3)
 
 
 @means("A proof that this key has ordered is under way.")
 def _proof_under_way(story: Story) -> None:
-    story.patch.setattr(proof, "_PATIENCE_SECONDS", 1)
+    story.patch.setattr(proofs, "_PATIENCE_SECONDS", 1)
     body = market.encoded({"method": "mine", "block_data": "block 0", "exp": 2})
     secret = story.context.config.webhook.secrets[0]
     headers = market.v1(body, at=story.now, secret=secret)
@@ -117,13 +118,13 @@ def _proof_ends(story: Story) -> None:
 
 
 def _provers(story: Story) -> list[bytes]:
-    return list(story.context.redis.scan_iter(keys.lock("prover:*")))
+    return list(story.context.redis.scan_iter(redis_keys.lock("prover:*")))
 
 
 @means("The watcher has seen the cluster.")
 def _seen(story: Story) -> None:
     stock = Stock(story.now, Inventory(nodes=(_NODE,)))
-    story.context.store.keep(keys.INVENTORY, msgspec.json.encode(stock), KEPT)
+    story.context.store.keep(redis_keys.INVENTORY, msgspec.json.encode(stock), KEPT)
 
 
 @means("The watcher has seen nothing for two minutes.")
@@ -149,8 +150,8 @@ async def _reports(story: Story) -> None:
     reporter = Reporter(
         context.async_store,
         context.config.lag,
-        reporting.provider(context),
-        partial(reporting.look, context),
+        report_thread.provider(context),
+        partial(report_thread.look, context),
         more=(catch_up.run,),
         schedules=Schedules(heartbeat=_SOON),
     )

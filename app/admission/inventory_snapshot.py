@@ -1,0 +1,86 @@
+"""The inventory as the watcher saw it a moment ago, for who must not wait for the cluster."""
+
+import threading
+import time
+from datetime import timedelta
+
+import msgspec
+import structlog
+
+from app.context import Context
+from app.errors import Temporary
+from app.store import redis_keys
+from k8s.api.errors import ClusterError
+from k8s.inventory import gpu_exporter, inventory
+from k8s.inventory.gpu_exporter import GpuFacts
+from k8s.inventory.inventory import Inventory
+
+log = structlog.get_logger()
+
+KEPT = timedelta(minutes=10)
+VALID = timedelta(seconds=60)
+_EVERY_SECONDS = 5.0
+_AT_MOST_EVERY_SECONDS = 1.0
+_FACTS_KEPT_SECONDS = 60.0
+
+
+class Stock(msgspec.Struct, frozen=True):
+    """What was seen, and when (unix seconds)."""
+
+    at: float
+    inventory: Inventory
+
+    def is_valid(self, now: float) -> bool:
+        """Whether it is young enough to refuse a job upon."""
+        return abs(now - self.at) <= VALID.total_seconds()
+
+
+_decoder = msgspec.json.Decoder(Stock)
+
+
+def read(content: bytes | None) -> Stock | None:
+    """Return what was written under `keys.INVENTORY`; None when nothing was, or by others."""
+    if content is None:
+        return None
+    try:
+        return _decoder.decode(content)
+    except msgspec.DecodeError:
+        return None
+
+
+class Taker:
+    """Takes stock again and again; the exporters' logs change slowly and are read less often."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._facts: tuple[float, dict[str, GpuFacts]] | None = None
+
+    def run(self, changed: threading.Event, stopped: threading.Event) -> None:
+        """Take stock every few seconds, and soon after `changed` is set, until `stopped` is."""
+        while not stopped.is_set():
+            changed.clear()
+            try:
+                self.take()
+            except (ClusterError, Temporary) as error:
+                log.warning("stock not taken", error=str(error))
+            stopped.wait(_AT_MOST_EVERY_SECONDS)
+            changed.wait(_EVERY_SECONDS - _AT_MOST_EVERY_SECONDS)
+
+    def take(self) -> None:
+        """Look at the cluster once and write down what is seen.
+
+        Raises:
+            ClusterError: The cluster is away, or refuses.
+            Temporary: Redis is away.
+        """
+        at = time.time()
+        seen = inventory.read(self._context.cluster, facts=self._told())
+        content = msgspec.json.encode(Stock(at, seen))
+        self._context.store.keep(redis_keys.INVENTORY, content, KEPT)
+
+    def _told(self) -> dict[str, GpuFacts]:
+        known = self._facts
+        if known is None or time.monotonic() - known[0] > _FACTS_KEPT_SECONDS:
+            known = time.monotonic(), gpu_exporter.read(self._context.cluster)
+            self._facts = known
+        return known[1]

@@ -1,0 +1,83 @@
+"""What is free on each node: what it has, less what its pods take, less the slots without a pod."""
+
+from collections.abc import Iterable, Mapping
+
+from app.admission.reservations.ledger import Book, Slot
+from k8s.inventory import quantities
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts
+
+
+def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
+    """Return what is free on each node that tenants' pods get to; never below nothing.
+
+    A pod of ours counts where it is, whatever was reserved for it, and its slot no more; a slot
+    whose pod is not there yet counts where it was reserved.
+    """
+    open_slots = _open(inventory, book)
+    return {
+        node.name: quantities.most(
+            node.allocatable - node.used - quantities.total(open_slots.get(node.name, ())),
+            Amounts(),
+        )
+        for node in inventory.offered
+    }
+
+
+def reserved(inventory: Inventory, book: Book) -> dict[str, Amounts]:
+    """Return what is reserved on each node for pods that are not there yet."""
+    open_slots = _open(inventory, book)
+    return {node.name: quantities.total(open_slots.get(node.name, ())) for node in inventory.nodes}
+
+
+def located(inventory: Inventory, book: Book) -> dict[str, str]:
+    """Return the node of each slot's pod, by the slot's name, of those that have one.
+
+    A slot has the pod that is on its node; what is left over of pods and slots is matched as it
+    comes, since the scheduler may have put a pod elsewhere.
+    """
+    found: dict[str, str] = {}
+    pods = _pods(inventory)
+    for name, held in sorted(book.held.items()):
+        for component in dict.fromkeys(slot.component for slot in held):
+            slots = [slot for slot in held if slot.component == component]
+            nodes = list(pods.get((name, component), ()))
+            found |= _matched(slots, nodes, found)
+    return found
+
+
+def _pods(inventory: Inventory) -> dict[tuple[str, str], list[str]]:
+    """The nodes of our tasks' pods that are to stay, by holder and component."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for node in inventory.nodes:
+        for pod in node.tenants:
+            if not pod.ending:
+                key = f"{pod.task_id}:{pod.revision}", pod.component
+                found.setdefault(key, []).append(node.name)
+    return found
+
+
+def _matched(slots: list[Slot], nodes: list[str], known: Mapping[str, str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for slot in slots:
+        if slot.node in nodes:
+            nodes.remove(slot.node)
+            found[slot.name] = slot.node
+    rest = sorted(
+        (slot for slot in slots if slot.name not in found), key=lambda slot: slot.name in known
+    )
+    for slot, node in zip(rest, nodes, strict=False):
+        found[slot.name] = node
+    return found
+
+
+def _open(inventory: Inventory, book: Book) -> dict[str, Iterable[Amounts]]:
+    """What slots without a pod reserve on each node; a slot of two holders counts once."""
+    taken = located(inventory, book)
+    by_place: dict[str, dict[str, Amounts]] = {}
+    for held in book.held.values():
+        for slot in held:
+            if slot.name not in taken:
+                there = by_place.setdefault(slot.node, {})
+                there[slot.name] = quantities.most(there.get(slot.name, Amounts()), slot.amounts)
+    return {node: slots.values() for node, slots in by_place.items()}

@@ -1,0 +1,268 @@
+"""Finding room for pods: each on one node, the largest first, where the least is left over."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from app.admission.reservations import free as free_room
+from app.admission.reservations import shortage
+from app.admission.reservations.ledger import (
+    Book,
+    Slot,
+    Slots,
+    holder,
+)
+from k8s.inventory import gpus
+from k8s.inventory.inventory import Inventory, Node
+from k8s.inventory.quantities import NAMES, Amounts, total
+from k8s.naming import names
+from k8s.workload import Component, Container, Resources, Workload
+
+_MOST_LABELS = 16
+Models = tuple[tuple[str, ...], ...]
+
+
+class NoRoom(Exception):
+    """A pod fits on no node; the text says what it needs and what there is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What the pods of one component need.
+
+    Attributes:
+        component: The value of their label.
+        replicas: How many.
+        amounts: What each takes.
+        models: For each container that needs GPUs of certain products, those products.
+        succeeds: Whether the pods before them are ended first, instead of one by one.
+    """
+
+    component: str
+    replicas: int
+    amounts: Amounts
+    models: Models = ()
+    succeeds: bool = False
+
+
+def demands(
+    workload: Workload, rendered: Mapping[str, Amounts] | None = None
+) -> tuple[Demand, ...]:
+    """Return what a workload needs.
+
+    Args:
+        workload: What has to run.
+        rendered: What a pod of each component takes as it is rendered, by the component's label;
+            None: the sum of its containers, which it is unless a template adds to it.
+    """
+    found = map(demand_of, workload.components)
+    if rendered is None:
+        return tuple(found)
+    return tuple(replace(one, amounts=rendered.get(one.component, one.amounts)) for one in found)
+
+
+def demand_of(component: Component) -> Demand:
+    """Return what the pods of a component need, as the sum of their containers."""
+    return Demand(
+        component=names.safe(component.name),
+        replicas=component.replicas,
+        amounts=total(
+            (Amounts(pods=1), *(_amounts(one.resources) for one in component.containers))
+        ),
+        models=tuple(
+            one.resources.gpu.models
+            for one in component.containers
+            if one.resources.gpu and one.resources.gpu.models
+        ),
+        succeeds=any(volume.kind == "claim" for volume in component.volumes),
+    )
+
+
+def _amounts(resources: Resources) -> Amounts:
+    return Amounts(
+        cpu_millis=resources.cpu_millis,
+        memory_bytes=resources.memory_bytes,
+        storage_bytes=resources.storage_bytes,
+        gpus=resources.gpu.count if resources.gpu else 0,
+    )
+
+
+def place(
+    wanted: Iterable[Demand],
+    inventory: Inventory,
+    book: Book,
+    *,
+    task_id: str,
+    revision: int,
+    before: Slots = (),
+) -> Slots:
+    """Return slots for all pods of a revision.
+
+    Args:
+        wanted: What its components need.
+        inventory: What the nodes have.
+        book: What is reserved; what this revision holds already is given up.
+        task_id: The task's.
+        revision: The task's.
+        before: The slots of the version that it takes the place of.
+
+    Raises:
+        NoRoom: A pod fits on no node.
+    """
+    others = book.without(task_id, revision)
+    search = _Search(inventory, free_room.free(inventory, others))
+    known = free_room.located(inventory, others)
+    found: list[Slot] = []
+    prefix = holder(task_id, revision)
+    for demand in sorted(wanted, key=search.rank, reverse=True):
+        inherited = _inherited(demand, before, known, search)
+        found += inherited
+        for number in range(len(inherited), demand.replicas):
+            node = search.take(demand, number, beside=bool(found))
+            name = f"{prefix}:{demand.component}:{number}"
+            slot = Slot(name=name, component=demand.component, node=node, amounts=demand.amounts)
+            found.append(slot)
+    return tuple(found)
+
+
+def holds(wanted: Iterable[Demand], inventory: Inventory, slots: Slots) -> bool:
+    """Whether slots are room for these pods and no others, on nodes that still take them."""
+    search = _Search(inventory, {})
+    left = list(slots)
+    for demand in wanted:
+        own = [slot for slot in left if slot.component == demand.component]
+        same = all(slot.amounts == demand.amounts for slot in own)
+        suited = all(search.suits(demand, slot.node) for slot in own)
+        if len(own) != demand.replicas or not same or not suited:
+            return False
+        left = [slot for slot in left if slot.component != demand.component]
+    return not left
+
+
+def _inherited(
+    demand: Demand, before: Slots, known: Mapping[str, str], search: "_Search"
+) -> list[Slot]:
+    """The slots of pods that are ended as these start, but for the one that starts before that."""
+    old_slots = [slot for slot in before if slot.component == demand.component]
+    both = min(demand.replicas, len(old_slots))
+    most = both if demand.succeeds else both - 1
+    found: list[Slot] = []
+    for old in old_slots:
+        node = known.get(old.name, old.node)
+        usable = search.suits(demand, node) and demand.amounts.fits(old.amounts)
+        if usable and len(found) < most:
+            found.append(
+                Slot(name=old.name, component=old.component, node=node, amounts=demand.amounts)
+            )
+    return found
+
+
+class _Search:
+    """Nodes, and what is free on them as pods are placed."""
+
+    def __init__(self, inventory: Inventory, free: Mapping[str, Amounts]) -> None:
+        self._nodes = {node.name: node for node in inventory.offered}
+        self._free = dict(free)
+        self._largest = Amounts(
+            **{
+                name: max(
+                    (getattr(node.allocatable, name) for node in inventory.offered), default=0
+                )
+                for name in NAMES
+            }
+        )
+
+    def rank(self, demand: Demand) -> tuple[float, ...]:
+        """How hard it is to place: those that need most come first."""
+        suiting = sum(self.suits(demand, name) for name in self._nodes)
+        return demand.amounts.gpus, -suiting, self._share(demand.amounts)
+
+    def _share(self, part: Amounts) -> float:
+        """How much of the largest node it is, in the resource of which it takes most."""
+        shares = (getattr(part, name) / (getattr(self._largest, name) or 1) for name in NAMES)
+        return float(max(shares))
+
+    def suits(self, demand: Demand, node: str) -> bool:
+        """Whether pods like it get to the node, and its GPUs are of the products that it needs."""
+        there = self._nodes.get(node)
+        return there is not None and there.admits(demand.amounts) and carries(there, demand.models)
+
+    def take(self, demand: Demand, number: int, *, beside: bool) -> str:
+        """Return the node for a pod, and count the pod there.
+
+        Raises:
+            NoRoom: There is none.
+        """
+        fitting = [
+            name
+            for name in self._nodes
+            if self.suits(demand, name) and demand.amounts.fits(self._free[name])
+        ]
+        if not fitting:
+            raise NoRoom(self._reason(demand, number, beside=beside))
+        best = min(fitting, key=lambda name: self._waste(demand, name))
+        self._free[best] -= demand.amounts
+        return best
+
+    def _waste(self, demand: Demand, name: str) -> tuple[float, ...]:
+        """What would be left over; nodes with GPUs are kept for those who need them."""
+        left = self._free[name] - demand.amounts
+        return left.gpus, self._share(left)
+
+    def _reason(self, demand: Demand, number: int, *, beside: bool) -> str:
+        suiting = {name: self._free[name] for name in self._nodes if self.suits(demand, name)}
+        reason = shortage.shortage(
+            demand.amounts, models=demand.models, free=suiting, nodes=len(self._nodes)
+        )
+        if not beside:
+            return reason
+        which = f"pod {number + 1} of {demand.replicas} of {demand.component}"
+        return f"{reason}, for {which} beside the job's others"
+
+
+def carries(node: Node, models: Models) -> bool:
+    """Whether a node's labels name, for each container, a product that it takes."""
+    return all(
+        any(gpus.matches(model, label) for model in wanted for label in node.gpu_labels)
+        for wanted in models
+    )
+
+
+def steered(workload: Workload, inventory: Inventory, slots: Slots) -> Workload:
+    """Return the workload as it is rendered for its slots.
+
+    Products are spelled as the labels of the nodes spell them, and each component prefers the nodes
+    that it has slots on. Only prefers: a node that dies does not keep its pods from others.
+    """
+    return replace(
+        workload,
+        components=tuple(_steered(one, inventory, slots) for one in workload.components),
+    )
+
+
+def _steered(component: Component, inventory: Inventory, slots: Slots) -> Component:
+    label = names.safe(component.name)
+    preferred = sorted({slot.node for slot in slots if slot.component == label})
+    models = demand_of(component).models
+    there = [node for node in inventory.offered if carries(node, models)]
+    return replace(
+        component,
+        nodes=tuple(preferred),
+        containers=tuple(_spelled(one, there) for one in component.containers),
+    )
+
+
+def _spelled(container: Container, nodes: Iterable[Node]) -> Container:
+    gpu = container.resources.gpu
+    if gpu is None or not gpu.models:
+        return container
+    found = sorted(
+        {
+            label
+            for node in nodes
+            for label in node.gpu_labels
+            if any(gpus.matches(model, label) for model in gpu.models)
+        }
+    )
+    models = tuple(found[:_MOST_LABELS]) or gpu.models
+    resources = replace(container.resources, gpu=replace(gpu, models=models))
+    return replace(container, resources=resources)

@@ -1,0 +1,67 @@
+"""Whether a configuration will do: what `config check` tells, and `init` of each answer."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from app import config as configuration
+from app.admission import prices, quotas
+from app.config import Config
+from app.context import refuse_incomplete
+from app.errors import ConfigError
+from app.net import signatures
+
+_LABEL = r"[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"(?=.{{1,240}}\Z){_LABEL}(\.{_LABEL})*")
+_MULTI_ADDRESS = re.compile(
+    rf"/(ip4/\d{{1,3}}(\.\d{{1,3}}){{3}}|ip6/[0-9A-Fa-f:.]+|dns[46]?/{_LABEL}(\.{_LABEL})*)/tcp/\d{{1,5}}"
+)
+_FORMS = (
+    ("API", "Domain", _DOMAIN, "a domain such as cp.example.com"),
+    ("API", "MultiAddress", _MULTI_ADDRESS, "/ip4/<address>/tcp/<port> or /dns4/<name>/tcp/<port>"),
+    ("API", "RedisUrl", re.compile(r"(rediss?://|unix:/)\S+"), "redis://<host>:<port>"),
+    ("LAG", "ServerUrl", re.compile(r"https?://\S+"), "an http(s) URL"),
+    ("HUB", "OrchestratorPk", re.compile(r"0[xX][0-9A-Fa-f]{40}"), "an EVM address, 0x…"),
+)
+
+
+def problems(folder: Path, config: Config) -> Iterator[str]:
+    """Yield what keeps this configuration from working, each with its key and the remedy."""
+    yield from _malformed(config)
+    try:
+        refuse_incomplete(config)
+    except ConfigError as error:
+        yield from error.problems
+    try:
+        quotas.load(folder)
+    except ConfigError as error:
+        yield from error.problems
+    try:
+        prices.load(folder)
+    except prices.Unreadable as error:
+        yield str(error)
+
+
+def of_value(table: str, key: str, value: Any) -> Iterator[str]:
+    """Yield what is wrong with one value, by the same rules."""
+    try:
+        config = configuration.converted({table: {key: value}})
+    except ConfigError as error:
+        yield from error.problems
+        return
+    yield from (one for one in _malformed(config) if one.startswith(f"[{table}] {key}"))
+
+
+def _malformed(config: Config) -> Iterator[str]:
+    """Values that have their type and cannot be meant; an empty one is no value."""
+    document: dict[str, dict[str, Any]] = configuration.document(config)
+    for table, key, form, meant in _FORMS:
+        value = document[table][key]
+        if value and not form.fullmatch(value):
+            yield f"[{table}] {key} is not {meant}"
+    for keys in ((config.webhook.secrets, ()), ((), config.webhook.public_keys)):
+        try:
+            signatures.parse_keys(*keys)
+        except signatures.InvalidKeyError as error:
+            yield f"[WEBHOOK] {error}"

@@ -1,0 +1,93 @@
+"""What the API server says when it does not do what was asked: `Status` objects."""
+
+from http import HTTPStatus
+
+from app.demo.cluster.resources import Json, Resource
+
+
+class Failure(Exception):
+    """A request that is refused, as the `Status` object that says so."""
+
+    def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.status: Json = {
+            "kind": "Status",
+            "apiVersion": "v1",
+            "metadata": {},
+            "status": "Failure",
+            "message": message,
+            "reason": reason,
+            **({"details": details} if details is not None else {}),
+            "code": code,
+        }
+
+
+def _details(resource: Resource, name: str, kind: str) -> Json:
+    group = {"group": resource.group} if resource.group else {}
+    return {"name": name, **group, "kind": kind}
+
+
+def unknown() -> Failure:
+    """No such path or kind."""
+    message = "the server could not find the requested resource"
+    return Failure(HTTPStatus.NOT_FOUND, "NotFound", message, {})
+
+
+def not_found(resource: Resource, name: str) -> Failure:
+    """No such object."""
+    details = _details(resource, name, resource.plural)
+    message = f'{resource.qualified} "{name}" not found'
+    return Failure(HTTPStatus.NOT_FOUND, "NotFound", message, details)
+
+
+def bad_request(message: str) -> Failure:
+    """The request makes no sense."""
+    return Failure(HTTPStatus.BAD_REQUEST, "BadRequest", message)
+
+
+def invalid(resource: Resource, name: str, field: str, message: str) -> Failure:
+    """A field has a value that it cannot have."""
+    cause = {"reason": "FieldValueInvalid", "message": message, "field": field}
+    details = {**_details(resource, name, resource.kind), "causes": [cause]}
+    sentence = f'{resource.qualified_kind} "{name}" is invalid: {field}: {message}'
+    return Failure(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", sentence, details)
+
+
+def conflict(resource: Resource, name: str, message: str) -> Failure:
+    """The object is not what the request took it for."""
+    sentence = f'Operation cannot be fulfilled on {resource.qualified_kind} "{name}": {message}'
+    details = _details(resource, name, resource.kind)
+    return Failure(HTTPStatus.CONFLICT, "Conflict", sentence, details)
+
+
+def ending(resource: Resource, name: str, namespace: str) -> Failure:
+    """The namespace takes nothing new in."""
+    cause = {
+        "reason": "NamespaceTerminating",
+        "message": f"namespace {namespace} is being terminated",
+        "field": "metadata.namespace",
+    }
+    return Failure(
+        HTTPStatus.FORBIDDEN,
+        "Forbidden",
+        f'{resource.qualified} "{name}" is forbidden: unable to create new content in namespace '
+        f"{namespace} because it is being terminated",
+        {**_details(resource, name, resource.plural), "causes": [cause]},
+    )
+
+
+def expired(message: str) -> Failure:
+    """The version asked for is no longer known."""
+    return Failure(HTTPStatus.GONE, "Expired", message)
+
+
+def success(resource: Resource, name: str, uid: str) -> Json:
+    """The object is gone."""
+    return {
+        "kind": "Status",
+        "apiVersion": "v1",
+        "metadata": {},
+        "status": "Success",
+        "details": {**_details(resource, name, resource.plural), "uid": uid},
+    }

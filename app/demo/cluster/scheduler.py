@@ -1,0 +1,117 @@
+"""Which node a pod goes to, and which pods may be made at all."""
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+from app.demo.cluster import quantities, selectors
+from app.demo.cluster.object_store import Store
+from app.demo.cluster.quantities import Amounts
+from app.demo.cluster.resources import (
+    CLAIMS,
+    NODES,
+    PODS,
+    QUOTAS,
+    Json,
+)
+
+_TO_BE_SAID = {f"{side}.{name}" for side in ("requests", "limits") for name in ("cpu", "memory")}
+_NO_HELP = "Preemption is not helpful for scheduling."
+
+
+def place(store: Store, pod: Json) -> tuple[str, str]:
+    """The name of the node for a pod and an empty reason, or no name and why there is none."""
+    if claim := _unbound_claim(store, pod):
+        return "", claim
+    nodes = store.find(NODES)
+    reasons: dict[str, int] = {}
+    for node in nodes:
+        why = _why_not(store, pod, node)
+        if not why:
+            return node["metadata"]["name"], ""
+        for reason in why:
+            reasons[reason] = reasons.get(reason, 0) + 1
+    listed = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+    none = f"0/{len(nodes)} nodes are available"
+    return "", f"{none}: {listed}. preemption: {none}: {len(nodes)} {_NO_HELP}"
+
+
+def _unbound_claim(store: Store, pod: Json) -> str:
+    namespace = pod["metadata"]["namespace"]
+    for volume in pod["spec"].get("volumes", []):
+        name = volume.get("persistentVolumeClaim", {}).get("claimName", "")
+        if not name:
+            continue
+        if not store.has(CLAIMS, namespace, name):
+            return f'persistentvolumeclaim "{name}" not found'
+        if store.get(CLAIMS, namespace, name).get("status", {}).get("phase") != "Bound":
+            return "pod has unbound immediate PersistentVolumeClaims"
+    return ""
+
+
+def _why_not(store: Store, pod: Json, node: Json) -> list[str]:
+    if not _is_wanted(pod, selectors.labels(node)):
+        return ["node(s) didn't match Pod's node affinity/selector"]
+    name = node["metadata"]["name"]
+    others = [one for one in store.find(PODS) if one["spec"].get("nodeName") == name]
+    used = quantities.total(quantities.of_pod(one) for one in others if not _is_over(one))
+    room = {k: quantities.parse(v) for k, v in node["status"]["allocatable"].items()}
+    return [
+        f"Insufficient {resource}"
+        for resource, asked in quantities.of_pod(pod).items()
+        if asked and used.get(resource, Fraction(0)) + asked > room.get(resource, Fraction(0))
+    ]
+
+
+def _is_over(pod: Json) -> bool:
+    return pod.get("status", {}).get("phase") in {"Succeeded", "Failed"}
+
+
+def _is_wanted(pod: Json, labels: Mapping[str, str]) -> bool:
+    spec = pod["spec"]
+    if any(labels.get(key) != value for key, value in spec.get("nodeSelector", {}).items()):
+        return False
+    affinity = spec.get("affinity", {}).get("nodeAffinity", {})
+    terms = affinity.get("requiredDuringSchedulingIgnoredDuringExecution", {})
+    wanted = terms.get("nodeSelectorTerms")
+    return not wanted or any(selectors.of(term)(labels) for term in wanted)
+
+
+def refusal(store: Store, pod: Json) -> str:
+    """Why the namespace's quotas do not allow the pod, in the API server's words, or nothing."""
+    metadata = pod["metadata"]
+    others = [one for one in store.find(PODS, metadata["namespace"]) if not _is_over(one)]
+    used = quantities.total(_counted(one) for one in others)
+    asked = _counted(pod)
+    for quota in store.find(QUOTAS, metadata["namespace"]):
+        hard = {k: quantities.parse(v) for k, v in quota["spec"].get("hard", {}).items()}
+        missing = sorted((hard.keys() & _TO_BE_SAID) - asked.keys())
+        if missing:
+            return _forbidden(pod, quota, f"failed quota: {{}}: must specify {','.join(missing)}")
+        over = [
+            k for k in sorted(hard.keys() & asked.keys()) if used.get(k, 0) + asked[k] > hard[k]
+        ]
+        if over:
+            parts = zip(("requested", "used", "limited"), (asked, used, hard), strict=True)
+            said = ", ".join(f"{word}: {_written(amounts, over)}" for word, amounts in parts)
+            return _forbidden(pod, quota, f"exceeded quota: {{}}, {said}")
+    return ""
+
+
+def _counted(pod: Json) -> Amounts:
+    """What a pod takes of quotas, by the names that quotas have for it."""
+    requests, limits = quantities.of_pod(pod), quantities.of_pod(pod, "limits")
+    return {
+        "pods": Fraction(1),
+        **{k: v for k, v in requests.items() if k in {"cpu", "memory", "ephemeral-storage"}},
+        **{f"requests.{name}": amount for name, amount in requests.items()},
+        **{f"limits.{name}": amount for name, amount in limits.items()},
+    }
+
+
+def _written(amounts: Amounts, keys: list[str]) -> str:
+    return ",".join(f"{key}={quantities.write(amounts.get(key, Fraction(0)))}" for key in keys)
+
+
+def _forbidden(pod: Json, quota: Json, why: str) -> str:
+    name = quota["metadata"]["name"]
+    return f'pods "{pod["metadata"]["name"]}" is forbidden: {why.format(name)}'

@@ -1,0 +1,242 @@
+"""Everything that takes part: set up before the first act, and gone after the last."""
+
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.config import load
+from app.context import SIMULATED_KUBECONFIG, Context
+from app.demo import (
+    configuration,
+    http_get,
+    ingress,
+    shutdown,
+    task_objects,
+)
+from app.demo.fake_lagrange import Callback, Lagrange
+from app.demo.output import Screen
+from app.demo.redis_choice import Memory, memory
+from app.demo.waiting import (
+    EXPECTED,
+    Failed,
+    Interrupted,
+    Patience,
+)
+from app.errors import Temporary
+from app.net import signatures
+from app.processes.supervisor import Child, Supervisor
+from k8s.api import client
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError
+from k8s.naming import names
+
+_READY_SECONDS = 60
+_CALL_SECONDS = 30
+_STOP_SECONDS = 5
+_REMOVAL_SECONDS = 120
+_POLL_SECONDS = 0.1
+_WALLET_BYTES = 20
+_OK = 200
+
+Children = Callable[[Context], list[Child]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """Who plays, and where.
+
+    Attributes:
+        screen: What people see.
+        patience: How to wait.
+        lagrange: The stand-in for Lagrange.
+        context: The provider's.
+        cluster: The provider's.
+        wallet: The owner of the Space: a tenant of this demonstration alone.
+    """
+
+    screen: Screen
+    patience: Patience
+    lagrange: Lagrange
+    context: Context
+    cluster: Cluster
+    wallet: str
+
+    @property
+    def namespace(self) -> str:
+        """The tenant's."""
+        return names.namespace(self.wallet)
+
+    @property
+    def provider_url(self) -> str:
+        """Where the provider listens."""
+        return f"http://127.0.0.1:{self.context.config.api.port}"
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the cluster only pretends to run pods."""
+        return self.context.config.cluster.simulated
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """How a stage is set up.
+
+    Attributes:
+        folder: The provider's; empty.
+        outer: The operator's environment.
+        screen: What people see.
+        patience: How to wait.
+        kubeconfig: Of a real cluster; None: a simulated one.
+        children: The processes of a provider.
+    """
+
+    folder: Path
+    outer: Mapping[str, str]
+    screen: Screen
+    patience: Patience
+    kubeconfig: Path | None
+    children: Children
+
+    @contextmanager
+    def stage(self) -> Iterator[Stage]:
+        """Set up, yield the stage, and leave nothing behind however the play ends.
+
+        Raises:
+            ClusterError: The cluster does not answer, or refuses.
+            ConfigError: There is no Redis, or it does not start.
+            Failed: Something does not come up, or cannot be removed.
+            Interrupted: A signal came.
+        """
+        environment = configuration.environment(
+            self.folder, self.outer, simulated=self.kubeconfig is None
+        )
+        with ExitStack() as stack, self._announced():
+            lagrange = stack.enter_context(Lagrange(on_callback=self._tell))
+            self.screen.line("lagrange", f"a stand-in serves {lagrange.url}")
+            ingress_class = self._look_at_cluster(environment)
+            remembered = stack.enter_context(memory(self.folder / "redis", environment))
+            self.screen.line("redis", remembered.description)
+            context = self._configured(environment, lagrange, remembered, ingress_class)
+            wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
+            if self.kubeconfig:
+                stack.callback(self._remove_tenant, context.cluster, names.namespace(wallet))
+            self._start(stack, Supervisor(self.children(context), environment))
+            cluster_there = self._await(context)
+            yield Stage(
+                screen=self.screen,
+                patience=self.patience,
+                lagrange=lagrange,
+                context=context,
+                cluster=cluster_there,
+                wallet=wallet,
+            )
+
+    def _configured(
+        self,
+        environment: Mapping[str, str],
+        lagrange: Lagrange,
+        remembered: Memory,
+        ingress_class: str,
+    ) -> Context:
+        """Fill the provider's folder, and let Lagrange know whose it is."""
+        configuration.write(
+            self.folder,
+            lagrange=lagrange,
+            memory=remembered,
+            kubeconfig=self.kubeconfig,
+            ingress_class=ingress_class,
+        )
+        configuration.write_templates(self.folder)
+        context = Context(self.folder, load(self.folder, environment))
+        identity = context.identity
+        lagrange.know(
+            account=configuration.ACCOUNT,
+            node_id=identity.node_id,
+            provider_key=signatures.public_text(identity.signing_key.public_key()),
+        )
+        return context
+
+    @contextmanager
+    def _announced(self) -> Iterator[None]:
+        """Tell why the play ends early at once; what follows may take its time."""
+        try:
+            yield
+        except EXPECTED as error:
+            self.screen.line("trouble", str(error))
+            self.screen.heading("Everything is removed")
+            raise
+        except Interrupted as interrupted:
+            self.screen.heading(f"Everything is removed, by {interrupted}")
+            raise
+
+    def _tell(self, one: Callback) -> None:
+        words = one.reason.removeprefix(f"{one.status}: ")
+        reason = f": {words}" if words else ""
+        repeated = ", sent again" if one.repeated else ""
+        text = f"{one.sequence or '?'}  {one.status}{reason}"
+        self.screen.line("callback", text, f"signature {one.signature}{repeated}")
+
+    def _look_at_cluster(self, environment: Mapping[str, str]) -> str:
+        """Return the ingress class of a real cluster, before anything is started for it."""
+        if self.kubeconfig is None:
+            return ""
+        found = client.connect(str(self.kubeconfig))
+        told = self._call("the cluster answers", lambda: task_objects.version(found))
+        self.screen.line("cluster", told, str(self.kubeconfig))
+        configured = environment.get("CP_CLUSTER_INGRESSCLASS", "")
+        if environment.get("CP_CLUSTER_GATEWAY"):
+            return configured
+        return self._call("its ingress", lambda: ingress.class_name(found, configured))
+
+    def _start(self, stack: ExitStack, supervisor: Supervisor) -> None:
+        stack.callback(self._stop, supervisor)
+        self.patience.meanwhile = supervisor.tick
+        supervisor.tick()
+        running = ", ".join(child.name for child in supervisor.children)
+        self.screen.line("provider", f"starts its processes: {running}")
+
+    def _stop(self, supervisor: Supervisor) -> None:
+        count = shutdown.stop(supervisor, seconds=_STOP_SECONDS)
+        self.screen.line("provider", f"its {count} processes have ended")
+
+    def _await(self, context: Context) -> Cluster:
+        """Return the cluster once it and the provider are there."""
+        if context.config.cluster.simulated:
+            where = context.folder / SIMULATED_KUBECONFIG
+            self.patience.until(
+                lambda: "the simulated cluster", where.exists, seconds=_READY_SECONDS
+            )
+            told = self._call("the cluster answers", lambda: task_objects.version(context.cluster))
+            self.screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
+        url = f"http://127.0.0.1:{context.config.api.port}"
+        self.patience.until(
+            lambda: "the provider answers",
+            lambda: _is_ready(url),
+            seconds=_READY_SECONDS,
+            every=_POLL_SECONDS,
+        )
+        self.screen.line("provider", f"answers at {url}", f"node {context.identity.node_id[:12]}…")
+        return context.cluster
+
+    def _call(self, what: str, function: Callable[[], str]) -> str:
+        return self.patience.call(lambda: what, function, seconds=_CALL_SECONDS)
+
+    def _remove_tenant(self, found: Cluster, namespace: str) -> None:
+        try:
+            if task_objects.remove_tenant(
+                found, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
+            ):
+                self.screen.line("cluster", "the tenant's namespace is gone")
+        except (ClusterError, Failed) as error:
+            raise Failed(
+                f"something may be left on the cluster: {error}; "
+                f"`kubectl delete namespace {namespace}` removes it"
+            ) from error
+
+
+def _is_ready(url: str) -> bool:
+    with suppress(Temporary):
+        return http_get.get(f"{url}/readyz").status == _OK
+    return False

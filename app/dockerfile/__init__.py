@@ -1,8 +1,0 @@
-"""What a Space's Dockerfile says of the service that it builds: its port, without building it.
-
-Pure and total: whatever the bytes are, `read` answers; what the rest is worth, the builder says.
-"""
-
-from app.dockerfile.reading import Dockerfile, read
-
-__all__ = ["Dockerfile", "read"]

@@ -1,0 +1,219 @@
+"""Multichain Storage: result documents go in, and where they can be read comes out.
+
+A client of the few calls that this needs, bounded in time and size. An upload that was made before
+is found again and not made twice.
+"""
+
+import hashlib
+import re
+import secrets
+from collections.abc import Iterator, Mapping
+from http import HTTPStatus
+from typing import Annotated, Any
+from urllib.parse import urlencode
+
+import msgspec
+from msgspec import Meta
+
+from app.config import Mcs
+from app.errors import Permanent, Temporary
+from app.net import http_client, response_bodies
+from app.net.http_client import Session
+
+CHUNK_BYTES = 10 << 20
+CATEGORY = "storage"
+_SERVERS = {
+    "polygon.mainnet": "https://api.multichain.storage",
+    "polygon.mumbai": "https://calibration-mcs-api.filswan.com",
+}
+_TIMEOUT_SECONDS = 30
+_MAX_ANSWER_BYTES = 1 << 20
+_RETRIED = frozenset({408, 425, 429})
+_GATEWAY = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?(:[0-9]{1,5})?")
+_FILE = "/api/v2/oss_file"
+
+Text = Annotated[str, Meta(max_length=4096)]
+Cid = Annotated[str, Meta(pattern=r"^[A-Za-z0-9]{1,128}\Z")]
+
+
+class _Envelope(msgspec.Struct, frozen=True):
+    status: Text = ""
+    message: Text = ""
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class _Bucket(msgspec.Struct, frozen=True):
+    bucket_uid: Text
+    bucket_name: Text
+
+
+class _Check(msgspec.Struct, frozen=True):
+    file_is_exist: bool
+    ipfs_is_exist: bool
+    file_id: int | Text | None = None
+
+
+class _Merged(msgspec.Struct, frozen=True):
+    file_id: int | Text
+
+
+class _File(msgspec.Struct, frozen=True):
+    payload_cid: Cid
+    id: int | Text | None = None
+    file_hash: Text = ""
+
+
+class Storage:
+    """One bucket, as long as the session is open."""
+
+    def __init__(self, session: Session, config: Mcs) -> None:
+        """Choose the server.
+
+        Raises:
+            Permanent: The network is unknown.
+        """
+        server = config.server_url or _SERVERS.get(config.network, "")
+        if not server:
+            known = " or ".join(_SERVERS)
+            raise Permanent(f"[MCS] Network is not {known}; set ServerUrl", category=CATEGORY)
+        self._session = session
+        self._server = server.rstrip("/")
+        self._config = config
+        self._headers: dict[str, str] = {}
+
+    async def upload(self, prefix: str, name: str, content: bytes) -> str:
+        """Return the URL of a file of the bucket that has this content; upload it if it has not.
+
+        Args:
+            prefix: The folder in the bucket.
+            name: The file's in that folder. Another file of this name is replaced.
+            content: All of it.
+
+        Raises:
+            Permanent: Refused: the key, the bucket, or the file.
+            Temporary: The storage is away, or answers nonsense.
+        """
+        await self._log_in()
+        gateway = await self._gateway()
+        bucket = await self._bucket()
+        file = {
+            "bucket_uid": bucket,
+            "file_hash": hashlib.md5(content, usedforsecurity=False).hexdigest(),
+            "file_name": name,
+            "prefix": prefix,
+        }
+        found = await self._uploaded(file, content)
+        return f"https://{gateway}/ipfs/{found.payload_cid}"
+
+    async def _log_in(self) -> None:
+        token = await self._post(
+            "/api/v2/user/login_by_api_key", {"apikey": self._config.api_key}, Text
+        )
+        if not token.isascii() or not token.isprintable():
+            raise _nonsense("its token")
+        self._headers = {"authorization": f"Bearer {token}"}
+
+    async def _gateway(self) -> str:
+        gateways: list[str] = await self._get("/api/v2/gateway/get_gateway", {}, list[Text])
+        if not gateways or not _GATEWAY.fullmatch(gateways[0]):
+            raise _nonsense("its gateway")
+        return gateways[0]
+
+    async def _bucket(self) -> str:
+        name = self._config.bucket_name
+        path = "/api/v2/bucket/get_bucket_list"
+        buckets: list[_Bucket] | None = await self._get(path, {}, list[_Bucket] | None)
+        uid = next((one.bucket_uid for one in buckets or () if one.bucket_name == name), None)
+        if uid is None:
+            message = f"Multichain Storage has no bucket {name!r}; make it, or set [MCS] BucketName"
+            raise Permanent(message, category=CATEGORY)
+        return uid
+
+    async def _uploaded(self, file: Mapping[str, str], content: bytes) -> _File:
+        checked = await self._post(f"{_FILE}/check", file, _Check)
+        if checked.file_is_exist:
+            known = await self._by_name(file)
+            if known.file_hash in {"", file["file_hash"]}:
+                return known
+            await self._get(f"{_FILE}/delete", {"file_id": str(known.id)}, Any)
+            checked = await self._post(f"{_FILE}/check", file, _Check)
+        if not checked.ipfs_is_exist:
+            for number, start in enumerate(range(0, len(content), CHUNK_BYTES), 1):
+                part = content[start : start + CHUNK_BYTES]
+                await self._send_chunk(f"{number}_{file['file_name']}", file["file_hash"], part)
+            merged = await self._post(f"{_FILE}/merge", file, _Merged)
+            return await self._by_id(str(merged.file_id))
+        if checked.file_id is not None:
+            return await self._by_id(str(checked.file_id))
+        return await self._by_name(file)
+
+    async def _by_id(self, file_id: str) -> _File:
+        found: _File = await self._get(f"{_FILE}/get_file_info", {"file_id": file_id}, _File)
+        return found
+
+    async def _by_name(self, file: Mapping[str, str]) -> _File:
+        name = f"{file['prefix']}/{file['file_name']}"
+        query = {"bucket_uid": file["bucket_uid"], "object_name": name}
+        found: _File = await self._get(f"{_FILE}/get_file_by_object_name", query, _File)
+        return found
+
+    async def _send_chunk(self, name: str, file_hash: str, part: bytes) -> None:
+        boundary = secrets.token_hex(16)
+        body = b"".join(_multipart(boundary, name, file_hash, part))
+        kind = f"multipart/form-data; boundary={boundary}"
+        await self._asked("POST", f"{_FILE}/upload", body, kind, Any)
+
+    async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
+        asked = f"{path}?{urlencode(query)}" if query else path
+        return await self._asked("GET", asked, b"", "", kind)
+
+    async def _post(self, path: str, document: Mapping[str, str], kind: Any) -> Any:
+        body = msgspec.json.encode(document)
+        return await self._asked("POST", path, body, "application/json", kind)
+
+    async def _asked(self, method: str, path: str, body: bytes, media: str, kind: Any) -> Any:
+        """Return `data` of an answer as `kind`."""
+        headers = self._headers | ({"content-type": media} if media else {})
+        answer = await http_client.send(
+            self._session,
+            method,
+            self._server + path,
+            body=body,
+            headers=headers,
+            timeout_seconds=_TIMEOUT_SECONDS,
+            max_answer_bytes=_MAX_ANSWER_BYTES,
+        )
+        return _data(answer, path.partition("?")[0], kind)
+
+
+def _data(answer: http_client.Answer, path: str, kind: Any) -> Any:
+    if answer.status in _RETRIED or answer.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Temporary(
+            f"Multichain Storage answered {answer.status} to {path}",
+            category=CATEGORY,
+            retry_after=response_bodies.retry_after(answer.headers),
+        )
+    if answer.status // 100 != HTTPStatus.OK // 100:
+        message = f"Multichain Storage answered {answer.status} to {path}"
+        raise Permanent(message, category=CATEGORY)
+    try:
+        envelope = msgspec.json.decode(answer.body, type=_Envelope)
+        if envelope.status == "success":
+            return msgspec.json.decode(envelope.data, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        raise _nonsense(f"its answer to {path}") from None
+    message = f"Multichain Storage refused {path}: {envelope.message[:200]}"
+    raise Permanent(message, category=CATEGORY)
+
+
+def _nonsense(what: str) -> Temporary:
+    return Temporary(f"{what} makes no sense (Multichain Storage)", category=CATEGORY)
+
+
+def _multipart(boundary: str, name: str, file_hash: str, part: bytes) -> Iterator[bytes]:
+    yield f'--{boundary}\r\nContent-Disposition: form-data; name="hash"\r\n\r\n'.encode()
+    yield f"{file_hash}\r\n--{boundary}\r\n".encode()
+    yield f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode()
+    yield b"Content-Type: application/octet-stream\r\n\r\n"
+    yield part
+    yield f"\r\n--{boundary}--\r\n".encode()

@@ -1,0 +1,274 @@
+"""What the provider tells Lagrange by the clock: that it is there, and what it has.
+
+Every call has its own timeout and its own schedule. In several replicas one at a time reports: it
+has the turn (`store.turns`), and asks before each call whether it still has.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+
+from app.config import Lag
+from app.errors import Failure, Temporary
+from app.lagrange import report_payloads
+from app.net import http_client
+from app.store import AsyncStore
+from app.store.leases import Lost, Turn, Turns
+from app.store.records import Report
+from k8s.inventory.inventory import Inventory
+from k8s.inventory.quantities import Amounts
+
+log = structlog.get_logger()
+
+Duty = Callable[[Turn], Awaitable[None]]
+
+TURN = timedelta(seconds=6)
+_KEPT_EVERY = 2.0
+_ASKED_EVERY = 1.0
+_CANCELLED_EVERY = 0.5
+_FIRST_LOOK_SECONDS = 5.0
+_FIRST_LOOK_POLL_SECONDS = 0.1
+_AFTER_FAILURE_SECONDS = 15.0
+_MAX_ANSWER_BYTES = 1 << 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Seconds: from one call to the next, and how long one may take."""
+
+    every: float
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Schedules:
+    """The protocol's."""
+
+    registration: Schedule = Schedule(every=15, timeout=10)
+    heartbeat: Schedule = Schedule(every=15, timeout=10)
+    summary: Schedule = Schedule(every=10, timeout=8)
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What the cluster has.
+
+    Attributes:
+        inventory: Its nodes.
+        free: What is neither used nor reserved, by node.
+        active: Whether the operator's policy lets the provider take on more.
+    """
+
+    inventory: Inventory
+    free: Mapping[str, Amounts]
+    active: bool
+
+
+class Reporter:
+    """Tells Lagrange of the provider while it is this replica's turn.
+
+    Args:
+        store: The memory.
+        lagrange: Where to, and the token.
+        provider: Who reports.
+        look: What the cluster has now; None while nobody knows.
+        more: Further duties of the replica whose turn it is; each keeps its own time.
+        schedules: Of the calls.
+    """
+
+    def __init__(
+        self,
+        store: AsyncStore,
+        lagrange: Lag,
+        provider: report_payloads.Provider,
+        look: Callable[[], Awaitable[Seen | None]],
+        *,
+        more: tuple[Duty, ...] = (),
+        schedules: Schedules = Schedules(),
+    ) -> None:
+        self._store = store
+        self._url = lagrange.server_url.rstrip("/")
+        self._headers = {
+            "authorization": f"Bearer {lagrange.access_token}",
+            "content-type": "application/json",
+        }
+        self._provider = provider
+        self._look = look
+        self._schedules = schedules
+        self._unregistered = asyncio.Event()
+        milliseconds = int(TURN.total_seconds() * 1000)
+        self._turns = Turns(store.connection, "reports", milliseconds=milliseconds)
+        self._duties: tuple[Duty, ...] = (
+            self._register,
+            self._beat,
+            self._summarise,
+            *more,
+        )
+
+    async def run(self, stopped: asyncio.Event) -> None:
+        """Report until `stopped` is set, whenever it is this replica's turn."""
+        async with http_client.client() as session:
+            self._session = session
+            while not stopped.is_set():
+                if turn := await self._taken():
+                    log.info("reports begin", turn=turn.number)
+                    await self._have(turn, stopped)
+                    log.info("reports end", turn=turn.number)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_ASKED_EVERY):
+                        await stopped.wait()
+
+    async def _taken(self) -> Turn | None:
+        try:
+            return await self._turns.take()
+        except Temporary as error:
+            log.warning("no turn to report", error=error.message)
+            return None
+
+    async def _have(self, turn: Turn, stopped: asyncio.Event) -> None:
+        """Carry out every duty at once until the turn is lost or `stopped` is set."""
+        tasks = [asyncio.create_task(self._keep(turn))]
+        tasks += [asyncio.create_task(_lasting(duty, turn)) for duty in self._duties]
+        stop = asyncio.create_task(stopped.wait())
+        try:
+            await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _ended({*tasks, stop})
+            with suppress(Temporary):
+                await turn.end()
+
+    async def _keep(self, turn: Turn) -> None:
+        """Return once the turn is lost; while Redis is away nobody can tell."""
+        while True:
+            try:
+                await turn.keep()
+            except Lost:
+                return
+            except Temporary as error:
+                log.warning("turn not kept", error=error.message)
+            await asyncio.sleep(_KEPT_EVERY)
+
+    async def _register(self, turn: Turn) -> None:
+        """At once, then regularly, and whenever a heartbeat failed."""
+        schedule = self._schedules.registration
+        await self._first_look()
+        while True:
+            self._unregistered.clear()
+            seen = await self._seen()
+            status: report_payloads.Status = "Active" if seen and seen.active else "Inactive"
+            body = report_payloads.registration(self._provider, status)
+            await self._told(turn, "/cp", body, schedule)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(schedule.every):
+                    await self._unregistered.wait()
+
+    async def _first_look(self) -> None:
+        """What was not looked at yet would be registered as having nothing."""
+        until = time.monotonic() + _FIRST_LOOK_SECONDS
+        while await self._seen() is None and time.monotonic() < until:  # noqa: ASYNC110 - Redis.
+            await asyncio.sleep(_FIRST_LOOK_POLL_SECONDS)
+
+    async def _seen(self) -> Seen | None:
+        try:
+            return await self._look()
+        except Failure as error:
+            log.warning("cluster not seen", error=error.message)
+            return None
+
+    async def _beat(self, turn: Turn) -> None:
+        schedule = self._schedules.heartbeat
+        body = report_payloads.heartbeat(self._provider)
+
+        async def beat() -> None:
+            if not await self._told(turn, "/cp/heartbeat", body, schedule):
+                self._unregistered.set()
+
+        await asyncio.sleep(schedule.every)
+        await regularly(beat, schedule.every)
+
+    async def _summarise(self, turn: Turn) -> None:
+        schedule = self._schedules.summary
+
+        async def summarise() -> None:
+            if seen := await self._seen():
+                body = report_payloads.resources(self._provider, seen.inventory, seen.free)
+                await self._told(turn, "/cp/summary", body, schedule)
+
+        await self._first_look()
+        await regularly(summarise, schedule.every)
+
+    async def _told(self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule) -> bool:
+        """Send one report in this turn; tell whether Lagrange took it."""
+        error = await self._sent(turn, path, body, schedule)
+        if error is None:
+            return False
+        status = str(body.get("status", ""))
+        try:
+            await self._store.save_report(path, Report(at=time.time(), error=error, status=status))
+        except Temporary as away:
+            log.warning("report not written down", path=path, error=away.message)
+        return not error
+
+    async def _sent(
+        self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule
+    ) -> str | None:
+        """Send one report; return why Lagrange did not take it, None when the turn is lost."""
+        try:
+            await turn.check()
+            answer = await http_client.send(
+                self._session,
+                "POST",
+                self._url + path,
+                body=msgspec.json.encode(body),
+                headers=self._headers,
+                timeout_seconds=schedule.timeout,
+                max_answer_bytes=_MAX_ANSWER_BYTES,
+            )
+        except Lost:
+            return None
+        except Failure as error:
+            log.warning("report not sent", path=path, error=error.message)
+            return error.message
+        if answer.status // 100 == HTTPStatus.OK // 100:
+            return ""
+        log.warning("report refused", path=path, status=answer.status)
+        return f"Lagrange answered {answer.status}"
+
+
+async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel until all have ended: a cancellation that comes as an await ends can be swallowed."""
+    while tasks:
+        for task in tasks:
+            task.cancel()
+        _, tasks = await asyncio.wait(tasks, timeout=_CANCELLED_EVERY)
+
+
+async def _lasting(duty: Duty, turn: Turn) -> None:
+    """One duty that fails holds up no other."""
+    while True:
+        try:
+            await duty(turn)
+        except Lost:
+            return
+        except Exception:
+            log.exception("duty broke", duty=getattr(duty, "__name__", ""))
+            await asyncio.sleep(_AFTER_FAILURE_SECONDS)
+
+
+async def regularly(duty: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Carry out a duty again and again, so many seconds from one beginning to the next."""
+    while True:
+        started = time.monotonic()
+        try:
+            await duty()
+        except Failure as error:
+            log.warning("duty failed", error=error.message)
+        await asyncio.sleep(max(0.0, started + seconds - time.monotonic()))

@@ -1,0 +1,113 @@
+"""The result document of a task on its way to Multichain Storage; the task does not wait for it."""
+
+import asyncio
+import time
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+import structlog
+
+from app.context import Context
+from app.errors import Failure, Permanent, Temporary
+from app.lagrange import multichain_storage
+from app.net import http_client
+from app.store import Conflict, locks, redis_keys, rq_queue
+from app.store.records import Task
+from app.tasks import transitions
+
+log = structlog.get_logger()
+
+AT_ONCE = 5
+_LOOK_AGAIN = timedelta(minutes=5)
+_PAUSE = timedelta(minutes=1)
+_AFTER_REFUSAL = timedelta(hours=1)
+_ATTEMPTS = 5
+_FOLDER = "jobs"
+
+
+def upload_due(context: Context) -> int:
+    """Call workers for results that are to be uploaded; return for how many.
+
+    Raises:
+        Temporary: Redis is away.
+    """
+    if not context.config.mcs.api_key or _is_paused(context):
+        return 0
+    now = time.time()
+    due = context.store.reached(redis_keys.UPLOADS, now, limit=AT_ONCE)
+    for task_id in due:
+        context.store.postpone(redis_keys.UPLOADS, task_id, now + _LOOK_AGAIN.total_seconds())
+        context.store.call(rq_queue.UPLOAD, task_id)
+    return len(due)
+
+
+def _is_paused(context: Context) -> bool:
+    return context.store.kept(redis_keys.UPLOADS_PAUSED) is not None
+
+
+def upload(context: Context, task_id: str) -> None:
+    """Upload a task's result document, and write down where it is; harmless to repeat.
+
+    What fails is tried again by `upload_due`: all uploads wait a moment when the storage is away.
+
+    Raises:
+        Temporary: Redis is away, or somebody else is at it.
+    """
+    with locks.held(context.redis, f"upload:{task_id}"):
+        task = context.store.get(task_id)
+        if task is None or not task.owes_result:
+            return
+        if _is_paused(context):
+            return
+        try:
+            url = asyncio.run(_uploaded(context, task))
+        except Failure as error:
+            _put_off(context, task, error)
+            return
+        _write_down(context, task_id, url)
+
+
+async def _uploaded(context: Context, task: Task) -> str:
+    async with http_client.client() as session:
+        storage = multichain_storage.Storage(session, context.config.mcs)
+        return await storage.upload(_FOLDER, f"{task.id}.json", document(task))
+
+
+def _put_off(context: Context, task: Task, error: Failure) -> None:
+    wait = _AFTER_REFUSAL if isinstance(error, Permanent) else _PAUSE
+    asked = error.retry_after or 0 if isinstance(error, Temporary) else 0
+    seconds = max(wait.total_seconds(), min(asked, _AFTER_REFUSAL.total_seconds()))
+    log.warning("result not uploaded", task=task.id, error=error.message, again_in_seconds=seconds)
+    context.store.postpone(redis_keys.UPLOADS, task.id, time.time() + seconds)
+    context.store.keep(redis_keys.UPLOADS_PAUSED, b"", timedelta(seconds=seconds))
+
+
+def _write_down(context: Context, task_id: str, url: str) -> None:
+    for _ in range(_ATTEMPTS):
+        task = context.store.get(task_id)
+        if task is None or not task.owes_result:
+            return
+        try:
+            context.store.commit(transitions.uploaded(task, url, now=time.time()))
+        except Conflict:
+            continue
+        log.info("result uploaded", task=task_id, url=url)
+        return
+
+
+def document(task: Task) -> bytes:
+    """Return the answer to the task's assignment as a file for everybody: the same bytes each time.
+
+    Without the addresses of its logs and without signatures, since what is uploaded is public.
+    """
+    private = {"build_log": "", "container_log": "", "node_id_job_source_uri_signature": ""}
+    told: dict[str, Any] = msgspec.to_builtins(task.job)
+    told |= private
+    told |= {
+        "status": "submitted",
+        "updated_at": str(int(task.created_at)),
+        "job_real_uri": task.url,
+        "job_result_uri": "",
+    }
+    return msgspec.json.encode(told)

@@ -1,0 +1,130 @@
+"""The process `watcher`: what the cluster says becomes the state of tasks, and callbacks go out."""
+
+import asyncio
+import contextlib
+import queue
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from app.admission.inventory_snapshot import Taker
+from app.context import Context
+from app.errors import Temporary
+from app.lagrange.callbacks import Sender
+from app.processes.heartbeat_file import Pulse
+from app.processes.log_reader import LogReader
+from app.tasks.observation import Observation
+from k8s.api import watch
+from k8s.api.objects import Deployment, Object, Pod
+from k8s.naming import labels
+
+log = structlog.get_logger()
+
+_PATHS: dict[type[Object], str] = {Pod: "/api/v1/pods", Deployment: "/apis/apps/v1/deployments"}
+# Pods of v0.3.0 have no other label.
+_SELECTORS: dict[type[Object], str] = {Pod: labels.SPACE, Deployment: labels.OURS}
+_GATHER_SECONDS = 0.1
+_TICK_SECONDS = 1.0
+_GOODBYE_SECONDS = 5
+
+Message = tuple[type[Object], watch.Event[Object]]
+
+
+def serve(context: Context, pulse: Pulse) -> None:
+    """Watch and deliver until SIGTERM; exit with 1 when a part of it breaks."""
+    if not asyncio.run(_serve(context, pulse)):
+        sys.exit(1)
+
+
+async def _serve(context: Context, pulse: Pulse) -> bool:
+    """Return whether nothing broke."""
+    stopping = asyncio.Event()
+    for name in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    stopped = threading.Event()
+    threads = _threads(context, pulse, stopped)
+    for thread in threads:
+        thread.start()
+    tending = asyncio.create_task(_tend(threads, stopping))
+    sender = Sender(context.async_store, context.config.lag, *context.callback_keys)
+    await sender.run(stopping)
+    stopped.set()
+    for thread in threads[-2:]:
+        await asyncio.to_thread(thread.join, _GOODBYE_SECONDS)
+    return await tending
+
+
+def _threads(context: Context, pulse: Pulse, stopped: threading.Event) -> list[threading.Thread]:
+    """The parts that wait for the cluster; the last two have something to finish at the end."""
+    changed = threading.Event()
+    messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
+    parts: list[tuple[str, Callable[..., None], tuple[object, ...]]] = [
+        *(
+            (f"watch of {kind.__name__}", _follow, (context, kind, messages, stopped))
+            for kind in _PATHS
+        ),
+        ("stock", Taker(context).run, (changed, stopped)),
+        ("logs", LogReader(context).run, (stopped,)),
+        ("observation", _observe, (context, messages, changed, stopped, pulse)),
+    ]
+    return [
+        threading.Thread(target=target, args=args, name=name, daemon=True)
+        for name, target, args in parts
+    ]
+
+
+async def _tend(threads: Sequence[threading.Thread], stopping: asyncio.Event) -> bool:
+    """Have the process end when a part of it has, to be started again; tell whether none did."""
+    while not stopping.is_set():
+        if broken := [one.name for one in threads if not one.is_alive()]:
+            log.error("parts broke; the process ends, to be started again", parts=broken)
+            stopping.set()
+            return False
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_TICK_SECONDS):
+                await stopping.wait()
+    return True
+
+
+def _follow(
+    context: Context,
+    kind: type[Object],
+    messages: "queue.SimpleQueue[Message]",
+    stopped: threading.Event,
+) -> None:
+    def on_trouble(error: str, seconds: float) -> None:
+        log.warning("watch interrupted", error=error, again_in_seconds=round(seconds, 1))
+
+    path, selector = _PATHS[kind], _SELECTORS[kind]
+    for event in watch.follow(
+        context.cluster, path, kind, selector=selector, stopped=stopped, on_trouble=on_trouble
+    ):
+        messages.put((kind, event))
+
+
+def _observe(
+    context: Context,
+    messages: "queue.SimpleQueue[Message]",
+    changed: threading.Event,
+    stopped: threading.Event,
+    pulse: Pulse,
+) -> None:
+    """Take in what comes, a little at once, and look at the tasks that it is about."""
+    observation = Observation(context)
+    while not stopped.is_set():
+        pulse.beat()
+        with contextlib.suppress(queue.Empty):
+            observation.take(*messages.get(timeout=_TICK_SECONDS))
+            changed.set()
+            deadline = time.monotonic() + _GATHER_SECONDS
+            while (left := deadline - time.monotonic()) > 0:
+                observation.take(*messages.get(timeout=left))
+        try:
+            observation.look(time.time())
+        except Temporary as error:
+            log.warning("observation postponed", error=error.message)
+            stopped.wait(_TICK_SECONDS)

@@ -1,0 +1,147 @@
+"""The process `web`: takes events in and answers questions."""
+
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from http import HTTPStatus
+
+import structlog
+import uvicorn
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Lifespan
+
+from app.context import Context, refuse_incomplete
+from app.errors import ConfigError, Rejected, Temporary
+from app.intake import dispatch
+from app.intake.accept import Intake, unavailable
+from app.store import AsyncStore
+from app.web import request_limits, responses, signed_urls
+from app.web.authentication import Authentication
+from app.web.legacy_jobs import LagrangeApi
+from app.web.logs import LogSocket
+from app.web.logs.frames import MAX_MESSAGE_BYTES, FrameSocket
+from app.web.proofs import Proofs
+from app.web.provider_info import Polled
+from app.web.status import Pages
+from app.web.terms_endpoints import Terms
+from app.web.webhooks import Receiver
+
+log = structlog.get_logger()
+
+_KEEP_ALIVE_SECONDS = 30
+_SHUTDOWN_SECONDS = 10
+_MAX_CONNECTIONS = 2000
+_NOT_STARTED = 3
+
+
+def application(context: Context) -> Starlette:
+    """Return the ASGI application.
+
+    Raises:
+        ConfigError: The configuration is incomplete, or a key is malformed.
+    """
+    refuse_incomplete(context.config)
+    store = context.async_store
+    authentication = Authentication(context.config, context.identity)
+    signer = signed_urls.Signer(context.config, context.identity)
+    log_signer = signed_urls.LogSigner(context.config, context.identity)
+    intake = Intake(store, context.config, dispatch.handlers(), folder=context.folder)
+    parts = (
+        Receiver(authentication, intake, signer),
+        LagrangeApi(authentication, intake, store, log_signer),
+        Pages(store, signer),
+        LogSocket(store, context.config, log_signer),
+        Polled(context, authentication, store),
+        Proofs(authentication, store),
+        Terms(context),
+    )
+    served = Starlette(
+        routes=[route for part in parts for route in part.routes],
+        exception_handlers={
+            Rejected: responses.on_rejected,
+            Temporary: _on_temporary,
+            HTTPException: _on_http_exception,
+            Exception: _on_exception,
+        },
+        lifespan=_closing(store),
+    )
+    served.router.redirect_slashes = False
+    return served
+
+
+def _closing(store: AsyncStore) -> Lifespan[Starlette]:
+    """Give connections back when the server stops."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        yield
+        await store.close()
+
+    return lifespan
+
+
+async def _on_temporary(_: Request, error: Exception) -> Response:
+    log.warning("memory away", error=str(error))
+    return responses.problem(unavailable())
+
+
+async def _on_http_exception(_: Request, error: Exception) -> Response:
+    """Starlette's own refusals (no such path, other method) as problem documents."""
+    assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone.
+    status = HTTPStatus(error.status_code)
+    rejected = Rejected(status, status.name.lower(), "see docs/protocol.md for what is served")
+    answer = responses.problem(rejected)
+    answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _on_exception(request: Request, error: Exception) -> Response:
+    log.error("request failed", path=request.scope["path"], exc_info=error)
+    rejected = Rejected(
+        HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "the provider failed; its log says how"
+    )
+    return responses.problem(rejected)
+
+
+def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -> uvicorn.Server:  # noqa: S104 - it is a server.
+    """Return the server, with TLS when the certificate is configured; port 0 takes a free one.
+
+    Raises:
+        ConfigError: The configuration is incomplete, or the certificate cannot be used.
+    """
+    config = context.config
+    settings = uvicorn.Config(
+        application(context),
+        host=host,
+        port=config.api.port if port is None else port,
+        loop="uvloop",
+        http=request_limits.BoundedProtocol,
+        ws=FrameSocket,
+        ws_max_size=MAX_MESSAGE_BYTES,
+        ws_per_message_deflate=False,
+        proxy_headers=False,
+        ssl_certfile=config.log.crt_file or None,
+        ssl_keyfile=config.log.key_file or None,
+        timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
+        limit_concurrency=_MAX_CONNECTIONS,
+        server_header=False,
+        access_log=False,
+        log_config=None,
+    )
+    try:
+        settings.load()
+    except OSError as error:
+        raise ConfigError(f"[LOG] CrtFile or KeyFile cannot be used: {error}") from error
+    return uvicorn.Server(settings)
+
+
+def serve(context: Context) -> None:
+    """Serve until SIGTERM; exit with 3 when the server did not start."""
+    running = server(context)
+    running.run()
+    if not running.started:
+        sys.exit(_NOT_STARTED)

@@ -1,0 +1,34 @@
+"""Images built from the Dockerfiles of Spaces, by a builder of the operator's machine or a Job.
+
+A build sees the Space's files and nothing else of ours: an environment of its own, no credentials,
+a storage that begins empty and goes with the build, namespaces of its own, limits.
+"""
+
+from app.spaces.images.build import build
+from app.spaces.images.build_context import BuildContext, describe, prepare
+from app.spaces.images.build_request import (
+    Builder,
+    Limits,
+    Order,
+    name,
+)
+from app.spaces.images.buildkit_job import PROGRAM as JOB
+from app.spaces.images.buildkit_job import JobBuilder
+from app.spaces.images.detect import choose
+from app.spaces.images.registry import Registry, configured
+
+__all__ = [
+    "JOB",
+    "BuildContext",
+    "Builder",
+    "JobBuilder",
+    "Limits",
+    "Order",
+    "Registry",
+    "build",
+    "choose",
+    "configured",
+    "describe",
+    "name",
+    "prepare",
+]

@@ -1,0 +1,153 @@
+"""A build from its first step to the digest under which the registry has its image."""
+
+import asyncio
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from app.errors import Permanent, Temporary
+from app.spaces import scratch
+from app.spaces.images import sandbox, subprocesses
+from app.spaces.images.build_request import Builder, Command, Order
+from app.spaces.images.buildkit_job import JobBuilder
+from app.spaces.images.subprocesses import Lines, TooSlow
+
+_READY_SECONDS = 20
+_CLEAN_SECONDS = 60
+_NEEDED = ("setpriv", "prlimit", "unshare", "nice")
+
+
+def build(
+    order: Order,
+    builder: Builder | JobBuilder,
+    *,
+    check: Callable[[], None],
+    tell: Callable[[str], None],
+    pushing: Callable[[], None],
+) -> str:
+    """Build an image, push it, and return its digest (`sha256:…`).
+
+    However this ends, none of the build's processes is left; a Job on the cluster goes on while the
+    API server is away, and is taken up again.
+
+    Args:
+        order: What is to be built.
+        builder: Who builds it.
+        check: Called a few times a second; whatever it raises ends the build.
+        tell: Called with each line of the log as it comes.
+        pushing: Called once between the build and the push.
+
+    Raises:
+        Permanent: `build_failed`, `build_timeout`, `build_too_large`, `push_refused`, with the last
+            lines of the log; `no_builder`; `registry_refused`.
+        Temporary: `builder`: it cannot work, or its daemon is away; `registry`: that is away.
+        k8s.api.errors.ClusterError: Of a Job on the cluster: the API server is away, or refuses.
+    """
+    if isinstance(builder, JobBuilder):
+        return builder.build(order, check=check, tell=tell, pushing=pushing)
+    return _Build(order, builder, check, tell).run(pushing)
+
+
+@dataclass(slots=True)
+class _Build:
+    order: Order
+    builder: Builder
+    check: Callable[[], None]
+    tell: Callable[[str], None]
+    _deadline: float = 0
+    _measure: scratch.Measure = field(init=False)
+
+    def run(self, pushing: Callable[[], None]) -> str:
+        self._refuse_unequipped()
+        self._deadline = time.monotonic() + self.order.limits.seconds
+        self._measure = scratch.Measure(self.order.folder)
+        sandbox.prepare(self.order)
+        self._check_ready()
+        try:
+            self._step(self.builder.build(self.order), self._build_failed)
+            pushing()
+            sandbox.write_credentials(self.order, self.order.registry.docker_config())
+            self._step(self.builder.push(self.order), self._push_failed)
+            return self._pushed()
+        finally:
+            self._clean()
+
+    def _refuse_unequipped(self) -> None:
+        missing = [name for name in _NEEDED if not shutil.which(name)]
+        if missing:
+            message = (
+                f"this provider's machine lacks {', '.join(missing)} (util-linux), see [BUILD]"
+            )
+            raise Permanent(message, category="no_builder")
+
+    def _check_ready(self) -> None:
+        if command := self.builder.ready():
+            lines = Lines(lambda _: None)
+            until = time.monotonic() + _READY_SECONDS
+            with suppress(TooSlow):
+                if self._run(command, lines, until, self.check) == 0:
+                    return
+            message = f"the builder {self.builder.program} does not work{lines.ending()}"
+            raise Temporary(message, category="builder")
+
+    def _step(self, command: Command, failed: Callable[[int, Lines], None]) -> None:
+        lines = Lines(self.tell, self.order.filter)
+        try:
+            status = self._run(command, lines, self._deadline, self._bounded)
+        except TooSlow:
+            seconds = self.order.limits.seconds
+            message = f"the image was not built and pushed within {seconds:g} s{lines.ending()}"
+            raise Permanent(message, category="build_timeout") from None
+        except _TooLarge:
+            most = self.order.limits.disk_bytes
+            message = f"the build needs more than {most} bytes of disk{lines.ending()}"
+            raise Permanent(message, category="build_too_large") from None
+        if status != 0:
+            failed(status, lines)
+
+    def _bounded(self) -> None:
+        self.check()
+        if self._measure.bytes() > self.order.limits.disk_bytes:
+            raise _TooLarge
+
+    def _run(
+        self, command: Command, lines: Lines, deadline: float, check: Callable[[], None]
+    ) -> int:
+        order, builder = self.order, self.builder
+        return subprocesses.run(
+            sandbox.confined(command, order, builder),
+            environment=sandbox.environment(order, builder),
+            folder=order.folder,
+            lines=lines,
+            deadline=deadline,
+            check=check,
+        )
+
+    def _build_failed(self, status: int, lines: Lines) -> None:
+        message = f"the image cannot be built (exit status {status}){lines.ending()}"
+        raise Permanent(message, category="build_failed")
+
+    def _push_failed(self, status: int, lines: Lines) -> None:
+        """Tell a registry that refuses from one that is away, which does not answer us either."""
+        asyncio.run(self.order.registry.digest(self.order.image))
+        message = f"the registry does not take the image (exit status {status}){lines.ending()}"
+        raise Permanent(message, category="push_refused")
+
+    def _pushed(self) -> str:
+        digest = self.builder.pushed(self.order)
+        digest = digest or asyncio.run(self.order.registry.digest(self.order.image))
+        if digest is None:
+            raise Permanent("the registry lost the image at once", category="push_refused")
+        return digest
+
+    def _clean(self) -> None:
+        if command := self.builder.clean(self.order):
+            until = time.monotonic() + _CLEAN_SECONDS
+            with suppress(TooSlow):
+                self._run(command, Lines(lambda _: None), until, lambda: None)
+
+
+class _TooLarge(Exception):
+    """The build stores more than it may."""

@@ -1,0 +1,134 @@
+"""`buildkit-job`: a Job on the cluster builds and pushes with rootless BuildKit."""
+
+import asyncio
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import structlog
+
+from app.errors import Failure, Temporary
+from app.spaces.images import context_image
+from app.spaces.images.build_request import Order
+from app.spaces.images.context_image import Parcel
+from app.spaces.images.job_logs import Following
+from k8s import jobs
+from k8s.api.client import Cluster
+from k8s.api.errors import ClusterError, Unavailable
+
+log = structlog.get_logger()
+
+PROGRAM = "buildkit-job"
+_HTTPS_PORT, _HTTP_PORT = 443, 80
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobBuilder:
+    """Builds for one task on the cluster.
+
+    Attributes:
+        cluster: Where.
+        task_id: Whose build it is: it is found again by this and what it is made from.
+        image: Rootless BuildKit's.
+        blocked_networks: The cluster's own networks, as in `k8s.workload.Offer`.
+        runtime_class: Of the Job's pod; empty: the cluster's default.
+        overrides: The operator's folder of templates, or None.
+        program: What it is called.
+    """
+
+    cluster: Cluster
+    task_id: str
+    image: str
+    blocked_networks: tuple[str, ...] = ()
+    runtime_class: str = ""
+    overrides: Path | None = None
+    program: str = PROGRAM
+
+    def build(
+        self,
+        order: Order,
+        *,
+        check: Callable[[], None],
+        tell: Callable[[str], None],
+        pushing: Callable[[], None],
+    ) -> str:
+        """Build an image, push it, and return its digest; see `images.build`.
+
+        A Job of this task for these files that is under way is taken up. However this ends, it is
+        removed, except when the API server is away: then it goes on, and is taken up next time.
+        """
+        job = jobs.name(self.task_id, order.context.digest)
+        away = False
+        try:
+            jobs.remove_of(self.cluster, self.task_id, but=job)
+            if jobs.is_under_way(self.cluster, job):
+                log.info("build taken up", job=job)
+            else:
+                self._start(order)
+            return Following(self.cluster, job, order, check, tell).run(pushing)
+        except Unavailable:
+            away = True
+            raise
+        finally:
+            if not away:
+                self._removed(order, job)
+
+    def _start(self, order: Order) -> None:
+        sent = asyncio.run(
+            context_image.send(order.registry, order.image, order.context, order.folder)
+        )
+        jobs.start(self.cluster, self._wanted(order, sent), overrides=self.overrides)
+
+    def _wanted(self, order: Order, sent: Parcel) -> jobs.Order:
+        limits, registry = order.limits, order.registry
+        return jobs.Order(
+            task_id=self.task_id,
+            digest=order.context.digest,
+            builder=self.image,
+            parcel=sent.image,
+            parcel_bytes=sent.bytes,
+            dockerfile=order.context.dockerfile,
+            image=order.image,
+            registry=registry.host,
+            plain_http=registry.plain_http,
+            addresses=tuple(_addresses(registry.host, plain_http=registry.plain_http)),
+            docker_config=registry.docker_config(),
+            network=order.network,
+            blocked_networks=self.blocked_networks,
+            runtime_class=self.runtime_class,
+            seconds=max(1, round(limits.seconds)),
+            cpu_millis=max(1, round(limits.cores * 1000)),
+            memory_bytes=limits.memory_bytes,
+            disk_bytes=limits.disk_bytes,
+        )
+
+    def _removed(self, order: Order, job: str) -> None:
+        """Remove the Job and the files; what cannot be removed now goes with time."""
+        with suppress(ClusterError):
+            jobs.remove(self.cluster, job)
+        try:
+            asyncio.run(_forget(order))
+        except Failure as error:
+            log.info("files of a build stay in the registry", job=job, reason=error.message)
+
+
+async def _forget(order: Order) -> None:
+    image = context_image.name(order.image)
+    digest = await order.registry.digest(image)
+    if digest:
+        await order.registry.delete(image, digest)
+
+
+def _addresses(host: str, *, plain_http: bool) -> Iterator[tuple[str, int]]:
+    """Yield the registry's addresses, each with its port, for the Job's NetworkPolicy."""
+    name, _, port = host.partition(":")
+    number = int(port or (_HTTP_PORT if plain_http else _HTTPS_PORT))
+    try:
+        found = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)
+    except OSError as error:
+        message = f"the registry's name {name} cannot be resolved"
+        raise Temporary(message, category="registry") from error
+    for address in sorted({str(one[4][0]) for one in found}):
+        yield address, number

@@ -1,0 +1,131 @@
+"""What a service finds in its file system: `config` files, `models` and `params.storage`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from app.spaces.ldl import paths
+from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.fields import (
+    Node,
+    attempt,
+    entries,
+    flag,
+    has_all,
+    items,
+    know,
+    text,
+)
+from k8s.workload import File, Model
+
+MAX_FILES = 100
+MAX_MODELS = 100
+MAX_URL = 4096
+MAX_MODEL_NAME_BYTES = 255
+
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MountRequest:
+    """`params.storage.<storage>`: where a service wants to see that storage."""
+
+    path: str
+    storage: str
+    mount: str
+    read_only: bool
+
+
+def files(node: Node, space: Mapping[str, bytes]) -> tuple[File, ...]:
+    """The files of `config`, one `{name, path}` or a list of them, out of the Space's."""
+    listed = [node] if isinstance(node.value, dict) else items(node)
+    if len(listed) > MAX_FILES:
+        node.refuse(f"must have at most {MAX_FILES} files")
+        return ()
+    found = [_file(item, space) for item in listed]
+    return tuple(file for file in found if file is not None)
+
+
+def _file(node: Node, space: Mapping[str, bytes]) -> File | None:
+    if not has_all(node, "name", "path"):
+        return None
+    know(node, frozenset({"name", "path"}))
+    name = attempt(node.get("name"), paths.inside)
+    folder = attempt(node.get("path"), paths.absolute)
+    if name is None or folder is None:
+        return None
+    if name not in space:
+        node.get("name").refuse(f"the Space has no file {shown(name)}")
+        return None
+    slash = "/" if (text(node.get("path")) or "").strip().endswith("/") else ""
+    return File(name=name, path=paths.file_at(folder + slash, name), content=space[name])
+
+
+def models(node: Node) -> tuple[Model, ...]:
+    """The files of `models` that are fetched before the service starts."""
+    listed = [node] if isinstance(node.value, dict) else items(node)
+    if len(listed) > MAX_MODELS:
+        node.refuse(f"must have at most {MAX_MODELS} models")
+        return ()
+    found = [_model(item) for item in listed]
+    return tuple(model for model in found if model is not None)
+
+
+def _model(node: Node) -> Model | None:
+    if not has_all(node, "name", "url", "dir"):
+        return None
+    know(node, frozenset({"name", "url", "dir", "sha256"}))
+    name = attempt(node.get("name"), _model_name)
+    sha256 = attempt(node.get("sha256"), _sha256) if node.has("sha256") else ""
+    url = attempt(node.get("url"), _url)
+    directory = attempt(node.get("dir"), paths.absolute)
+    if name is None or url is None or directory is None or sha256 is None:
+        return None
+    return Model(name=name, url=url, directory=directory, sha256=sha256)
+
+
+def _model_name(written: str) -> str:
+    name = paths.base_name(written)
+    if len(name.encode()) > MAX_MODEL_NAME_BYTES or ":" in name:
+        raise ValueError(f"must have at most {MAX_MODEL_NAME_BYTES} bytes and no `:`")
+    return name
+
+
+def _sha256(written: str) -> str:
+    digest = written.strip().lower()
+    if not _SHA256.fullmatch(digest):
+        raise ValueError(f"must be 64 hexadecimal digits, not {shown(written)}")
+    return digest
+
+
+def _url(written: str) -> str:
+    url = written.strip()
+    if len(url) > MAX_URL or not url.isascii() or not url.isprintable() or " " in url:
+        raise ValueError(f"must be a URL of at most {MAX_URL} ASCII characters without spaces")
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("must be a URL that starts with http:// or https://")
+    return url
+
+
+def mounts(params: Node) -> tuple[MountRequest, ...]:
+    """Where `params.storage` mounts the storages of the service's profile."""
+    know(params, frozenset({"storage", "permissions", "tee"}))
+    for name in ("permissions", "tee"):
+        if params.has(name) and params.get(name).value:
+            params.get(name).refuse("is not offered here; remove it")
+    found: dict[str, MountRequest] = {}
+    for storage, node in entries(params.get("storage")):
+        know(node, frozenset({"mount", "readOnly"}))
+        if not node.has("mount"):
+            node.warn("has no `mount` and changes nothing")
+            continue
+        mount = attempt(node.get("mount"), paths.absolute)
+        if mount in found:
+            node.get("mount").refuse(f"{shown(mount)} is mounted twice")
+        elif mount is not None:
+            found[mount] = MountRequest(
+                path=node.path, storage=storage, mount=mount, read_only=flag(node.get("readOnly"))
+            )
+    return tuple(found.values())

@@ -1,0 +1,191 @@
+"""The `services` of the file, each by itself."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from app.spaces.ldl import (
+    environment,
+    expose,
+    files_and_models,
+    image_names,
+)
+from app.spaces.ldl.expose import Exposure
+from app.spaces.ldl.fields import (
+    Node,
+    attempt,
+    entries,
+    items,
+    know,
+    missing,
+    text,
+)
+from app.spaces.ldl.files_and_models import MountRequest
+from k8s.naming import names
+from k8s.workload import File, Model
+
+MAX_SERVICES = 64
+MAX_NAME = 253
+MAX_ARGUMENTS = 1000
+MAX_FILE_BYTES = 1_000_000
+
+_KEYS = frozenset(
+    {
+        "image",
+        "command",
+        "args",
+        "env",
+        "expose",
+        "depends-on",
+        "ready-cmd",
+        "config",
+        "models",
+        "params",
+        "credentials",
+    }
+)
+_COMPOSE_KEYS = frozenset(
+    {
+        "build",
+        "cap_add",
+        "cap_drop",
+        "configs",
+        "container_name",
+        "cpus",
+        "dependencies",
+        "deploy",
+        "depends_on",
+        "devices",
+        "dns",
+        "domainname",
+        "entrypoint",
+        "env_file",
+        "environment",
+        "external_links",
+        "extra_hosts",
+        "healthcheck",
+        "hostname",
+        "init",
+        "ipc",
+        "labels",
+        "links",
+        "logging",
+        "mem_limit",
+        "network_mode",
+        "networks",
+        "pid",
+        "platform",
+        "ports",
+        "privileged",
+        "profiles",
+        "pull_policy",
+        "restart",
+        "runtime",
+        "secrets",
+        "security_opt",
+        "shm_size",
+        "stdin_open",
+        "stop_grace_period",
+        "sysctls",
+        "tmpfs",
+        "tty",
+        "ulimits",
+        "user",
+        "volumes",
+        "working_dir",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One service as the file describes it; fields that were refused are empty."""
+
+    name: str
+    path: str
+    image: str = ""
+    command: tuple[str, ...] = ()
+    args: tuple[str, ...] = ()
+    env: tuple[tuple[str, str], ...] = ()
+    exposures: tuple[Exposure, ...] = ()
+    depends_on: tuple[str, ...] = ()
+    ready_command: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    models: tuple[Model, ...] = ()
+    mounts: tuple[MountRequest, ...] = ()
+
+
+def read(node: Node, *, files: Mapping[str, bytes], host: str) -> dict[str, Service]:
+    """Every service by its name, in the file's order; what is wrong goes to the findings."""
+    listed = entries(node)
+    if not listed and isinstance(node.value, dict | None):
+        node.refuse("must name at least one service")
+    if len(listed) > MAX_SERVICES:
+        node.refuse(f"must have at most {MAX_SERVICES} services")
+        return {}
+    services = {}
+    for name, service in listed:
+        if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
+            service.refuse(f"is no name of a service: 1 to {MAX_NAME} printable characters")
+            continue
+        if not names.is_host(name):
+            service.warn("is no host name; others may not reach the service by this spelling")
+        services[name] = _service(name, service, files=files, host=host)
+    if sum(len(file.content) for one in services.values() for file in one.files) > MAX_FILE_BYTES:
+        node.refuse(f"mount more than {MAX_FILE_BYTES} bytes of `config` files")
+    return services
+
+
+def _service(name: str, node: Node, *, files: Mapping[str, bytes], host: str) -> Service:
+    if not isinstance(node.value, dict):
+        node.refuse("must be a mapping with `image`")
+        return Service(name=name, path=node.path)
+    know(node, _KEYS, ignored=_COMPOSE_KEYS)
+    if node.has("credentials") and node.get("credentials").value:
+        node.get("credentials").refuse("private images are not offered; use a public image")
+    return Service(
+        name=name,
+        path=node.path,
+        image=_image(node),
+        command=_command(node.get("command")),
+        args=tuple(environment.literal(arg) for arg in _texts(node.get("args"))),
+        env=environment.read(node.get("env"), host=host),
+        exposures=expose.read(node.get("expose")),
+        depends_on=tuple(dict.fromkeys(name.strip() for name in _texts(node.get("depends-on")))),
+        ready_command=_ready(node.get("ready-cmd")),
+        files=files_and_models.files(node.get("config"), files),
+        models=files_and_models.models(node.get("models")),
+        mounts=files_and_models.mounts(node.get("params")),
+    )
+
+
+def _image(node: Node) -> str:
+    image = node.get("image")
+    if not (text(image) or "").strip():
+        if image.value is None or isinstance(image.value, str):
+            missing(node, "image")
+        return ""
+    return attempt(image, image_names.reference) or ""
+
+
+def _command(node: Node) -> tuple[str, ...]:
+    if isinstance(node.value, str) and node.value.strip():
+        node.warn("should be a list; the text is run by `sh -c`")
+        return ("sh", "-c", environment.literal(node.value))
+    return tuple(environment.literal(word) for word in _texts(node))
+
+
+def _ready(node: Node) -> tuple[str, ...]:
+    if isinstance(node.value, str):
+        return ("sh", "-c", node.value) if node.value.strip() else ()
+    command = _texts(node)
+    return tuple(command) if any(word.strip() for word in command) else ()
+
+
+def _texts(node: Node) -> list[str]:
+    if node.value == "":
+        return []
+    listed = items(node)
+    if len(listed) > MAX_ARGUMENTS:
+        node.refuse(f"must have at most {MAX_ARGUMENTS} items")
+        return []
+    return [text(item) or "" for item in listed]

@@ -1,0 +1,179 @@
+"""From the files of a Space to what has to run: the same for the service and for `render`."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from app.errors import Permanent
+from app.spaces import ldl
+from app.spaces.dockerfile import Dockerfile
+from app.spaces.inference import Described
+from app.spaces.ldl.hardware import DEFAULT_STORAGE_BYTES
+from k8s.naming import names as safe_names
+from k8s.workload import (
+    Component,
+    Container,
+    Mount,
+    Offer,
+    Port,
+    Resources,
+    Volume,
+    Workload,
+)
+
+# What an image gets when no order bounds it.
+_UNBOUND = Resources(cpu_millis=1000, memory_bytes=1 << 30, storage_bytes=DEFAULT_STORAGE_BYTES)
+# Where the images that serve models keep what they fetch.
+_CACHE = "cache"
+_CACHE_PATH = "/data"
+_CACHE_VARIABLES = ("HF_HOME", "HUGGINGFACE_HUB_CACHE")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Names:
+    """What a workload is called: ids in lower case, the rest as the owner wrote it."""
+
+    task_id: str
+    space_uuid: str
+    space_name: str
+    wallet: str
+    host: str
+    task_uuid: str = ""
+    revision: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What has to run, and what the file's author should know."""
+
+    workload: Workload
+    warnings: tuple[str, ...]
+
+
+def plan(
+    names: Names,
+    files: Mapping[str, bytes],
+    deploy_file: str,
+    *,
+    hardware: Resources | None,
+    offer: Offer,
+) -> Plan:
+    """Read the deployment file of a Space.
+
+    Args:
+        names: What the objects are called after.
+        files: Path in the Space → content; `deploy_file` is one of them.
+        deploy_file: The LDL file.
+        hardware: The order's, which the file may not exceed; None: nothing bounds it.
+        offer: What the operator's cluster offers.
+
+    Raises:
+        ldl.Refused: With every problem, by its path in the file.
+    """
+    folder = deploy_file.rpartition("/")[0]
+    inner = {
+        path.removeprefix(f"{folder}/" if folder else ""): path
+        for path in files
+        if not folder or path.startswith(f"{folder}/")
+    }
+    deployment = ldl.read(
+        files[deploy_file],
+        files=_Below(files, inner),
+        hardware=hardware,
+        offer=offer,
+        host=names.host,
+    )
+    workload = _workload(names, deployment.components)
+    return Plan(workload, tuple(str(warning) for warning in deployment.warnings))
+
+
+def plan_image(
+    names: Names, image: str, dockerfile: Dockerfile, *, hardware: Resources | None
+) -> Plan:
+    """Plan the one service of a Space that is built from its Dockerfile.
+
+    Args:
+        names: What the objects are called after; the service is called after the Space.
+        image: What was built.
+        dockerfile: Its port gets the host name.
+        hardware: The order's, all of which the service gets; None: a usual share.
+    """
+    service = safe_names.safe(names.space_name)
+    number = dockerfile.port
+    port = Port(number=number, service_port=number, public="host", hosts=(names.host,))
+    container = Container(name=service, image=image, resources=hardware or _UNBOUND, ports=(port,))
+    component = Component(name=service, containers=(container,))
+    return Plan(_workload(names, (component,)), dockerfile.warnings)
+
+
+def plan_model(
+    names: Names,
+    model: Described,
+    image: str,
+    *,
+    hardware: Resources | None,
+    cache_bytes: int,
+) -> Plan:
+    """Plan the one service of a Space that serves a model.
+
+    Args:
+        names: What the objects are called after; the service is called after the Space.
+        model: What is served.
+        image: What serves it, on port 80.
+        hardware: The order's, all of which the service gets; None: a usual share.
+        cache_bytes: The most that it may keep of models; a part of its ephemeral storage.
+    """
+    service = safe_names.safe(names.space_name)
+    resources = hardware or _UNBOUND
+    size_bytes = min(cache_bytes, resources.storage_bytes)
+    container = Container(
+        name=service,
+        image=image,
+        resources=resources,
+        env=(
+            ("TASK", model.task),
+            ("MODEL_ID", model.model_id),
+            *((name, _CACHE_PATH) for name in _CACHE_VARIABLES),
+        ),
+        ports=(Port(number=80, service_port=80, public="host", hosts=(names.host,)),),
+        mounts=(Mount(volume=_CACHE, path=_CACHE_PATH),),
+    )
+    volume = Volume(name=_CACHE, size_bytes=size_bytes)
+    component = Component(name=service, containers=(container,), volumes=(volume,))
+    return Plan(_workload(names, (component,)), ())
+
+
+def _workload(names: Names, components: tuple[Component, ...]) -> Workload:
+    return Workload(
+        task_id=names.task_id,
+        task_uuid=names.task_uuid,
+        space_uuid=names.space_uuid,
+        space_name=names.space_name,
+        wallet=names.wallet,
+        revision=names.revision,
+        result_url=names.host,
+        components=components,
+    )
+
+
+class _Below(Mapping[str, bytes]):
+    """Files by their path beside the deployment file, each read when it is asked for."""
+
+    def __init__(self, files: Mapping[str, bytes], inner: Mapping[str, str]) -> None:
+        self._files = files
+        self._inner = inner
+
+    def __getitem__(self, path: str) -> bytes:
+        return self._files[self._inner[path]]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._inner)
+
+    def __len__(self) -> int:
+        return len(self._inner)
+
+
+def refusal(refused: ldl.Refused) -> Permanent:
+    """Return what a task fails with when its file is refused."""
+    return Permanent(
+        "; ".join(str(problem) for problem in refused.problems), category="ldl_refused"
+    )

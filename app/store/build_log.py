@@ -1,0 +1,126 @@
+"""The log of a task's image build: written line by line as it happens, read from its beginning."""
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+import redis
+
+from app.store import redis_keys
+from app.store.redis_errors import UNAVAILABLE
+
+START = "-"
+MAX_LINE_BYTES = 16 << 10  # More than builders give: only whole lines can be redacted.
+MAX_LINES = 20_000
+_KEPT = timedelta(days=400)  # Beyond any task; it goes with the task's record.
+_AT_ONCE = 100
+_FLUSH_SECONDS = 0.3
+
+
+class BuildLog:
+    """Writes a task's log to a Redis stream of entries `{line}`, the end of a build as `{end}`.
+
+    The last `MAX_LINES` lines are kept; a line of more than `MAX_LINE_BYTES` becomes several.
+    A log is no reason to fail a build: what cannot be written while Redis is away is lost.
+    """
+
+    def __init__(self, connection: redis.Redis, task_id: str) -> None:
+        self._connection = connection
+        self._key = redis_keys.build_log(task_id)
+        self._waiting: list[bytes] = []
+        self._flushed_at = 0.0
+
+    def begin(self) -> None:
+        """Forget the log of an earlier build."""
+        with suppress(*UNAVAILABLE):
+            self._connection.delete(self._key)
+
+    def tell(self, line: str) -> None:
+        """Add a line; it can be read within a moment, at the latest with the next one."""
+        self._waiting += _parts(line)
+        if len(self._waiting) >= _AT_ONCE or time.monotonic() - self._flushed_at > _FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what waits."""
+        waiting, self._waiting = self._waiting, []
+        self._flushed_at = time.monotonic()
+        self._add([{"line": line} for line in waiting])
+
+    def end(self) -> None:
+        """Write what waits, and that the build is over; another may follow."""
+        self.flush()
+        self._add([{"end": "1"}])
+
+    def _add(self, entries: list[dict[str, str | bytes]]) -> None:
+        if not entries:
+            return
+        with suppress(*UNAVAILABLE):
+            pipeline: Any = self._connection.pipeline(transaction=False)
+            for entry in entries:
+                pipeline.xadd(self._key, entry, maxlen=MAX_LINES, approximate=False)
+            pipeline.expire(self._key, _KEPT)
+            pipeline.execute()
+
+
+def read(
+    connection: redis.Redis, task_id: str, *, after: str = START, count: int = 1000
+) -> list[tuple[str, str | None]]:
+    """Return the next lines of a task's log, oldest first, each with its place.
+
+    Args:
+        connection: To Redis.
+        task_id: The task's.
+        after: The place of the last line that was read; `START` for the beginning.
+        count: At most so many.
+
+    Returns:
+        Places and lines; None in place of a line where a build ended.
+
+    Raises:
+        redis.exceptions.RedisError: Redis is away.
+    """
+    found: Any = connection.xrange(redis_keys.build_log(task_id), *_span(after), count=count)
+    return _lines(found)
+
+
+async def read_async(
+    connection: Any, task_id: str, *, after: str = START, count: int = 1000
+) -> list[tuple[str, str | None]]:
+    """Return what `read` returns, from a `redis.asyncio.Redis`."""
+    return _lines(
+        await connection.xrange(redis_keys.build_log(task_id), *_span(after), count=count)
+    )
+
+
+def _span(after: str) -> tuple[str, str]:
+    return (START if after == START else f"({after}"), "+"
+
+
+def _lines(found: Any) -> list[tuple[str, str | None]]:
+    return [
+        (place.decode(), fields[b"line"].decode() if b"line" in fields else None)
+        for place, fields in found
+    ]
+
+
+def _parts(line: str) -> Iterator[bytes]:
+    """What one entry can hold of a line, cut between characters."""
+    whole = line.encode(errors="replace")
+    start = 0
+    while True:
+        end = min(start + MAX_LINE_BYTES, len(whole))
+        while end < len(whole) and whole[end] & 0xC0 == 0x80:  # noqa: PLR2004 - inside a character.
+            end -= 1
+        yield whole[start:end]
+        start = end
+        if start >= len(whole):
+            return
+
+
+async def is_full(connection: Any, task_id: str) -> bool:
+    """Tell whether earlier lines may have been dropped, from a `redis.asyncio.Redis`."""
+    length: int = await connection.xlen(redis_keys.build_log(task_id))
+    return length >= MAX_LINES

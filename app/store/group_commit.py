@@ -1,0 +1,60 @@
+"""Group commit: what comes while something is being written is written next, all of it together.
+
+Each plan holds or does not, whatever becomes of the others; they share the round trip and the disk.
+"""
+
+import asyncio
+from typing import Any
+
+from redis.exceptions import ConnectionError as Disconnected
+
+from app.store.transaction import SCRIPT
+
+_MOST_TOGETHER = 64
+
+_Waiting = list[tuple[bytes, asyncio.Future[Any]]]
+
+
+class Commits:
+    """Sends plans to Redis, in the order in which they come."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._waiting: _Waiting = []
+        self._under_way: _Waiting = []
+        self._sending: asyncio.Task[None] | None = None
+
+    async def carry_out(self, plan: bytes) -> Any:
+        """Return what the script answers to a plan.
+
+        Raises:
+            RedisError, OSError: Redis is away; whether the plan was carried out is not known.
+        """
+        answer: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._waiting.append((plan, answer))
+        if self._sending is None:
+            self._sending = asyncio.create_task(self._send())
+            self._sending.add_done_callback(self._on_sent)
+        return await answer
+
+    async def _send(self) -> None:
+        """Send until nothing waits."""
+        while self._waiting:
+            self._under_way = self._waiting[:_MOST_TOGETHER]
+            del self._waiting[:_MOST_TOGETHER]
+            plans = (plan for plan, _ in self._under_way)
+            answers = await self._connection.eval(SCRIPT, 0, *plans)
+            for (_, future), answer in zip(self._under_way, answers, strict=True):
+                if not future.done():
+                    future.set_result(answer)
+        self._sending = None
+
+    def _on_sent(self, sending: asyncio.Task[None]) -> None:
+        """When Redis is away, tell everyone who waits: they would only wait for the same."""
+        error = Disconnected("web stops") if sending.cancelled() else sending.exception()
+        if error is None:
+            return
+        for _, future in self._under_way + self._waiting:
+            if not future.done():
+                future.set_exception(error)
+        self._waiting, self._sending = [], None

@@ -1,0 +1,316 @@
+"""What this provider remembers of a job: values, without I/O, clock or randomness."""
+
+import re
+from enum import StrEnum
+from typing import Annotated, Literal
+
+import msgspec
+from msgspec import Meta
+
+UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
+
+# `\Z`, since `$` also fits before a line's end.
+Uuid = Annotated[str, Meta(pattern=rf"^{UUID}\Z", description="a uuid")]
+OptionalUuid = Annotated[str, Meta(pattern=rf"^({UUID})?\Z", description="a uuid, or empty")]
+Url = Annotated[
+    str,
+    Meta(
+        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x20]+\Z",
+        max_length=2048,
+        description="an http(s) URL",
+    ),
+]
+Text = Annotated[str, Meta(max_length=2048)]
+PositiveSeconds = Annotated[int, Meta(ge=1, le=1 << 40)]
+_MAX_ADDRESSES = 256
+
+
+class JobData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A job as Lagrange describes it (protocol v0.3.0, and v1.1.5 from `job_type` on).
+
+    Unknown fields are ignored. `duration` is in seconds.
+    """
+
+    uuid: Uuid
+    duration: PositiveSeconds
+    job_source_uri: Url
+    name: Text = ""
+    status: Text = ""
+    job_result_uri: Text = ""
+    storage_source: Text = ""
+    task_uuid: OptionalUuid = ""
+    created_at: Text = ""
+    updated_at: Text = ""
+    build_log: Text = ""
+    container_log: Text = ""
+    node_id_job_source_uri_signature: Text = ""
+    job_real_uri: Text = ""
+    job_type: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
+    bid_price: Text = ""
+    ip_white_list: Annotated[list[Text], Meta(max_length=_MAX_ADDRESSES)] | None = None
+
+
+def source_uuid(url: str) -> str:
+    """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the URL names none."""
+    match = re.search(rf"/({UUID})/?(?:[?#]|\Z)", url)
+    return match[1].lower() if match else ""
+
+
+class State(StrEnum):
+    """Where a task is.
+
+    `failed` with `Task.ended_at` unset means that the workload is on the cluster and may recover;
+    with it set, that the task is over.
+    """
+
+    ACCEPTED = "accepted"
+    FETCHING = "fetching"
+    BUILDING = "building"
+    DEPLOYING = "deploying"
+    RUNNING = "running"
+    FAILED = "failed"
+    TERMINATING = "terminating"
+    TERMINATED = "terminated"
+    EXPIRED = "expired"
+
+
+STARTING = frozenset({State.ACCEPTED, State.FETCHING, State.BUILDING, State.DEPLOYING})
+
+
+class Reason(msgspec.Struct, frozen=True):
+    """Why a task is in its state: a word for machines, a sentence for the tenant."""
+
+    category: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.category}: {self.message}"
+
+
+class Fallback(msgspec.Struct, frozen=True):
+    """The version that serves until a new one does, and again when the new one fails."""
+
+    task_id: str
+    revision: int
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A job as this provider holds it. Times are unix seconds, durations seconds.
+
+    Attributes:
+        id: The job's uuid, lower case.
+        job: What Lagrange assigned; replaced by a redeploy.
+        wallet: The Space's owner, lower case; empty until the Space was fetched.
+        host: The host name under the provider's domain.
+        revision: The version that is wanted; raised by each redeploy.
+        latest_revision: The highest revision ever given out.
+        applied_revision: The version that the cluster was last told to run; 0: none.
+        running_revision: The version that was last seen running; 0: none.
+        fallback: What serves while `revision` comes up, if anything does.
+        outcome: Set when the task is being ended: the state that it ends in.
+        components: Replicas by component of the applied version.
+        sequence: The number of the last callback.
+        start_deadline: When a task that never ran is ended.
+        expires_at: Set when the task first runs.
+        result_url: Where its result document can be read, once it is uploaded.
+        adopted: Whether v0.3.0 began it, and uploaded its result.
+        version: Counts changes of this record; the store's compare-and-set.
+    """
+
+    id: str
+    job: JobData
+    host: str
+    created_at: float
+    start_deadline: float
+    duration: int
+    space_uuid: str = ""
+    space_name: str = ""
+    wallet: str = ""
+    hardware: str = ""
+    state: State = State.ACCEPTED
+    reason: Reason | None = None
+    outcome: State | None = None
+    revision: int = 1
+    latest_revision: int = 1
+    applied_revision: int = 0
+    running_revision: int = 0
+    fallback: Fallback | None = None
+    components: dict[str, int] = {}
+    sequence: int = 0
+    started_at: float | None = None
+    expires_at: float | None = None
+    ended_at: float | None = None
+    result_url: str = ""
+    adopted: bool = False
+    version: int = 0
+
+    @property
+    def task_uuid(self) -> str:
+        """The auction's row, lower case, or empty."""
+        return self.job.task_uuid.lower()
+
+    @property
+    def url(self) -> str:
+        """Where the workload answers."""
+        return f"https://{self.host}"
+
+    @property
+    def uuids(self) -> frozenset[str]:
+        """Every uuid that this task is known by."""
+        return frozenset({self.id, self.task_uuid, self.space_uuid} - {""})
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing of it will ever run again."""
+        return self.ended_at is not None
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it is being ended."""
+        return self.outcome is not None and not self.ended
+
+    @property
+    def due_at(self) -> float | None:
+        """When the clock has to end it; None: never, it is over or being ended."""
+        if self.ended or self.stopping:
+            return None
+        return self.expires_at if self.expires_at is not None else self.start_deadline
+
+    @property
+    def owes_result(self) -> bool:
+        """Whether its result document is to be uploaded: it ran, and goes on."""
+        ran = self.started_at is not None and not self.adopted
+        return ran and not self.result_url and not self.ended and not self.stopping
+
+    @property
+    def pending(self) -> bool:
+        """Whether a worker has something to do for it."""
+        if self.ended:
+            return False
+        if self.stopping or self.state in {State.ACCEPTED, State.FETCHING, State.BUILDING}:
+            return True
+        return self.applied_revision != self.revision
+
+
+class Callback(msgspec.Struct, frozen=True, kw_only=True):
+    """A report owed to Lagrange, and how its delivery goes.
+
+    Attributes:
+        sequence: Counts a task's callbacks from 1; they are sent in this order.
+        status: Lagrange's word for it.
+        timestamp: When it happened, unix seconds.
+        message_id: Its Standard Webhooks id, the same at every attempt.
+        state: `owed`, `delivered`, `parked` (given up until somebody says `redeliver`).
+    """
+
+    sequence: int
+    status: str
+    reason: str
+    timestamp: float
+    message_id: str
+    state: Literal["owed", "delivered", "parked"] = "owed"
+    attempts: int = 0
+    first_attempt_at: float | None = None
+    last_error: str = ""
+    delivered_at: float | None = None
+
+
+class Happening(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of a task's timeline."""
+
+    at: float
+    what: str
+    detail: str = ""
+
+
+class Market(msgspec.Struct, frozen=True, kw_only=True):
+    """What Lagrange says of a task's Space: its own words, and when it said them (unix seconds).
+
+    Times are seconds as Lagrange writes them; empty: not told. `noted`: the task's timeline says
+    that Lagrange calls it terminated.
+    """
+
+    space_status: str
+    payment_amount: str = ""
+    remaining_time: str = ""
+    running_time: str = ""
+    at: float = 0
+    noted: bool = False
+
+
+class PodSeen(msgspec.Struct, frozen=True, kw_only=True):
+    """A pod as the watcher saw it last.
+
+    Attributes:
+        name: Its name on the cluster.
+        phase: Kubernetes' word for where it is.
+        ready: Whether all its containers are.
+        restarts: Of all its containers together.
+        node: Where it runs; empty: nowhere yet.
+        reason: What a container of it, or it itself, waits for or ended by; empty: nothing.
+    """
+
+    name: str = ""
+    phase: str = ""
+    ready: bool = False
+    restarts: int = 0
+    node: str = ""
+    reason: str = ""
+
+
+class Pods(msgspec.Struct, frozen=True, kw_only=True):
+    """The pods of a task, and when they were written down (unix seconds)."""
+
+    at: float = 0
+    pods: tuple[PodSeen, ...] = ()
+
+
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of a report to Lagrange.
+
+    Attributes:
+        at: When, unix seconds.
+        error: Why Lagrange did not take it; empty: it did.
+        status: `Active` or `Inactive`, where the report says that.
+    """
+
+    at: float
+    error: str = ""
+    status: str = ""
+
+
+class Proof(msgspec.Struct, frozen=True, kw_only=True):
+    """A proof that was ordered, and what has come of it.
+
+    Attributes:
+        digest: Of the order's message.
+        method: As ordered, like `block_data` and `exp`.
+        deadline: When it is given up, unix seconds.
+        state: `started` once the cluster was told.
+        message: Why it failed.
+        log: What it wrote.
+    """
+
+    digest: str
+    method: str
+    block_data: str
+    exp: int
+    deadline: float
+    state: Literal["wanted", "started", "done", "failed"] = "wanted"
+    message: str = ""
+    log: str = ""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more comes of it."""
+        return self.state in {"done", "failed"}
+
+
+class Receipt(msgspec.Struct, frozen=True, kw_only=True):
+    """An accepted event: what it said (a digest) and what it was answered."""
+
+    digest: str
+    status: int
+    body: bytes
+    task_id: str
+    received_at: float

@@ -1,0 +1,277 @@
+"""One change of the memory as a plan of checks and commands, and the script that carries it out."""
+
+import struct
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import msgspec
+
+from app.store import redis_keys, rq_queue
+from app.store.records import (
+    Callback,
+    Happening,
+    Receipt,
+    Task,
+)
+
+Word = str | int | float | msgspec.Raw
+Command = Sequence[Word]
+
+RECEIPT_KEPT = timedelta(days=14)
+ENDED_KEPT = timedelta(days=30)
+WORK_LEASE = timedelta(seconds=30)
+_RECEIPT_SECONDS = int(RECEIPT_KEPT.total_seconds())
+_TIMELINE_LENGTH = 500
+
+SCRIPT = """
+local function carry_out(plan)
+  local checks, commands = unpack(cmsgpack.unpack(plan))
+  for index, check in ipairs(checks) do
+    local operator, expected, command = unpack(check)
+    local found = redis.call(unpack(command))
+    local holds
+    if operator == 'absent' then holds = not found
+    elseif operator == 'equal' then holds = found == expected
+    else holds = found < expected end
+    if not holds then return {index, found} end
+  end
+  for _, command in ipairs(commands) do redis.call(unpack(command)) end
+  return {0}
+end
+local answers = {}
+for index, plan in ipairs(ARGV) do answers[index] = carry_out(plan) end
+return answers
+"""
+
+
+class Conflict(Exception):
+    """Something that the change was decided upon is not so any more: read again, decide again."""
+
+
+class Full(Exception):
+    """There are as many active tasks as the operator allows."""
+
+
+class Replayed(Exception):
+    """The event was accepted before; `receipt` says what it was then."""
+
+    def __init__(self, receipt: Receipt) -> None:
+        super().__init__(receipt.task_id)
+        self.receipt = receipt
+
+
+class _Check(NamedTuple):
+    """A command whose answer has to be so, and what it means when it is not."""
+
+    error: type[Exception]
+    operator: str
+    expected: Word
+    command: Command
+
+
+def _absent(error: type[Exception], *command: Word) -> _Check:
+    return _Check(error, "absent", "", command)
+
+
+def _is(expected: str | int | None, *command: Word) -> _Check:
+    if expected is None:
+        return _absent(Conflict, *command)
+    return _Check(Conflict, "equal", str(expected), command)
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _packable(command: tuple[str | int | float | bytes, ...]) -> Command:
+    """Redis reads no MessagePack of type `bin`, but takes any bytes for a `str 32`."""
+    return [
+        msgspec.Raw(struct.pack(">BI", 0xDB, len(word)) + word) if isinstance(word, bytes) else word
+        for word in command
+    ]
+
+
+class Guard(msgspec.Struct, frozen=True):
+    """A field of a hash that is claimed or released together with a change.
+
+    Attributes:
+        key: The hash.
+        name: The field.
+        was: What it has to hold before; None: nothing.
+        becomes: What it holds after; None: nothing.
+    """
+
+    key: str
+    name: str
+    was: str | None
+    becomes: str | None
+
+
+class Change(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one task.
+
+    Attributes:
+        before: As it was read; None for a new task.
+        after: As it is to be; `version` is the store's.
+        at: When, unix seconds.
+        callbacks: What is owed to Lagrange because of it.
+        happenings: What its timeline says about it.
+        workload: What the wanted revision runs, encoded, when that is known now.
+        guards: Claims that hold or fall with the change.
+        wake: Whether a worker is called at once.
+        first_of: A uuid by which no task may be known yet; empty: that does not matter.
+    """
+
+    before: Task | None
+    after: Task
+    at: float
+    callbacks: tuple[Callback, ...] = ()
+    happenings: tuple[Happening, ...] = ()
+    workload: bytes | None = None
+    guards: tuple[Guard, ...] = ()
+    wake: bool = False
+    first_of: str = ""
+
+
+class Transaction(msgspec.Struct, frozen=True, kw_only=True):
+    """Changes that happen together or not at all.
+
+    Attributes:
+        changes: At most one for each task.
+        message_id: The event's idempotency key, with `receipt`.
+        receipt_for_ever: Whether the receipt is kept beyond `RECEIPT_KEPT`.
+        max_active: Refuse when that many tasks are active already.
+        counters: Metrics that go up by one.
+    """
+
+    changes: tuple[Change, ...] = ()
+    message_id: str = ""
+    receipt: Receipt | None = None
+    receipt_for_ever: bool = False
+    max_active: int | None = None
+    counters: tuple[str, ...] = ()
+
+    def encoded(self) -> tuple[bytes, tuple[type[Exception], ...]]:
+        """Return an argument of the script (MessagePack), and what each failing check means."""
+        checks = list(self._checks())
+        plan = [check[1:] for check in checks], list(self._commands())
+        return msgspec.msgpack.encode(plan), tuple(check.error for check in checks)
+
+    def _checks(self) -> Iterator[_Check]:
+        if self.receipt:
+            yield _absent(Replayed, "GET", redis_keys.receipt(self.message_id))
+        for change in self.changes:
+            version = change.before.version if change.before else None
+            yield _is(version, "HGET", redis_keys.task(change.after.id), "version")
+            if change.first_of:
+                yield _Check(Conflict, "less", 1, ("ZCARD", redis_keys.lookup(change.first_of)))
+            for guard in change.guards:
+                yield _is(guard.was, "HGET", guard.key, guard.name)
+        if self.max_active is not None:
+            yield _Check(Full, "less", self.max_active, ("SCARD", redis_keys.ACTIVE))
+
+    def _commands(self) -> Iterator[Command]:
+        if self.receipt:
+            kept = () if self.receipt_for_ever else ("EX", _RECEIPT_SECONDS)
+            yield "SET", redis_keys.receipt(self.message_id), _json(self.receipt), *kept
+        for change in self.changes:
+            yield from _written(change)
+        for counter in self.counters:
+            yield "HINCRBY", redis_keys.METRICS, counter, 1
+
+
+def _written(change: Change) -> Iterator[Command]:
+    before, after, at = change.before, change.after, change.at
+    version = before.version + 1 if before else 1
+    record = _json(msgspec.structs.replace(after, version=version))
+    yield "HSET", redis_keys.task(after.id), "record", record, "version", version
+    known = before.uuids if before else frozenset()
+    for uuid in after.uuids - known - {after.id}:
+        yield "ZADD", redis_keys.lookup(uuid), after.created_at, after.id
+    if before is None:
+        yield "ZADD", redis_keys.TASKS, after.created_at, after.id
+        yield "SADD", redis_keys.ACTIVE, after.id
+    yield from _scheduled(before, after, at)
+    yield from _told(change)
+    if change.workload is not None:
+        yield "SET", redis_keys.workload(after.id, after.revision), change.workload.decode()
+    for guard in change.guards:
+        if guard.becomes is None:
+            yield "HDEL", guard.key, guard.name
+        else:
+            yield "HSET", guard.key, guard.name, guard.becomes
+    yield from _released(before, after)
+    if after.ended and not (before and before.ended):
+        yield "SREM", redis_keys.ACTIVE, after.id
+        yield "ZADD", redis_keys.ENDED, at, after.id
+        yield "HDEL", redis_keys.HOSTS, after.host
+        yield "HDEL", redis_keys.MARKET, after.id
+        yield "HINCRBY", redis_keys.METRICS, f"tasks_ended:{after.state}", 1
+    if change.wake:
+        yield from map(_packable, rq_queue.entry(after.id))
+
+
+def _released(before: Task | None, after: Task) -> Iterator[Command]:
+    """What a task holds on nodes for versions that it does not run any more."""
+    given_up = _revisions(before) - _revisions(after) if before else set()
+    if given_up:
+        holders = (redis_keys.holder(after.id, one) for one in sorted(given_up))
+        yield "HDEL", redis_keys.RESERVATIONS, *holders
+
+
+def _revisions(task: Task) -> set[int]:
+    """The versions for which a task holds slots on nodes: the wanted one, and what serves now."""
+    if task.ended:
+        return set()
+    serving = task.fallback if task.fallback and task.fallback.task_id == task.id else None
+    return {task.revision, serving.revision if serving else task.revision}
+
+
+def _told(change: Change) -> Iterator[Command]:
+    task_id = change.after.id
+    for callback in change.callbacks:
+        yield "HSET", redis_keys.callbacks(task_id), callback.sequence, _json(callback)
+        yield "ZADD", redis_keys.OUTBOX, "NX", change.at, task_id
+    if change.happenings:
+        yield "RPUSH", redis_keys.timeline(task_id), *map(_json, change.happenings)
+        if change.before:
+            yield "LTRIM", redis_keys.timeline(task_id), -_TIMELINE_LENGTH, -1
+
+
+def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]:
+    due = after.due_at
+    if due != (before.due_at if before else None):
+        yield (
+            ("ZADD", redis_keys.DUE, due, after.id)
+            if due is not None
+            else ("ZREM", redis_keys.DUE, after.id)
+        )
+    if after.owes_result != (before.owes_result if before else False):
+        owed = after.owes_result
+        yield (
+            ("ZADD", redis_keys.UPLOADS, at, after.id)
+            if owed
+            else ("ZREM", redis_keys.UPLOADS, after.id)
+        )
+    if after.pending:
+        yield "ZADD", redis_keys.PENDING, at + WORK_LEASE.total_seconds(), after.id
+    elif before is None or before.pending:
+        yield "ZREM", redis_keys.PENDING, after.id
+        if not after.ended:
+            yield "ZADD", redis_keys.APPLIED, at, after.id
+
+
+def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None:
+    """Raise what the script's answer means; return when everything was written.
+
+    Raises:
+        Conflict, Full, Replayed: Nothing was written.
+    """
+    index = int(answer[0])
+    if index == 0:
+        return
+    error = meaning[index - 1]
+    if error is Replayed:
+        raise Replayed(msgspec.json.decode(answer[1], type=Receipt))
+    raise error

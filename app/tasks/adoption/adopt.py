@@ -1,0 +1,199 @@
+"""From what v0.3.0 left to tasks: read the record, look at the cluster, claim, write down."""
+
+import time
+from contextlib import suppress
+
+import msgspec
+import structlog
+
+from app.admission.reservations.ledger import Book, Slot, holder
+from app.context import Context
+from app.errors import Permanent, Temporary
+from app.store import Conflict, locks, redis_keys
+from app.store.records import JobData, State, Task
+from app.store.sync import encoded
+from app.tasks import transitions
+from app.tasks.adoption import legacy_records
+from app.tasks.adoption.legacy_records import Record, Unusable
+from app.tasks.steps import apply
+from k8s.inventory import pod_requests
+from k8s.legacy import discovery
+from k8s.legacy.discovery import Former, Unlike
+from k8s.naming import labels
+from k8s.workload import Workload
+
+log = structlog.get_logger()
+
+_ATTEMPTS = 50
+
+
+def adopt(context: Context, _: str) -> None:
+    """Make a task of every job that v0.3.0 has on the cluster; what is one already stays as it is.
+
+    A record that nothing can be made of is left alone, and the log says why, once.
+
+    Raises:
+        Temporary: Redis or the cluster is away, or somebody else is at it; nothing was decided.
+    """
+    postponed: Temporary | None = None
+    with locks.held(context.redis, "adoption") as lock:
+        for key, fields in context.store.former(legacy_records.FIELDS):
+            lock.check()
+            try:
+                _adopt(context, legacy_records.read(key, fields))
+            except (Unusable, Unlike, Permanent) as error:
+                _leave_alone(context, key, str(error))
+            except Temporary as error:
+                log.warning("adoption postponed", key=key, error=error.message)
+                postponed = error
+    if postponed:
+        raise postponed
+
+
+def _leave_alone(context: Context, key: str, reason: str) -> None:
+    if context.store.field(redis_keys.ADOPTED, key) != reason:
+        context.store.note(redis_keys.ADOPTED, key, reason)
+        log.warning("record of v0.3.0 left alone", key=key, reason=reason)
+
+
+def _adopt(context: Context, record: Record) -> None:
+    if context.store.field(redis_keys.ADOPTED, record.job_uuid):
+        return
+    names = f"task:{record.job_uuid}", f"space:{record.space_uuid}"
+    with locks.held(context.redis, *names):
+        found = _found(context, record)
+        task, workload = _planned(context, record, found)
+        _refuse_taken(context, task)
+        with apply.translated():
+            pods = discovery.claim(context.cluster, found, workload, context.offer)
+        _commit(context, record, task, workload, _slots(task, pods))
+    log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
+
+
+def _found(context: Context, record: Record) -> Former:
+    with apply.translated():
+        namespace = apply.namespace_of(record.wallet)
+        found = discovery.find(context.cluster, namespace, record.space_uuid)
+    if found is None:
+        raise Unusable("nothing of it is on the cluster")
+    if found.task_id not in {"", record.job_uuid}:
+        raise Unusable(f"its Deployment runs for task {found.task_id}")
+    return found
+
+
+def _planned(context: Context, record: Record, found: Former) -> tuple[Task, Workload]:
+    """Return the task as it is now, and what would have to run, were it deployed again."""
+    host = record.host or found.host
+    if not host:
+        raise Unusable("it has no url, and no Ingress leads to it")
+    component = found.component(
+        space_uuid=record.space_uuid, space_name=record.space_name, host=host
+    )
+    workload = Workload(
+        task_id=record.job_uuid,
+        space_uuid=record.space_uuid,
+        space_name=record.space_name,
+        wallet=record.wallet,
+        revision=discovery.REVISION,
+        components=(component,),
+    )
+    duration = max(1, round(record.expires_at - found.born_at))
+    task = Task(
+        id=record.job_uuid,
+        job=_job(context, record, duration),
+        host=host,
+        created_at=found.born_at,
+        start_deadline=found.born_at,
+        started_at=found.born_at,
+        expires_at=record.expires_at,
+        duration=duration,
+        space_uuid=record.space_uuid,
+        space_name=record.space_name,
+        wallet=record.wallet,
+        hardware=record.hardware,
+        state=State.RUNNING,
+        revision=discovery.REVISION,
+        latest_revision=discovery.REVISION,
+        applied_revision=discovery.REVISION,
+        running_revision=discovery.REVISION,
+        components={component.name: component.replicas},
+        adopted=True,
+    )
+    return task, workload
+
+
+def _job(context: Context, record: Record, duration: int) -> JobData:
+    """v0.3.0 did not write down where the Space came from; this is where Lagrange has them."""
+    source = f"{context.config.lag.server_url.rstrip('/')}/spaces/{record.space_uuid}"
+    return JobData(uuid=record.job_uuid, duration=duration, job_source_uri=source)
+
+
+def _refuse_taken(context: Context, task: Task) -> None:
+    if context.store.get(task.id):
+        raise Unusable(f"job {task.id} is known already")
+    for key, name in ((redis_keys.HOLDERS, task.space_uuid), (redis_keys.HOSTS, task.host)):
+        if other := context.store.field(key, name):
+            raise Unusable(f"{name} belongs to task {other}")
+
+
+def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
+    """The room that its pods have, kept for those that may take their place."""
+    found = []
+    for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.Pod])):
+        if pod.spec.node_name and not pod.over:
+            component = pod.metadata.labels[labels.COMPONENT]
+            slot = Slot(
+                name=f"{holder(task.id, task.revision)}:{component}:{number}",
+                component=component,
+                node=pod.spec.node_name,
+                amounts=pod_requests.of(pod),
+            )
+            found.append(slot)
+    return tuple(found)
+
+
+def _commit(
+    context: Context, record: Record, task: Task, workload: Workload, slots: tuple[Slot, ...]
+) -> None:
+    for _ in range(_ATTEMPTS):
+        _refuse_taken(context, task)
+        book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+        change = transitions.adopted(
+            task,
+            now=time.time(),
+            key=record.key,
+            workload=encoded(workload),
+            guards=book.reserving(task.id, task.revision, slots),
+        )
+        try:
+            context.store.commit(change)
+        except Conflict:
+            continue
+        return
+    raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
+
+
+def is_as_found(task: Task) -> bool:
+    """Whether a task runs what v0.3.0 deployed, and nothing else is wanted."""
+    going_on = task.adopted and not task.ended and not task.stopping
+    return going_on and {task.revision, task.applied_revision} == {discovery.REVISION}
+
+
+def claim(context: Context, task_id: str) -> None:
+    """Claim pods that took the place of others of an adopted task; there may be none.
+
+    Raises:
+        Permanent: The cluster refuses.
+        Temporary: Redis or the cluster is away, or somebody else is at the task.
+    """
+    with locks.held(context.redis, f"task:{task_id}"):
+        task = context.store.get(task_id)
+        workload = context.store.workload(task_id, discovery.REVISION)
+        if task is None or workload is None or not is_as_found(task):
+            return
+        # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
+        with apply.translated(), suppress(Unlike):
+            namespace = apply.namespace(task)
+            found = discovery.find(context.cluster, namespace, task.space_uuid)
+            if found is not None:
+                discovery.claim(context.cluster, found, workload, context.offer)

@@ -1,0 +1,1 @@
+"""What outlives single tasks and is garbage-collected: namespaces, images, pull secrets."""

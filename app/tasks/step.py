@@ -1,0 +1,79 @@
+"""One worker at one task: what a step may use, and how it notices that it is not wanted."""
+
+import time
+from dataclasses import dataclass, replace
+from typing import Self
+
+from app.context import Context
+from app.errors import Temporary
+from app.store import Change, Conflict
+from app.store.locks import Held
+from app.store.records import Task
+
+
+class Superseded(Exception):
+    """The task was changed meanwhile (ended, redeployed): look again what there is to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """The task as this step found it, under the task's lock.
+
+    Attributes:
+        context: What operations may use.
+        task: As it was when the step began.
+        lock: The task's.
+    """
+
+    context: Context
+    task: Task
+    lock: Held
+
+    def check(self) -> None:
+        """Return while the task is as the step found it and the lock is ours.
+
+        Raises:
+            Superseded: The task was changed.
+            Temporary: The lock was lost, or Redis is away.
+        """
+        self.lock.check()
+        now = self.context.store.get(self.task.id)
+        if now is None or now.revision != self.task.revision or now.outcome != self.task.outcome:
+            raise Superseded
+
+    def current(self) -> Self:
+        """Return the step with the task's record as it is by now, with what the step wrote itself.
+
+        Raises:
+            Superseded: The task is wanted otherwise now.
+            Temporary: The lock was lost, or Redis is away.
+        """
+        self.check()
+        task = self.context.store.get(self.task.id)
+        if task is None:
+            raise Superseded
+        return replace(self, task=task)
+
+    def commit(self, *changes: Change) -> None:
+        """Write changes if the task is still as the step found it.
+
+        Raises:
+            Superseded: It is not.
+            Temporary: Redis is away.
+        """
+        try:
+            self.context.store.commit(*changes)
+        except Conflict:
+            raise Superseded from None
+
+    def pause(self, seconds: float, *, until: float, what: str) -> None:
+        """Wait a little for something on the cluster.
+
+        Raises:
+            Superseded: The task was changed.
+            Temporary: `until` (monotonic seconds) is over.
+        """
+        if time.monotonic() > until:
+            raise Temporary(f"still waiting for {what}", category="slow")
+        time.sleep(seconds)
+        self.check()

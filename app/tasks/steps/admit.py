@@ -1,0 +1,44 @@
+"""Whether a job comes in, once its Space says whose it is and what it bought."""
+
+from app.admission import prices as admission_prices
+from app.admission.wallet_lists import Lists
+from app.errors import Permanent
+from app.spaces import ldl, planning
+from app.spaces.ldl import hardware
+from app.spaces.source import Space
+from app.tasks.step import Work
+
+
+async def admit(work: Work, space: Space) -> None:
+    """Check the owner against the operator's lists, and the bid against the prices.
+
+    Raises:
+        Permanent: `not_admitted`, `bid_too_low`, `price_unreadable`; the hardware is none.
+        Temporary: Redis is away.
+    """
+    context = work.context
+    lists = Lists(context.config.admission, context.folder, context.store)
+    await lists.refuse_unwanted(space.wallet)
+    if work.task.revision == 1 and not context.config.admission.pricing:
+        _refuse_low_bid(work, space)
+
+
+def _refuse_low_bid(work: Work, space: Space) -> None:
+    job = work.task.job
+    if not admission_prices.bids(job):
+        return
+    try:
+        prices = admission_prices.load(work.context.folder)
+        if prices is None:
+            return
+        bound = hardware.parse(
+            space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
+        )
+        admission_prices.refuse_low(job, bound, prices, seconds=job.duration)
+    except ldl.Refused as refused:
+        raise planning.refusal(refused) from None
+    except admission_prices.TooLow as error:
+        raise Permanent(str(error), category=admission_prices.TOO_LOW) from None
+    except admission_prices.Unreadable as error:
+        message = f"this provider's prices cannot be read: {error}"
+        raise Permanent(message, category=admission_prices.UNREADABLE) from None

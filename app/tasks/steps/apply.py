@@ -1,0 +1,122 @@
+"""The step from a plan to objects on the cluster."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.context import Context
+from app.errors import Permanent, Temporary
+from app.store import locks, redis_keys
+from app.store.records import Task
+from app.tasks import transitions
+from app.tasks.step import Work
+from k8s.api.errors import Refused, Unavailable, Unsupported
+from k8s.apply import apply as cluster_apply
+from k8s.inventory import capabilities
+from k8s.manifests.templates import TemplateError
+from k8s.naming import names
+from k8s.policy.check import Violation
+from k8s.workload import Workload
+
+
+def apply(work: Work) -> None:
+    """Bring the wanted revision onto the cluster, all of it or none.
+
+    Raises:
+        Permanent: The cluster refuses an object, in its words.
+        Superseded: The task was changed meanwhile.
+        Temporary: Try again later.
+    """
+    context, task = work.context, work.task
+    workload = context.store.workload(task.id, task.revision)
+    if workload is None:
+        raise Permanent("what it was to run is forgotten; assign it again", category="internal")
+    with locks.held(context.redis, f"space:{task.space_uuid}"):
+        deploy(context, workload, work)
+        holder = context.store.field(redis_keys.HOLDERS, task.space_uuid)
+        components = {one.name: one.replicas for one in workload.components}
+        work.commit(
+            transitions.applied(task, now=time.time(), components=components, holder=holder)
+        )
+
+
+def deploy(context: Context, workload: Workload, work: Work) -> None:
+    """Apply a workload and prune what its task has besides; `work` is asked before every write.
+
+    Raises:
+        Permanent, Superseded, Temporary: As `apply`.
+    """
+    with translated():
+        offer = context.offer
+        _refuse_missing_classes(context, workload)
+        manifests = cluster_apply.deploy(
+            context.cluster,
+            workload,
+            offer,
+            credentials=context.credentials,
+            overrides=overrides(context),
+            checkpoint=work.check,
+        )
+        work.check()
+        namespace = names.namespace(workload.wallet)
+        cluster_apply.prune(
+            context.cluster, manifests, namespace=namespace, task_id=workload.task_id
+        )
+
+
+def overrides(context: Context) -> Path | None:
+    """Return the operator's folder of templates, if there is one."""
+    templates = context.folder / "templates"
+    return templates if templates.is_dir() else None
+
+
+def _refuse_missing_classes(context: Context, workload: Workload) -> None:
+    wanted = {
+        volume.storage_class
+        for component in workload.components
+        for volume in component.volumes
+        if volume.kind == "claim"
+    }
+    if not wanted:
+        return
+    missing = capabilities.missing_storage_classes(context.cluster, wanted)
+    if missing:
+        shown = ", ".join(sorted(name or "(the default class)" for name in missing))
+        raise Permanent(f"this cluster has no StorageClass {shown}", category="storage_class")
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the cluster's errors into ours.
+
+    Raises:
+        Permanent: The cluster, or the policy, refuses.
+        Temporary: The cluster is away.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise Temporary(
+            f"the cluster does not answer: {error}",
+            category="cluster",
+            retry_after=error.retry_after_seconds,
+        ) from error
+    except Refused as error:
+        notes = "; ".join(getattr(error, "__notes__", ()))
+        message = f"the cluster refused it: {error.message}" + (f" ({notes})" if notes else "")
+        raise Permanent(message, category="refused") from error
+    except Unsupported as error:
+        raise Permanent(str(error), category="unsupported") from error
+    except (Violation, TemplateError) as error:
+        raise Permanent(f"the operator's templates: {error}", category="template") from error
+
+
+def namespace(task: Task) -> str:
+    """Return the namespace of the task's tenant."""
+    return namespace_of(task.wallet)
+
+
+def namespace_of(wallet: str) -> str:
+    """Return the namespace of a tenant."""
+    return names.namespace(wallet)

@@ -1,0 +1,240 @@
+"""The way of a Space with a Dockerfile: its files to an image in the operator's registry."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from app.config import Build
+from app.errors import Permanent, Temporary
+from app.spaces import cgroups, dockerfile, images, planning
+from app.spaces.dockerfile import Dockerfile
+from app.spaces.images import BuildContext, Registry
+from app.spaces.source import Space
+from app.store import Change, locks
+from app.store.build_log import BuildLog
+from app.tasks import transitions
+from app.tasks.cleanup import image_gc
+from app.tasks.step import Superseded, Work
+from app.tasks.steps.apply import overrides, translated
+from k8s import jobs
+from k8s.logs import Filter
+from k8s.workload import Resources
+
+log = structlog.get_logger()
+
+_LOOK_AGAIN_SECONDS = 20.0
+_ATTEMPTS = 5
+
+
+@contextmanager
+def turn(work: Work) -> Iterator[None]:
+    """Hold one of the places that the operator gives to builds.
+
+    Raises:
+        Permanent: `no_registry`, `registry_invalid`, `no_builder`: nothing can be built here.
+        Temporary: `build_queue`: there is none now.
+    """
+    config = work.context.config
+    registry(work)
+    _builder(work)
+    with ExitStack() as held:
+        for place in range(config.build.at_once):
+            try:
+                held.enter_context(locks.held(work.context.redis, f"build:{place}"))
+            except locks.Busy:
+                continue
+            yield
+            return
+    raise _later("the builds of other Spaces go first")
+
+
+def registry(work: Work) -> Registry:
+    """Return the operator's registry.
+
+    Raises:
+        Permanent: `no_registry`, `registry_invalid`.
+    """
+    found = images.configured(work.context.config.registry)
+    if found is None:
+        message = (
+            "this Space has to be built from its Dockerfile, and this provider has no registry for"
+            " images; its operator has to set [Registry] ServerAddress"
+        )
+        raise Permanent(message, category="no_registry")
+    return found
+
+
+def planned(
+    work: Work,
+    space: Space,
+    folder: Path,
+    path: str,
+    *,
+    names: planning.Names,
+    hardware: Resources,
+) -> tuple[Work, planning.Plan]:
+    """Build what is not built yet, and plan what has to run.
+
+    Args:
+        work: The step.
+        space: Whose Dockerfile it is.
+        folder: Ours, with the Space's files in `files`.
+        path: The Dockerfile.
+        names: What the workload is called after.
+        hardware: The order's.
+
+    Returns:
+        The step with the task as it is by now, and the plan.
+
+    Raises:
+        Permanent: The Dockerfile cannot be built, see `images.build`; `build_refused`.
+        Superseded: The task was changed meanwhile; nothing of the build is left.
+        Temporary: Try again later.
+    """
+    table = work.context.config.build
+    paths = [file.path for file in space.files]
+    files = folder / "files"
+    context = images.prepare(files, paths, path, max_bytes=table.max_context_bytes)
+    file = dockerfile.read((files / path).read_bytes())
+    _refuse_fetches(file, table)
+    image = images.name(registry(work), space.uuid, context.digest)
+    digest = _digest(work, folder, context, image)
+    repository = image.rpartition(":")[0]
+    plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=hardware)
+    return work.current(), plan
+
+
+def abandon(work: Work) -> None:
+    """Remove what a dead worker left of a task's build on the cluster.
+
+    Raises:
+        Permanent: The cluster refuses.
+        Temporary: It is away.
+    """
+    if work.context.config.build.builder == images.JOB:
+        with translated():
+            jobs.remove_of(work.context.cluster, work.task.id)
+
+
+def _later(reason: str) -> Temporary:
+    return Temporary(reason, category="build_queue", retry_after=_LOOK_AGAIN_SECONDS)
+
+
+def _refuse_fetches(file: Dockerfile, table: Build) -> None:
+    if table.network == "none" and file.urls:
+        message = f"builds have no network here, so ADD cannot fetch {file.urls[0]}"
+        raise Permanent(message, category="build_refused")
+
+
+def _digest(work: Work, folder: Path, context: BuildContext, image: str) -> str:
+    """Return the digest of the image, which nobody else builds or prunes meanwhile."""
+    try:
+        with image_gc.in_use(work.context, image):
+            return _built(work, folder, context, image)
+    except locks.Busy:
+        raise _later("the same image is being built") from None
+    except OSError as error:
+        raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error
+
+
+def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:
+    """Return the digest of the image, which is built unless the registry has it."""
+    target = registry(work)
+    digest = asyncio.run(target.digest(image))
+    if digest:
+        log.info("image known", image=image)
+        return digest
+    builder = _builder(work)
+    redaction = work.context.redaction
+    order = replace(
+        _order(work.context.config.build, folder, context, image, target),
+        filter=Filter(redaction.bytes, redaction.reach),
+    )
+    journal = BuildLog(work.context.redis, work.task.id)
+    journal.begin()
+    _commit(work, transitions.building)
+    log.info("image build begun", image=image, builder=builder.program)
+    try:
+        with translated():
+            return images.build(
+                order,
+                builder,
+                check=_also(work.check, journal.flush),
+                tell=journal.tell,
+                pushing=lambda: _commit(work, transitions.pushing),
+            )
+    finally:
+        journal.end()
+
+
+def _builder(work: Work) -> images.Builder | images.JobBuilder:
+    """Return who builds.
+
+    Raises:
+        Permanent: `no_builder`.
+        Temporary: The cluster is away.
+    """
+    context, table = work.context, work.context.config.build
+    if table.builder != images.JOB:
+        return images.choose(table.builder)
+    with translated():
+        offer = context.offer
+    return images.JobBuilder(
+        cluster=context.cluster,
+        task_id=work.task.id,
+        image=table.buildkit_image,
+        blocked_networks=offer.blocked_networks,
+        runtime_class=offer.runtime_class,
+        overrides=overrides(context),
+    )
+
+
+def _order(
+    table: Build, folder: Path, context: BuildContext, image: str, target: Registry
+) -> images.Order:
+    build = folder / "build"
+    build.mkdir(mode=0o700)
+    limits = images.Limits(
+        seconds=table.timeout_seconds,
+        memory_bytes=table.memory_bytes,
+        cores=table.cpu,
+        disk_bytes=table.max_disk_bytes,
+    )
+    return images.Order(
+        image=image,
+        context=context,
+        folder=build,
+        cgroup=cgroups.name(folder),
+        registry=target,
+        limits=limits,
+        network=table.network,
+        isolation=table.isolation,
+        storage_driver=table.storage_driver,
+    )
+
+
+def _also(check: Callable[[], None], other: Callable[[], None]) -> Callable[[], None]:
+    def both() -> None:
+        other()
+        check()
+
+    return both
+
+
+def _commit(work: Work, becomes: Callable[..., Change]) -> None:
+    """Write a change of the task as it is now: a renewal is no reason to build again.
+
+    Raises:
+        Superseded: It is wanted otherwise now.
+    """
+    for _ in range(_ATTEMPTS):
+        current = work.current()
+        with suppress(Superseded):
+            current.commit(becomes(current.task, now=time.time()))
+            return
+    raise Superseded

@@ -1,0 +1,89 @@
+"""The step from a task that is to end to one of which nothing is left."""
+
+import time
+
+from app.context import Context
+from app.store import Guard, locks, redis_keys
+from app.store.records import Task
+from app.tasks import transitions
+from app.tasks.cleanup import pull_secrets
+from app.tasks.step import Work
+from app.tasks.steps import build
+from app.tasks.steps.apply import deploy, namespace, translated
+from k8s.apply import apply as cluster_apply
+
+_POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 120
+
+
+def remove(work: Work) -> None:
+    """Delete a task's objects, by their labels, and wait until its pods are gone.
+
+    What it had taken the place of serves again, if that goes on.
+
+    Raises:
+        Superseded: The task was changed meanwhile.
+        Temporary: Try again later.
+    """
+    task = work.task
+    build.abandon(work)
+    if not task.wallet:
+        work.commit(transitions.ended(task, now=time.time()))
+        return
+    with locks.held(work.context.redis, f"space:{task.space_uuid}"):
+        heir = _restored(work)
+        _removed(work, patiently=heir is None)
+        pull_secrets.withdraw(work.context, task)
+        work.commit(transitions.ended(task, now=time.time(), claims=_released(work, heir)))
+
+
+def _restored(work: Work) -> Task | None:
+    """Bring the version before back: its objects are its own again; return whose they are."""
+    context, fallback = work.context, work.task.fallback
+    if fallback is None or fallback.task_id == work.task.id:
+        return None
+    other = context.store.get(fallback.task_id)
+    if other is None or other.ended or other.stopping:
+        return None
+    workload = context.store.workload(fallback.task_id, fallback.revision)
+    if workload is None:
+        return None
+    deploy(context, workload, work)
+    return other
+
+
+def _removed(work: Work, *, patiently: bool) -> None:
+    """Delete; wait for the pods to go, unless they go as those of a restored version come back."""
+    task, until = work.task, time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        with translated():
+            gone = cluster_apply.remove(
+                work.context.cluster, namespace=namespace(task), task_id=task.id
+            )
+        if gone or not patiently:
+            return
+        work.pause(_POLL_SECONDS, until=until, what="its pods to end")
+
+
+def _released(work: Work, heir: Task | None) -> list[Guard]:
+    space_uuid = work.task.space_uuid
+    holder = work.context.store.field(redis_keys.HOLDERS, space_uuid)
+    if holder != work.task.id:
+        return []
+    return [Guard(redis_keys.HOLDERS, space_uuid, holder, heir.id if heir else None)]
+
+
+def sweep(context: Context, task_id: str) -> None:
+    """Remove what is on the cluster of a task that is over, should something have come up late.
+
+    Raises:
+        Permanent: The cluster refuses.
+        Temporary: Redis or the cluster is away, or somebody else is at it.
+    """
+    with locks.held(context.redis, f"task:{task_id}"):
+        task = context.store.get(task_id)
+        if task is None or not task.ended or not task.wallet:
+            return
+        with translated():
+            cluster_apply.remove(context.cluster, namespace=namespace(task), task_id=task.id)
+        pull_secrets.withdraw(context, task)

@@ -1,0 +1,65 @@
+"""config.toml is changed where it has to be, and nowhere else."""
+
+import tomllib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.config import edit
+
+TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
+
+
+def test_the_sample_is_the_projects() -> None:
+    """What `init` writes begins as config.toml.sample, the one that there is."""
+    text = edit.sample()
+    assert tomllib.loads(text)["API"]["Domain"] == ""
+    assert edit.with_values(text, {}) == text
+
+
+def test_only_the_line_changes() -> None:
+    """Of the sample one line is another, and its comments stay."""
+    before = edit.sample()
+    after = edit.with_values(before, {("API", "Domain"): "cp.example.com"})
+    changed = [
+        pair
+        for pair in zip(before.splitlines(), after.splitlines(), strict=True)
+        if pair[0] != pair[1]
+    ]
+    assert changed == [('Domain = ""', 'Domain = "cp.example.com"')]
+
+
+@given(domain=TEXTS, secrets=st.lists(TEXTS, max_size=3), number=st.integers(1, 99))
+def test_any_value(domain: str, secrets: list[str], number: int) -> None:
+    """Whatever the values are, they are read again as they were, and the rest as it was."""
+    values = {
+        ("API", "Domain"): domain,
+        ("WEBHOOK", "Secrets"): secrets,
+        ("LAG", "CallbackKeys"): [number],
+    }
+    after = tomllib.loads(edit.with_values(edit.sample(), values))
+    expected = tomllib.loads(edit.sample())
+    for (table, key), value in values.items():
+        expected[table][key] = value
+    assert after == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[API]\nPort = 1",
+        "[WEBHOOK]\nSecrets = [\n  'a', # one\n  'b',\n]\n",
+        "[ WEBHOOK ] # here\n  Secrets=['a']\n[API]\nSecrets_ = 1\n",
+        "WEBHOOK.Secrets = []\n",
+        "WEBHOOK = { Secrets = [] }\n",
+        "[API]\nNodeName = '''\n[WEBHOOK]\n'''\n[WEBHOOK]\nSecrets = []\n",
+    ],
+)
+def test_any_file(text: str) -> None:
+    """The key is found however it is written, and made where it or its table is missing."""
+    after = tomllib.loads(edit.with_values(text, {("WEBHOOK", "Secrets"): ["x"]}))
+    expected = tomllib.loads(text)
+    expected.setdefault("WEBHOOK", {})["Secrets"] = ["x"]
+    assert after == expected

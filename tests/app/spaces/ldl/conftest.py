@@ -1,0 +1,63 @@
+"""Short deployment files, and an operator who offers everything."""
+
+from collections.abc import Callable
+from textwrap import dedent, indent
+from typing import Any
+
+import pytest
+
+from app.spaces import ldl
+from k8s.workload import Offer
+
+HOST = "abc1234567.provider.example"
+EVERYTHING = Offer(
+    node_ports=True,
+    load_balancers=True,
+    storage_classes={"*": "standard"},
+    domain="provider.example",
+)
+
+
+def _read(text: str, **arguments: Any) -> ldl.Deployment:
+    asked: dict[str, Any] = {"hardware": None, "offer": EVERYTHING, "host": HOST} | arguments
+    return ldl.read(dedent(text).encode(), **asked)
+
+
+@pytest.fixture
+def read() -> Callable[..., ldl.Deployment]:
+    """Reads a dedented file; keywords go to `ldl.read`."""
+    return _read
+
+
+@pytest.fixture
+def refusals() -> Callable[..., list[str]]:
+    """The refusals of a file that must not be accepted, as lines."""
+
+    def of(text: str, **arguments: Any) -> list[str]:
+        with pytest.raises(ldl.Refused) as refused:
+            _read(text, **arguments)
+        return [str(problem) for problem in refused.value.problems]
+
+    return of
+
+
+@pytest.fixture
+def warnings() -> Callable[..., list[str]]:
+    """The warnings of a file that must be accepted, as lines."""
+
+    def of(text: str, **arguments: Any) -> list[str]:
+        return [str(problem) for problem in _read(text, **arguments).warnings]
+
+    return of
+
+
+@pytest.fixture
+def web() -> Callable[[str], str]:
+    """A file with one service `web` that runs once; the argument is the rest of the service."""
+
+    def of(rest: str) -> str:
+        service = indent(dedent(rest).strip(), "    ")
+        head = "version: '2.0'\nservices:\n  web:\n    image: nginx\n"
+        return f"{head}{service}\ndeployment:\n  web:\n    lagrange: {{count: 1}}\n"
+
+    return of

@@ -1,0 +1,34 @@
+"""Real deployment files."""
+
+import pytest
+
+from app.spaces import ldl
+from k8s.workload import Offer
+from tests.support.documents import ROOT
+
+CORPUS = ROOT.parent / "shared" / "corpus"
+REFUSED = {
+    "spaces/qwen3-8B/deploy.yaml": (
+        "line 5, column 1: found a tab character that violates indentation; "
+        "indent with spaces, not with tabs"
+    ),
+}
+
+
+@pytest.mark.skipif(not CORPUS.is_dir(), reason=f"needs the real files in {CORPUS}")
+def test_exactly_the_broken_files_are_refused() -> None:
+    """Every real file is accepted where everything is offered, but for those that are broken."""
+    offer = Offer(node_ports=True, load_balancers=True, storage_classes={"*": "standard"})
+    found = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
+    refused = {}
+    for path in found:
+        try:
+            deployment = ldl.read(
+                path.read_bytes(), hardware=None, offer=offer, host="abc.provider.example"
+            )
+        except ldl.Refused as error:
+            refused[str(path.relative_to(CORPUS))] = str(error.problems[0])
+        else:
+            assert deployment.components
+    assert len(found) > 100
+    assert refused == REFUSED
