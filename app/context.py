@@ -23,7 +23,7 @@ from k8s.api import client
 from k8s.api.client import Cluster
 from k8s.inventory import capabilities
 from k8s.manifests.pull_secrets import Credentials
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 
 if TYPE_CHECKING:
     from app.spaces.images import Registry
@@ -121,23 +121,23 @@ class Context:
         return Credentials(registry.docker_config()) if registry else None
 
     @property
-    def offer(self) -> Offer:
+    def offer(self) -> Capabilities:
         """What tenants are offered on this cluster, with its networks as they were a moment ago.
 
         Raises:
             k8s.api.errors.ClusterError: The cluster is away, or refuses.
         """
-        kept: tuple[float, Offer] | None = self.__dict__.get("_offered")
+        kept: tuple[float, Capabilities] | None = self.__dict__.get("_offered")
         if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
             kept = time.monotonic(), capabilities.offered(self.cluster, offer(self.config))
             self.__dict__["_offered"] = kept
         return kept[1]
 
 
-def offer(config: Config) -> Offer:
+def offer(config: Config) -> Capabilities:
     """Return what the operator's configuration offers to tenants."""
     table = config.cluster
-    return Offer(
+    return Capabilities(
         node_ports=table.node_ports,
         load_balancers=table.load_balancers,
         storage_classes=table.storage_classes,

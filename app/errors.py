@@ -24,7 +24,7 @@ class Permanent(Failure):
     """A retry cannot help: the task fails."""
 
 
-class Unreadable(Permanent):
+class UnreadableRecord(Permanent):
     """A record that is none of ours, or of a newer version: it is left as it is."""
 
 

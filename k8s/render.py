@@ -12,17 +12,17 @@ from k8s.manifests import (
     tenant,
     volumes,
 )
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.manifests.templates import TemplateError, Templates
 from k8s.policy import check
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 
 __all__ = ["Manifest", "TemplateError", "Unsupported", "workload"]
 
 
 def workload(
     workload: Workload,
-    offer: Offer,
+    offer: Capabilities,
     *,
     addresses: Mapping[str, str] | None = None,
     overrides: Path | None = None,
@@ -41,7 +41,7 @@ def workload(
         TemplateError: A template of the operator's is no template.
         policy.Violation: A template of the operator's weakens the isolation of tenants.
     """
-    frame = Frame(workload=workload, offer=offer, templates=Templates(overrides))
+    frame = Scope(workload=workload, offer=offer, templates=Templates(overrides))
     manifests = [
         *tenant.objects(frame),
         *volumes.config_maps(frame),

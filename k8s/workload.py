@@ -171,7 +171,7 @@ class Workload:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Offer:
+class Capabilities:
     """What the operator's cluster offers to tenants.
 
     Attributes:

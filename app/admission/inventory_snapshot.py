@@ -24,7 +24,7 @@ _AT_MOST_EVERY_SECONDS = 1.0
 _FACTS_KEPT_SECONDS = 60.0
 
 
-class Stock(msgspec.Struct, frozen=True):
+class InventorySnapshot(msgspec.Struct, frozen=True):
     """What was seen, and when (unix seconds)."""
 
     at: float
@@ -35,10 +35,10 @@ class Stock(msgspec.Struct, frozen=True):
         return abs(now - self.at) <= VALID.total_seconds()
 
 
-_decoder = msgspec.json.Decoder(Stock)
+_decoder = msgspec.json.Decoder(InventorySnapshot)
 
 
-def read(content: bytes | None) -> Stock | None:
+def read(content: bytes | None) -> InventorySnapshot | None:
     """Return what was written under `keys.INVENTORY`; None when nothing was, or by others."""
     if content is None:
         return None
@@ -48,7 +48,7 @@ def read(content: bytes | None) -> Stock | None:
         return None
 
 
-class Taker:
+class SnapshotLoop:
     """Takes stock again and again; the exporters' logs change slowly and are read less often."""
 
     def __init__(self, context: Context) -> None:
@@ -75,7 +75,7 @@ class Taker:
         """
         at = time.time()
         seen = inventory.read(self._context.cluster, facts=self._told())
-        content = msgspec.json.encode(Stock(at, seen))
+        content = msgspec.json.encode(InventorySnapshot(at, seen))
         self._context.store.keep(redis_keys.INVENTORY, content, KEPT)
 
     def _told(self) -> dict[str, GpuFacts]:

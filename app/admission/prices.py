@@ -37,7 +37,7 @@ _MAX_TEXT = 40
 _SHOWN = Decimal("0.0001")
 
 
-class Unreadable(Exception):
+class UnreadablePrices(Exception):
     """The price list is none; each line names a key."""
 
 
@@ -103,9 +103,9 @@ def load(folder: Path) -> PriceList | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise Unreadable(f"{FILE}: {error.strerror}") from error
+        raise UnreadablePrices(f"{FILE}: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Unreadable(f"{FILE}: {error}") from error
+        raise UnreadablePrices(f"{FILE}: {error}") from error
     return parse(document)
 
 
@@ -120,7 +120,7 @@ def parse(document: Mapping[str, object]) -> PriceList:
     for key, text in texts.items():
         price = number(text or "0")
         if price is None:
-            raise Unreadable(f"{FILE}: {key}: {text[:_MAX_TEXT]!r} is no price")
+            raise UnreadablePrices(f"{FILE}: {key}: {text[:_MAX_TEXT]!r} is no price")
         if text:
             prices[key] = price
     products = (key for key in prices if key.startswith(_GPU) and key != _DEFAULT_GPU)

@@ -10,11 +10,11 @@ from pathlib import Path
 import msgspec
 
 from app.admission.reservations.free import free
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.errors import ConfigError
 from k8s.inventory import gpus
 from k8s.inventory.inventory import Inventory
-from k8s.inventory.quantities import Amounts, total
+from k8s.inventory.quantities import ResourceAmounts, total
 
 FILE = "resource_policy.json"
 _MAX_BYTES = 1 << 20
@@ -82,7 +82,7 @@ def load(folder: Path) -> Policy:
     return policy
 
 
-def active(inventory: Inventory, reservations: Book, policy: Policy) -> bool:
+def active(inventory: Inventory, reservations: Ledger, policy: Policy) -> bool:
     """Tell whether more can be taken on: what is free is above every quota.
 
     What is reserved is not free, nor is anything on nodes that tenants do not get to. A quota of
@@ -98,7 +98,7 @@ def active(inventory: Inventory, reservations: Book, policy: Policy) -> bool:
     return all(_spare(one, inventory, left) for one in policy.gpu)
 
 
-def _spare(quota: Gpus, inventory: Inventory, left: dict[str, Amounts]) -> bool:
+def _spare(quota: Gpus, inventory: Inventory, left: dict[str, ResourceAmounts]) -> bool:
     nodes = [
         node.name
         for node in inventory.offered

@@ -20,7 +20,7 @@ import structlog
 
 from app.config import Admission
 from app.errors import Failure, Permanent
-from app.net.http_client import Fetcher, Limits
+from app.net.http_client import Fetcher, FetchLimits
 from app.store import Store, redis_keys
 
 log = structlog.get_logger()
@@ -35,7 +35,7 @@ _WALLET = re.compile(r"0x[0-9a-f]{40}")
 Wallets = frozenset[str]
 
 
-class Unreadable(Exception):
+class UnreadableList(Exception):
     """A list cannot be had; the text says why."""
 
 
@@ -54,11 +54,11 @@ def parse(text: str) -> Wallets:
     found = frozenset(entry for entry in entries if _WALLET.fullmatch(entry))
     wrong = [entry[:60] for entry in entries if entry not in found]
     if wrong and not found:
-        raise Unreadable(f"{wrong[0]!r} is no wallet's address (0x and 40 hex digits)")
+        raise UnreadableList(f"{wrong[0]!r} is no wallet's address (0x and 40 hex digits)")
     if wrong:
         log.warning("wallets not understood", entries=wrong[:10], count=len(wrong))
     if len(found) > MAX_WALLETS:
-        raise Unreadable(f"it has more than {MAX_WALLETS:,} wallets")
+        raise UnreadableList(f"it has more than {MAX_WALLETS:,} wallets")
     return found
 
 
@@ -68,7 +68,7 @@ def _entries(text: str) -> Iterable[str]:
         try:
             return [one.strip() for one in msgspec.json.decode(text, type=list[str])]
         except msgspec.DecodeError as error:
-            raise Unreadable(f"it is no JSON array of addresses: {error}") from error
+            raise UnreadableList(f"it is no JSON array of addresses: {error}") from error
     lines = (line.partition("#")[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 
@@ -106,7 +106,7 @@ class Lists:
     async def _white(self) -> Wallets:
         try:
             return await self.read(self._table.white_list)
-        except Unreadable as error:
+        except UnreadableList as error:
             log.error("white list not readable", error=str(error))  # noqa: TRY400 - no fault of ours.
             message = "this provider cannot read its white list at the moment and lets nobody in"
             raise Permanent(message, category=NOT_ADMITTED) from error
@@ -115,7 +115,7 @@ class Lists:
         source = self._table.black_list
         try:
             return await self.read(source)
-        except Unreadable as error:
+        except UnreadableList as error:
             known = self._remembered(source)
             log.error(  # noqa: TRY400 - no fault of ours.
                 "black list not readable", error=str(error), remembered=known is not None
@@ -145,7 +145,7 @@ class Lists:
             with path.open("rb") as file:
                 content = file.read(MAX_BYTES + 1)
         except OSError as error:
-            raise Unreadable(f"{path}: {error.strerror}") from error
+            raise UnreadableList(f"{path}: {error.strerror}") from error
         return _decoded(content)
 
     def _remembered(self, source: str) -> _Remembered | None:
@@ -160,19 +160,19 @@ async def _fetched(url: str) -> Wallets:
     """The operator's own URL: it may be on the operator's own network."""
     try:
         async with Fetcher(allow_private=True) as fetcher:
-            content = await fetcher.get(url, limits=Limits(bytes=MAX_BYTES, seconds=_SECONDS))
+            content = await fetcher.get(url, limits=FetchLimits(bytes=MAX_BYTES, seconds=_SECONDS))
     except Failure as error:
-        raise Unreadable(error.message) from error
+        raise UnreadableList(error.message) from error
     return _decoded(content)
 
 
 def _decoded(content: bytes) -> Wallets:
     if len(content) > MAX_BYTES:
-        raise Unreadable(f"it is larger than {MAX_BYTES:,} bytes")
+        raise UnreadableList(f"it is larger than {MAX_BYTES:,} bytes")
     try:
         return parse(content.decode())
     except UnicodeDecodeError as error:
-        raise Unreadable("it is no text in UTF-8") from error
+        raise UnreadableList("it is no text in UTF-8") from error
 
 
 def _key(source: str) -> str:

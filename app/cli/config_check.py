@@ -39,7 +39,7 @@ def problems(folder: Path, config: Config) -> Iterator[str]:
         yield from error.problems
     try:
         prices.load(folder)
-    except prices.Unreadable as error:
+    except prices.UnreadablePrices as error:
         yield str(error)
 
 

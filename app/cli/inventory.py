@@ -8,14 +8,14 @@ import msgspec
 
 from app.admission import inventory_snapshot
 from app.admission.reservations import free as free_room
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.context import Context
 from app.errors import Temporary
 from app.store import redis_keys
 from k8s.api.errors import ClusterError
 from k8s.inventory import inventory
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import NAMES, Amounts
+from k8s.inventory.quantities import NAMES, ResourceAmounts
 
 _GIB = 1 << 30
 
@@ -29,11 +29,11 @@ def document(context: Context) -> dict[str, Any] | None:
     there, or null; `gpus_only`: whether only those that need a GPU do.
     """
     try:
-        book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+        book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
         known = inventory_snapshot.read(context.store.kept(redis_keys.INVENTORY))
     except (Temporary, msgspec.DecodeError) as error:
         click.echo(f"reservations are not known: {error}", err=True)
-        book, known = Book(), None
+        book, known = Ledger(), None
     if known is None or not known.is_valid(time.time()):
         known = _looked(context)
     if known is None:
@@ -41,25 +41,28 @@ def document(context: Context) -> dict[str, Any] | None:
     return {"at": known.at, "nodes": _nodes(known.inventory, book)}
 
 
-def _looked(context: Context) -> inventory_snapshot.Stock | None:
+def _looked(context: Context) -> inventory_snapshot.InventorySnapshot | None:
     """Look at the cluster itself, when no watcher runs that does."""
     if context.config.cluster.simulated:
         click.echo("the inventory is not known: no watcher runs", err=True)
         return None
     try:
-        return inventory_snapshot.Stock(time.time(), inventory.read(context.cluster))
+        return inventory_snapshot.InventorySnapshot(time.time(), inventory.read(context.cluster))
     except ClusterError as error:
         click.echo(f"the inventory is not known: {error}", err=True)
         return None
 
 
-def _nodes(seen: Inventory, book: Book) -> list[dict[str, Any]]:
+def _nodes(seen: Inventory, book: Ledger) -> list[dict[str, Any]]:
     reserved = free_room.reserved(seen, book)
     free = free_room.free(seen, book)
-    return [_node(node, reserved[node.name], free.get(node.name, Amounts())) for node in seen.nodes]
+    return [
+        _node(node, reserved[node.name], free.get(node.name, ResourceAmounts()))
+        for node in seen.nodes
+    ]
 
 
-def _node(node: Node, reserved: Amounts, free: Amounts) -> dict[str, Any]:
+def _node(node: Node, reserved: ResourceAmounts, free: ResourceAmounts) -> dict[str, Any]:
     return {
         "name": node.name,
         "architecture": node.architecture,
@@ -73,7 +76,7 @@ def _node(node: Node, reserved: Amounts, free: Amounts) -> dict[str, Any]:
     }
 
 
-def _amounts(amounts: Amounts) -> dict[str, int]:
+def _amounts(amounts: ResourceAmounts) -> dict[str, int]:
     return {name: getattr(amounts, name) for name in NAMES}
 
 

@@ -10,7 +10,7 @@ from app.cli import refuse, with_context
 from app.context import SIMULATED_KUBECONFIG, Context, refuse_incomplete
 from app.errors import ConfigError
 from app.processes import log_setup
-from app.processes.heartbeat_file import Pulse
+from app.processes.heartbeat_file import HeartbeatFile
 
 _alive = click.option(
     "--alive",
@@ -49,7 +49,7 @@ def worker(context: Context, alive: Path | None) -> None:
     """Fetch, build, deploy and remove what the queue calls for."""
     from app.processes import worker as process  # noqa: PLC0415 - with the process.
 
-    _serving("worker", context, lambda: process.serve(context, Pulse(alive)))
+    _serving("worker", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command()
@@ -59,7 +59,7 @@ def watcher(context: Context, alive: Path | None) -> None:
     """Follow the cluster and report to Lagrange."""
     from app.processes import watcher as process  # noqa: PLC0415 - with the process.
 
-    _serving("watcher", context, lambda: process.serve(context, Pulse(alive)))
+    _serving("watcher", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command()
@@ -69,7 +69,7 @@ def clock(context: Context, alive: Path | None) -> None:
     """End what is due and wake what stalled."""
     from app.processes import clock as process  # noqa: PLC0415 - with the process.
 
-    _serving("clock", context, lambda: process.serve(context, Pulse(alive)))
+    _serving("clock", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command(hidden=True)

@@ -25,7 +25,7 @@ from app.tasks.steps import plan as plan_step
 from k8s import render as rendering
 from k8s.manifests import templates
 from k8s.policy import check
-from k8s.workload import Offer, Resources
+from k8s.workload import Capabilities, Resources
 
 _NOBODY = "0x" + "0" * 40
 _ANY_CLASS = {"*": ""}
@@ -58,7 +58,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         manifests = rendering.workload(
             plan.workload, offer, overrides=overrides if overrides.is_dir() else None
         )
-    except ldl.Refused as refused:
+    except ldl.InvalidDeployment as refused:
         refuse(*map(str, refused.problems))
     except ConfigError as error:
         refuse(*error.problems)
@@ -68,7 +68,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
 
 
 def _plan(
-    path: Path, names: planning.Names, *, hardware: Resources | None, offer: Offer
+    path: Path, names: planning.WorkloadNames, *, hardware: Resources | None, offer: Capabilities
 ) -> planning.Plan:
     files, kind = _read(path)
     if kind.name == "image":
@@ -93,7 +93,7 @@ def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: s
     return images.name(registry, space_uuid, context.digest)
 
 
-def _offer() -> Offer:
+def _offer() -> Capabilities:
     where = configuration.folder(click.get_current_context().find_root().obj)
     offered = configured_offer(configuration.load(where))
     if (where / "config.toml").exists():
@@ -111,10 +111,10 @@ def _bound(description: str | None) -> Resources | None:
     return order.parse(description) if description is not None else None
 
 
-def _names(path: Path, wallet: str, host: str) -> planning.Names:
+def _names(path: Path, wallet: str, host: str) -> planning.WorkloadNames:
     name = path.resolve().name if path.is_dir() else path.stem
     space_uuid = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-    return planning.Names(
+    return planning.WorkloadNames(
         task_id=str(uuid.uuid5(uuid.NAMESPACE_URL, f"job/{name}")),
         space_uuid=space_uuid,
         space_name=name,

@@ -19,10 +19,10 @@ from app.errors import Temporary
 from app.store.glance import Glance
 from app.store.records import (
     Callback,
-    Happening,
-    Market,
-    Pods,
+    MarketStatus,
+    PodSummaries,
     Task,
+    TimelineEntry,
 )
 
 _Lines = Iterator[tuple[str, ...]]
@@ -39,12 +39,12 @@ def get(glance: Glance, uuid: str, *, as_json: bool) -> None:
         if not tasks:
             unknown(uuid)
         task = next((one for one in tasks if not one.ended), tasks[0])
-        said, pods = glance.said(task.id), glance.pods(task.id) or Pods()
+        said, pods = glance.said(task.id), glance.pods(task.id) or PodSummaries()
         timeline, callbacks = glance.timeline(task.id), glance.callbacks(task.id)
         watched = glance.is_watched()
     except Temporary as error:
         refuse(error.message, code=1)
-    shown = Pods() if task.ended else pods
+    shown = PodSummaries() if task.ended else pods
     if as_json:
         import json  # noqa: PLC0415 - only here.
 
@@ -58,9 +58,9 @@ def get(glance: Glance, uuid: str, *, as_json: bool) -> None:
 
 def _document(
     task: Task,
-    said: Market | None,
-    timeline: list[Happening],
-    pods: Pods,
+    said: MarketStatus | None,
+    timeline: list[TimelineEntry],
+    pods: PodSummaries,
     callbacks: list[Callback],
 ) -> dict[str, Any]:
     from app.tasks import task_json  # noqa: PLC0415 - only with --json.
@@ -74,7 +74,7 @@ def _document(
     }
 
 
-def _print(task: Task, said: Market | None) -> None:
+def _print(task: Task, said: MarketStatus | None) -> None:
     state = click.style(text(task.state), fg=colour(task.state))
     lines = {
         "job": text(task.id),
@@ -98,7 +98,7 @@ def _print(task: Task, said: Market | None) -> None:
         click.echo(f"{name:<10} {value}")
 
 
-def _said(said: Market | None) -> str:
+def _said(said: MarketStatus | None) -> str:
     if said is None:
         return "-"
     return (
@@ -108,12 +108,12 @@ def _said(said: Market | None) -> str:
     )
 
 
-def _events(timeline: list[Happening]) -> _Lines:
+def _events(timeline: list[TimelineEntry]) -> _Lines:
     for one in timeline:
         yield moment(one.at), text(one.what), text(one.detail)
 
 
-def _pods(pods: Pods) -> _Lines:
+def _pods(pods: PodSummaries) -> _Lines:
     for one in pods.pods:
         ready = "ready" if one.ready else "not ready"
         restarts = f"{one.restarts} restarts"

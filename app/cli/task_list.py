@@ -27,7 +27,7 @@ from app.cli.formatting import (
 )
 from app.errors import Temporary
 from app.store.glance import Glance
-from app.store.records import Market, Task
+from app.store.records import MarketStatus, Task
 from app.tasks import task_json
 
 COLUMNS = (
@@ -45,7 +45,7 @@ COLUMNS = (
 NONE = "no tasks yet; Lagrange assigns them by webhook"
 _STATUS = COLUMNS.index("STATUS")
 _WHOLE = {"TASK UUID": 9, "WALLET ADDRESS": 9, "SPACE UUID": 9, "REMAINING TIME": 9}
-_NOT_TOLD = Market(space_status="")
+_NOT_TOLD = MarketStatus(space_status="")
 _WATCH_SECONDS = 2.0
 _PADDED_TO = 44
 _AROUND_ROWS = 4
@@ -83,11 +83,11 @@ def list_(glance: Glance, *, verbose: bool, watch: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-def _document(task: Task, said: Market | None) -> dict[str, Any]:
+def _document(task: Task, said: MarketStatus | None) -> dict[str, Any]:
     return {**task_json.summary(task), "lagrange": task_json.market(said)}
 
 
-def row(task: Task, said: Market | None, *, verbose: bool) -> Row:
+def row(task: Task, said: MarketStatus | None, *, verbose: bool) -> Row:
     """Return what a task's line says, in the order of `COLUMNS`."""
     told = said or _NOT_TOLD
     name = text if verbose else shortened

@@ -43,13 +43,13 @@ def _told(uuid: str) -> Iterator[None]:
     import msgspec  # noqa: PLC0415 - `task get` starts without all this.
 
     from app.cli.formatting import text  # noqa: PLC0415
-    from app.errors import Temporary, Unreadable  # noqa: PLC0415
+    from app.errors import Temporary, UnreadableRecord  # noqa: PLC0415
 
     try:
         yield
     except Temporary as error:
         refuse(error.message, code=1)
-    except (Unreadable, msgspec.DecodeError) as error:
+    except (UnreadableRecord, msgspec.DecodeError) as error:
         refuse(f"what is known of {text(uuid)} is of another version: {text(str(error))}", code=1)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Container
 
 from app.demo.assigned import Assigned
-from app.demo.fake_lagrange import Callback
+from app.demo.fake_lagrange import ReceivedCallback
 from app.demo.waiting import Failed
 
 _SIMULATED_SECONDS = 30
@@ -27,7 +27,7 @@ def wait(
     """
     stage = assigned.stage
 
-    def arrived() -> Callback | None:
+    def arrived() -> ReceivedCallback | None:
         told = stage.lagrange.callbacks(assigned.job.uuid)
         return (
             told[-1] if told and (told[-1].status == status or told[-1].status in fatal) else None

@@ -25,7 +25,7 @@ _ANSWER_SECONDS = 20
 _REMOVAL_SECONDS = 120
 
 
-class Status(msgspec.Struct, frozen=True):
+class TaskStatus(msgspec.Struct, frozen=True):
     """What the provider says of the task at `status_url`."""
 
     state: str
@@ -145,7 +145,7 @@ def _expiry(assigned: Assigned) -> datetime:
     return status.expires_at
 
 
-def _status(assigned: Assigned) -> Status:
+def _status(assigned: Assigned) -> TaskStatus:
     answer = assigned.stage.patience.call(
         lambda: "the provider's answer",
         lambda: http_get.get(assigned.accepted.status_url),
@@ -153,7 +153,7 @@ def _status(assigned: Assigned) -> Status:
     )
     if answer.status != HTTPStatus.OK:
         raise Failed(f"the task's status cannot be read: {answer.status}")
-    return msgspec.json.decode(answer.body, type=Status)
+    return msgspec.json.decode(answer.body, type=TaskStatus)
 
 
 def _clock(when: datetime) -> str:

@@ -15,7 +15,7 @@ from app.demo import (
     shutdown,
     task_objects,
 )
-from app.demo.fake_lagrange import Callback, Lagrange
+from app.demo.fake_lagrange import Lagrange, ReceivedCallback
 from app.demo.output import Screen
 from app.demo.redis_choice import Memory, memory
 from app.demo.waiting import (
@@ -171,7 +171,7 @@ class Setting:
             self.screen.heading(f"Everything is removed, by {interrupted}")
             raise
 
-    def _tell(self, one: Callback) -> None:
+    def _tell(self, one: ReceivedCallback) -> None:
         words = one.reason.removeprefix(f"{one.status}: ")
         reason = f": {words}" if words else ""
         repeated = ", sent again" if one.repeated else ""

@@ -12,7 +12,7 @@ import msgspec
 from app.admission import inventory_snapshot
 from app.admission import prices as admission_prices
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import NoRoom
 from app.errors import Rejected
 from app.intake.dispatch import Intake
@@ -56,7 +56,7 @@ def _refuse_low_bid(job: JobData, earlier: Task, intake: Intake) -> None:
             admission_prices.refuse_low(job, least, prices, seconds=job.duration)
     except admission_prices.TooLow as error:
         raise Rejected(HTTPStatus.CONFLICT, admission_prices.TOO_LOW, str(error)) from None
-    except (admission_prices.Unreadable, ldl.Refused):
+    except (admission_prices.UnreadablePrices, ldl.InvalidDeployment):
         return
 
 
@@ -67,7 +67,7 @@ async def _refuse_without_room(
     seen = inventory_snapshot.read(await intake.store.kept(redis_keys.INVENTORY))
     if content is None or seen is None or not seen.is_valid(intake.now):
         return
-    book = Book.read(await intake.store.fields(redis_keys.RESERVATIONS))
+    book = Ledger.read(await intake.store.fields(redis_keys.RESERVATIONS))
     serving = next((one for one in tasks if not one.ended), None)
     before = book.of(serving.id, serving.revision) if serving else ()
     wanted = placement.demands(msgspec.json.decode(content, type=Workload))

@@ -20,9 +20,9 @@ from app.errors import Failure
 from app.net import http_client
 from app.net.http_client import Session
 from app.store import AsyncStore, Change, Conflict, Transaction
-from app.store.leases import Turn
+from app.store.leases import Lease
 from app.store.records import (
-    Market,
+    MarketStatus,
     Reason,
     State,
     Task,
@@ -75,14 +75,14 @@ class CatchUp:
         self._headers = {"authorization": f"Bearer {config.lag.access_token}"}
         self._every = every.total_seconds()
 
-    async def run(self, turn: Turn) -> None:
+    async def run(self, turn: Lease) -> None:
         """Ask at once and then regularly, as long as it is this replica's turn."""
         async with http_client.client() as session:
             while True:
                 await self.round(session, turn)
                 await asyncio.sleep(self._every)
 
-    async def round(self, session: Session, turn: Turn) -> None:
+    async def round(self, session: Session, turn: Lease) -> None:
         """Ask once about each task; one that fails keeps no other from being asked about."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
@@ -111,7 +111,7 @@ class CatchUp:
             noted = await self._found_terminated(task, again=before is not None and before.noted)
         await self._store.save_market(task.id, replace(said, noted=noted))
 
-    async def _said(self, session: Session, task: Task) -> Market | None:
+    async def _said(self, session: Session, task: Task) -> MarketStatus | None:
         """Return what Lagrange says of the task's Space; None when it says nothing."""
         answer = await http_client.send(
             session,
@@ -148,7 +148,7 @@ class CatchUp:
         return True
 
 
-def read(body: bytes, *, at: float) -> Market | None:
+def read(body: bytes, *, at: float) -> MarketStatus | None:
     """Return what an answer says; None when it is of another shape, or names no status."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
@@ -157,7 +157,7 @@ def read(body: bytes, *, at: float) -> Market | None:
     data = answer.data
     if answer.status.lower() != "success" or not data.space_status.strip():
         return None
-    return Market(
+    return MarketStatus(
         space_status=data.space_status.strip(),
         payment_amount=_text(data.payment_amount),
         remaining_time=_text(data.remaining_time),

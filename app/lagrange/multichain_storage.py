@@ -63,7 +63,7 @@ class _File(msgspec.Struct, frozen=True):
     file_hash: Text = ""
 
 
-class Storage:
+class MultichainStorage:
     """One bucket, as long as the session is open."""
 
     def __init__(self, session: Session, config: Mcs) -> None:

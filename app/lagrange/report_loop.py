@@ -21,14 +21,14 @@ from app.errors import Failure, Temporary
 from app.lagrange import report_payloads
 from app.net import http_client
 from app.store import AsyncStore
-from app.store.leases import Lost, Turn, Turns
+from app.store.leases import Lease, LeaseLost, Leases
 from app.store.records import Report
 from k8s.inventory.inventory import Inventory
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 log = structlog.get_logger()
 
-Duty = Callable[[Turn], Awaitable[None]]
+Duty = Callable[[Lease], Awaitable[None]]
 
 TURN = timedelta(seconds=6)
 _KEPT_EVERY = 2.0
@@ -58,7 +58,7 @@ class Schedules:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ReportFacts:
     """What the cluster has.
 
     Attributes:
@@ -68,7 +68,7 @@ class Seen:
     """
 
     inventory: Inventory
-    free: Mapping[str, Amounts]
+    free: Mapping[str, ResourceAmounts]
     active: bool
 
 
@@ -89,7 +89,7 @@ class Reporter:
         store: AsyncStore,
         lagrange: Lag,
         provider: report_payloads.Provider,
-        look: Callable[[], Awaitable[Seen | None]],
+        look: Callable[[], Awaitable[ReportFacts | None]],
         *,
         more: tuple[Duty, ...] = (),
         schedules: Schedules = Schedules(),
@@ -105,7 +105,7 @@ class Reporter:
         self._schedules = schedules
         self._unregistered = asyncio.Event()
         milliseconds = int(TURN.total_seconds() * 1000)
-        self._turns = Turns(store.connection, "reports", milliseconds=milliseconds)
+        self._turns = Leases(store.connection, "reports", milliseconds=milliseconds)
         self._duties: tuple[Duty, ...] = (
             self._register,
             self._beat,
@@ -126,14 +126,14 @@ class Reporter:
                     async with asyncio.timeout(_ASKED_EVERY):
                         await stopped.wait()
 
-    async def _taken(self) -> Turn | None:
+    async def _taken(self) -> Lease | None:
         try:
             return await self._turns.take()
         except Temporary as error:
             log.warning("no turn to report", error=error.message)
             return None
 
-    async def _have(self, turn: Turn, stopped: asyncio.Event) -> None:
+    async def _have(self, turn: Lease, stopped: asyncio.Event) -> None:
         """Carry out every duty at once until the turn is lost or `stopped` is set."""
         tasks = [asyncio.create_task(self._keep(turn))]
         tasks += [asyncio.create_task(_lasting(duty, turn)) for duty in self._duties]
@@ -145,18 +145,18 @@ class Reporter:
             with suppress(Temporary):
                 await turn.end()
 
-    async def _keep(self, turn: Turn) -> None:
+    async def _keep(self, turn: Lease) -> None:
         """Return once the turn is lost; while Redis is away nobody can tell."""
         while True:
             try:
                 await turn.keep()
-            except Lost:
+            except LeaseLost:
                 return
             except Temporary as error:
                 log.warning("turn not kept", error=error.message)
             await asyncio.sleep(_KEPT_EVERY)
 
-    async def _register(self, turn: Turn) -> None:
+    async def _register(self, turn: Lease) -> None:
         """At once, then regularly, and whenever a heartbeat failed."""
         schedule = self._schedules.registration
         await self._first_look()
@@ -176,14 +176,14 @@ class Reporter:
         while await self._seen() is None and time.monotonic() < until:  # noqa: ASYNC110 - Redis.
             await asyncio.sleep(_FIRST_LOOK_POLL_SECONDS)
 
-    async def _seen(self) -> Seen | None:
+    async def _seen(self) -> ReportFacts | None:
         try:
             return await self._look()
         except Failure as error:
             log.warning("cluster not seen", error=error.message)
             return None
 
-    async def _beat(self, turn: Turn) -> None:
+    async def _beat(self, turn: Lease) -> None:
         schedule = self._schedules.heartbeat
         body = report_payloads.heartbeat(self._provider)
 
@@ -194,7 +194,7 @@ class Reporter:
         await asyncio.sleep(schedule.every)
         await regularly(beat, schedule.every)
 
-    async def _summarise(self, turn: Turn) -> None:
+    async def _summarise(self, turn: Lease) -> None:
         schedule = self._schedules.summary
 
         async def summarise() -> None:
@@ -205,7 +205,7 @@ class Reporter:
         await self._first_look()
         await regularly(summarise, schedule.every)
 
-    async def _told(self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule) -> bool:
+    async def _told(self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule) -> bool:
         """Send one report in this turn; tell whether Lagrange took it."""
         error = await self._sent(turn, path, body, schedule)
         if error is None:
@@ -218,7 +218,7 @@ class Reporter:
         return not error
 
     async def _sent(
-        self, turn: Turn, path: str, body: dict[str, Any], schedule: Schedule
+        self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule
     ) -> str | None:
         """Send one report; return why Lagrange did not take it, None when the turn is lost."""
         try:
@@ -232,7 +232,7 @@ class Reporter:
                 timeout_seconds=schedule.timeout,
                 max_answer_bytes=_MAX_ANSWER_BYTES,
             )
-        except Lost:
+        except LeaseLost:
             return None
         except Failure as error:
             log.warning("report not sent", path=path, error=error.message)
@@ -251,12 +251,12 @@ async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
         _, tasks = await asyncio.wait(tasks, timeout=_CANCELLED_EVERY)
 
 
-async def _lasting(duty: Duty, turn: Turn) -> None:
+async def _lasting(duty: Duty, turn: Lease) -> None:
     """One duty that fails holds up no other."""
     while True:
         try:
             await duty(turn)
-        except Lost:
+        except LeaseLost:
             return
         except Exception:
             log.exception("duty broke", duty=getattr(duty, "__name__", ""))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 Status = Literal["Active", "Inactive"]
 Body = dict[str, Any]
@@ -50,7 +50,7 @@ def heartbeat(provider: Provider) -> Body:
     return {"node_id": provider.node_id, "status": "Active"}
 
 
-def resources(provider: Provider, seen: Inventory, free: Mapping[str, Amounts]) -> Body:
+def resources(provider: Provider, seen: Inventory, free: Mapping[str, ResourceAmounts]) -> Body:
     """Return the ClusterResource: the body of `POST /cp/summary`, the answer to `GET /cp`.
 
     Args:
@@ -61,11 +61,13 @@ def resources(provider: Provider, seen: Inventory, free: Mapping[str, Amounts]) 
     return {
         "node_id": provider.node_id,
         "region": provider.region,
-        "cluster_info": [_machine(one, free.get(one.name, Amounts())) for one in seen.nodes],
+        "cluster_info": [
+            _machine(one, free.get(one.name, ResourceAmounts())) for one in seen.nodes
+        ],
     }
 
 
-def _machine(node: Node, free: Amounts) -> Body:
+def _machine(node: Node, free: ResourceAmounts) -> Body:
     total = node.allocatable
     cores = _cores(total.cpu_millis, free.cpu_millis)
     return {

@@ -11,12 +11,12 @@ import structlog
 
 from app.admission import inventory_snapshot, quotas
 from app.admission.reservations.free import free
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.context import Context
 from app.errors import ConfigError
 from app.lagrange import report_payloads
 from app.lagrange.missed_terminations import CatchUp
-from app.lagrange.report_loop import Reporter, Seen
+from app.lagrange.report_loop import Reporter, ReportFacts
 from app.store import redis_keys
 from k8s.inventory.inventory import Inventory
 
@@ -46,7 +46,7 @@ def provider(context: Context) -> report_payloads.Provider:
     )
 
 
-async def look(context: Context) -> Seen | None:
+async def look(context: Context) -> ReportFacts | None:
     """Return what the watcher saw of the cluster; None when that is too long ago.
 
     Raises:
@@ -55,15 +55,15 @@ async def look(context: Context) -> Seen | None:
     found = inventory_snapshot.read(await context.async_store.kept(redis_keys.INVENTORY))
     if found is None or not found.is_valid(time.time()):
         return None
-    book = Book.read(await context.async_store.fields(redis_keys.RESERVATIONS))
-    return Seen(
+    book = Ledger.read(await context.async_store.fields(redis_keys.RESERVATIONS))
+    return ReportFacts(
         found.inventory,
         free=free(found.inventory, book),
         active=_is_active(context, found.inventory, book),
     )
 
 
-def _is_active(context: Context, inventory: Inventory, book: Book) -> bool:
+def _is_active(context: Context, inventory: Inventory, book: Ledger) -> bool:
     """Who cannot read its own policy takes on nothing."""
     try:
         return quotas.active(inventory, book, quotas.load(context.folder))

@@ -70,7 +70,7 @@ def upload(context: Context, task_id: str) -> None:
 
 async def _uploaded(context: Context, task: Task) -> str:
     async with http_client.client() as session:
-        storage = multichain_storage.Storage(session, context.config.mcs)
+        storage = multichain_storage.MultichainStorage(session, context.config.mcs)
         return await storage.upload(_FOLDER, f"{task.id}.json", document(task))
 
 

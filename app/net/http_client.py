@@ -35,7 +35,7 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FetchLimits:
     """Bounds of one fetch: body in `bytes` (decompressed), everything in `seconds`, redirects."""
 
     bytes: int
@@ -82,7 +82,7 @@ class Fetcher:
         await self._session.close()
 
     async def get(
-        self, url: str, *, limits: Limits, headers: Mapping[str, str] | None = None
+        self, url: str, *, limits: FetchLimits, headers: Mapping[str, str] | None = None
     ) -> bytes:
         """Return the body that a URL leads to, through redirects that are each checked anew.
 
@@ -108,7 +108,7 @@ class Fetcher:
         url: str,
         file: BinaryIO,
         *,
-        limits: Limits,
+        limits: FetchLimits,
         headers: Mapping[str, str] | None = None,
     ) -> None:
         """Write what `get` returns to an empty file as it comes; it holds a part after an error.
@@ -124,7 +124,7 @@ class Fetcher:
                 await _attempts()(self._attempt, start, file, limits, headers or {})
 
     async def _attempt(
-        self, start: URL, file: BinaryIO, limits: Limits, headers: Mapping[str, str]
+        self, start: URL, file: BinaryIO, limits: FetchLimits, headers: Mapping[str, str]
     ) -> None:
         file.seek(0)
         file.truncate()
@@ -132,7 +132,7 @@ class Fetcher:
             await self._follow(start, file, limits, headers)
 
     async def _follow(
-        self, start: URL, file: BinaryIO, limits: Limits, headers: Mapping[str, str]
+        self, start: URL, file: BinaryIO, limits: FetchLimits, headers: Mapping[str, str]
     ) -> None:
         current = start
         for _ in range(limits.redirects + 1):

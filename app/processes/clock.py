@@ -16,7 +16,7 @@ from rq.scheduler import RQScheduler
 from app.context import Context
 from app.errors import Temporary
 from app.lagrange import report_thread, result_upload
-from app.processes.heartbeat_file import Pulse
+from app.processes.heartbeat_file import HeartbeatFile
 from app.store import rq_queue
 from app.store.transaction import ENDED_KEPT
 from app.tasks import deadlines
@@ -92,7 +92,7 @@ class Clock:
         self._context.store.purge(time.time() - ENDED_KEPT.total_seconds())
 
 
-def serve(context: Context, pulse: Pulse) -> None:
+def serve(context: Context, pulse: HeartbeatFile) -> None:
     """Tick until SIGTERM."""
     stopped = threading.Event()
 

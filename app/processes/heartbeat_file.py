@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
-class Pulse:
+class HeartbeatFile:
     """A process that beats it goes on; what it waits for may be away meanwhile.
 
     Attributes:

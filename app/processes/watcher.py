@@ -11,11 +11,11 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from app.admission.inventory_snapshot import Taker
+from app.admission.inventory_snapshot import SnapshotLoop
 from app.context import Context
 from app.errors import Temporary
 from app.lagrange.callbacks import Sender
-from app.processes.heartbeat_file import Pulse
+from app.processes.heartbeat_file import HeartbeatFile
 from app.processes.log_reader import LogReader
 from app.tasks.observation import Observation
 from k8s.api import watch
@@ -34,13 +34,13 @@ _GOODBYE_SECONDS = 5
 Message = tuple[type[Object], watch.Event[Object]]
 
 
-def serve(context: Context, pulse: Pulse) -> None:
+def serve(context: Context, pulse: HeartbeatFile) -> None:
     """Watch and deliver until SIGTERM; exit with 1 when a part of it breaks."""
     if not asyncio.run(_serve(context, pulse)):
         sys.exit(1)
 
 
-async def _serve(context: Context, pulse: Pulse) -> bool:
+async def _serve(context: Context, pulse: HeartbeatFile) -> bool:
     """Return whether nothing broke."""
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
@@ -58,7 +58,9 @@ async def _serve(context: Context, pulse: Pulse) -> bool:
     return await tending
 
 
-def _threads(context: Context, pulse: Pulse, stopped: threading.Event) -> list[threading.Thread]:
+def _threads(
+    context: Context, pulse: HeartbeatFile, stopped: threading.Event
+) -> list[threading.Thread]:
     """The parts that wait for the cluster; the last two have something to finish at the end."""
     changed = threading.Event()
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
@@ -67,7 +69,7 @@ def _threads(context: Context, pulse: Pulse, stopped: threading.Event) -> list[t
             (f"watch of {kind.__name__}", _follow, (context, kind, messages, stopped))
             for kind in _PATHS
         ),
-        ("stock", Taker(context).run, (changed, stopped)),
+        ("stock", SnapshotLoop(context).run, (changed, stopped)),
         ("logs", LogReader(context).run, (stopped,)),
         ("observation", _observe, (context, messages, changed, stopped, pulse)),
     ]
@@ -111,7 +113,7 @@ def _observe(
     messages: "queue.SimpleQueue[Message]",
     changed: threading.Event,
     stopped: threading.Event,
-    pulse: Pulse,
+    pulse: HeartbeatFile,
 ) -> None:
     """Take in what comes, a little at once, and look at the tasks that it is about."""
     observation = Observation(context)

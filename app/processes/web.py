@@ -25,7 +25,7 @@ from app.web.logs import LogSocket
 from app.web.logs.frames import MAX_MESSAGE_BYTES, FrameSocket
 from app.web.proofs import Proofs
 from app.web.provider_info import Polled
-from app.web.status import Pages
+from app.web.status import StatusPages
 from app.web.terms_endpoints import Terms
 from app.web.webhooks import Receiver
 
@@ -52,7 +52,7 @@ def application(context: Context) -> Starlette:
     parts = (
         Receiver(authentication, intake, signer),
         LagrangeApi(authentication, intake, store, log_signer),
-        Pages(store, signer),
+        StatusPages(store, signer),
         LogSocket(store, context.config, log_signer),
         Polled(context, authentication, store),
         Proofs(authentication, store),

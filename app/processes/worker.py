@@ -13,7 +13,7 @@ from rq.job import Job
 
 from app.context import Context
 from app.processes import rq_jobs
-from app.processes.heartbeat_file import Pulse
+from app.processes.heartbeat_file import HeartbeatFile
 from app.store import rq_queue
 
 log = structlog.get_logger()
@@ -28,7 +28,7 @@ class QuickWorker(Worker):
 
     log_job_description = False
     log_result_lifespan = False
-    pulse = Pulse()
+    pulse = HeartbeatFile()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
         """Return how long a piece of work counts as alive without a sign of life."""
@@ -40,7 +40,7 @@ class QuickWorker(Worker):
         super().heartbeat(*args, **kwargs)
 
 
-def serve(context: Context, pulse: Pulse) -> None:
+def serve(context: Context, pulse: HeartbeatFile) -> None:
     """Work until SIGTERM; the piece under way is finished first."""
     os.environ["CP_PATH"] = str(context.folder)
     rq_jobs.prepare()
@@ -62,7 +62,7 @@ def serve(context: Context, pulse: Pulse) -> None:
     worker.work(logging_level="WARNING")
 
 
-def _wait_for_redis(context: Context, pulse: Pulse) -> None:
+def _wait_for_redis(context: Context, pulse: HeartbeatFile) -> None:
     """RQ gives up when Redis is away at its start; we do not."""
     while True:
         pulse.beat()

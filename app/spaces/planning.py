@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from app.errors import Permanent
 from app.spaces import ldl
 from app.spaces.dockerfile import Dockerfile
-from app.spaces.inference import Described
+from app.spaces.inference import ModelDescription
 from app.spaces.ldl.hardware import DEFAULT_STORAGE_BYTES
 from k8s.naming import names as safe_names
 from k8s.workload import (
+    Capabilities,
     Component,
     Container,
     Mount,
-    Offer,
     Port,
     Resources,
     Volume,
@@ -29,7 +29,7 @@ _CACHE_VARIABLES = ("HF_HOME", "HUGGINGFACE_HUB_CACHE")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class WorkloadNames:
     """What a workload is called: ids in lower case, the rest as the owner wrote it."""
 
     task_id: str
@@ -50,12 +50,12 @@ class Plan:
 
 
 def plan(
-    names: Names,
+    names: WorkloadNames,
     files: Mapping[str, bytes],
     deploy_file: str,
     *,
     hardware: Resources | None,
-    offer: Offer,
+    offer: Capabilities,
 ) -> Plan:
     """Read the deployment file of a Space.
 
@@ -87,7 +87,7 @@ def plan(
 
 
 def plan_image(
-    names: Names, image: str, dockerfile: Dockerfile, *, hardware: Resources | None
+    names: WorkloadNames, image: str, dockerfile: Dockerfile, *, hardware: Resources | None
 ) -> Plan:
     """Plan the one service of a Space that is built from its Dockerfile.
 
@@ -106,8 +106,8 @@ def plan_image(
 
 
 def plan_model(
-    names: Names,
-    model: Described,
+    names: WorkloadNames,
+    model: ModelDescription,
     image: str,
     *,
     hardware: Resources | None,
@@ -142,7 +142,7 @@ def plan_model(
     return Plan(_workload(names, (component,)), ())
 
 
-def _workload(names: Names, components: tuple[Component, ...]) -> Workload:
+def _workload(names: WorkloadNames, components: tuple[Component, ...]) -> Workload:
     return Workload(
         task_id=names.task_id,
         task_uuid=names.task_uuid,
@@ -172,7 +172,7 @@ class _Below(Mapping[str, bytes]):
         return len(self._inner)
 
 
-def refusal(refused: ldl.Refused) -> Permanent:
+def refusal(refused: ldl.InvalidDeployment) -> Permanent:
     """Return what a task fails with when its file is refused."""
     return Permanent(
         "; ".join(str(problem) for problem in refused.problems), category="ldl_refused"

@@ -13,7 +13,7 @@ from app.store import transaction as transaction_script
 from app.store.group_commit import Commits
 from app.store.records import (
     Callback,
-    Market,
+    MarketStatus,
     Receipt,
     Report,
     Task,
@@ -80,11 +80,11 @@ class AsyncStore:
         ids = await self._asked(self.connection.smembers(redis_keys.ACTIVE))
         return [task for task in map(decode.readable, await self._records(ids)) if task]
 
-    async def market(self, task_id: str) -> Market | None:
+    async def market(self, task_id: str) -> MarketStatus | None:
         """Return what Lagrange said last of a task's Space."""
         return decode.market(await self._asked(self.connection.hget(redis_keys.MARKET, task_id)))
 
-    async def save_market(self, task_id: str, said: Market) -> None:
+    async def save_market(self, task_id: str, said: MarketStatus) -> None:
         """Write down what Lagrange says of a task's Space."""
         encoded = msgspec.json.encode(said)
         await self._asked(self.connection.hset(redis_keys.MARKET, task_id, encoded))

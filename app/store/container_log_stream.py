@@ -17,7 +17,7 @@ import redis
 
 from app.store import AsyncStore, redis_keys
 from app.store.redis_errors import translated
-from k8s.logs import NOWHERE, Place
+from k8s.logs import NOWHERE, LogPosition
 
 WANTED_SECONDS = 15
 LEASE_SECONDS = 6
@@ -66,7 +66,7 @@ return 1
 _RELEASE = (
     "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
 )
-_place = msgspec.json.Decoder(Place)
+_place = msgspec.json.Decoder(LogPosition)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ class Addition:
     task_id: str
     lines: bytes
     key: str = ""
-    read: Place = NOWHERE
+    read: LogPosition = NOWHERE
     over: str = ""
 
 
@@ -151,7 +151,7 @@ class Writer:
         with translated():
             self._release((_lock(task_id),), (self._token,))
 
-    def places(self, task_id: str) -> dict[str, Place]:
+    def places(self, task_id: str) -> dict[str, LogPosition]:
         """Return how far each container was read, by its key."""
         with translated():
             found = self._connection.hgetall(redis_keys.log_places(task_id))

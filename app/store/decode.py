@@ -5,14 +5,14 @@ from typing import Any
 
 import msgspec
 
-from app.errors import Unreadable
+from app.errors import UnreadableRecord
 from app.store import redis_keys
 from app.store.records import (
     Callback,
-    Happening,
-    Market,
+    MarketStatus,
     Receipt,
     Task,
+    TimelineEntry,
 )
 
 _GAUGES = {
@@ -24,8 +24,8 @@ _GAUGES = {
 _task = msgspec.json.Decoder(Task)
 _receipt = msgspec.json.Decoder(Receipt)
 _callback = msgspec.json.Decoder(Callback)
-_market = msgspec.json.Decoder(Market)
-_happening = msgspec.json.Decoder(Happening)
+_market = msgspec.json.Decoder(MarketStatus)
+_happening = msgspec.json.Decoder(TimelineEntry)
 
 
 def task(fields: Sequence[bytes | None]) -> Task | None:
@@ -38,14 +38,14 @@ def task(fields: Sequence[bytes | None]) -> Task | None:
     try:
         return _task.decode(record) if record else None
     except msgspec.DecodeError as error:
-        raise Unreadable(f"a task's record: {error}", category="internal") from error
+        raise UnreadableRecord(f"a task's record: {error}", category="internal") from error
 
 
 def readable(fields: Sequence[bytes | None]) -> Task | None:
     """Decode a task's hash; None for one that is no record of ours, too."""
     try:
         return task(fields)
-    except Unreadable:
+    except UnreadableRecord:
         return None
 
 
@@ -59,12 +59,12 @@ def callbacks(fields: dict[bytes, bytes]) -> list[Callback]:
     return sorted(map(_callback.decode, fields.values()), key=lambda one: one.sequence)
 
 
-def market(content: bytes | None) -> Market | None:
+def market(content: bytes | None) -> MarketStatus | None:
     """Decode what Lagrange says of a Space."""
     return _market.decode(content) if content else None
 
 
-def timeline(lines: Sequence[bytes]) -> list[Happening]:
+def timeline(lines: Sequence[bytes]) -> list[TimelineEntry]:
     """Decode a task's timeline."""
     return [_happening.decode(line) for line in lines]
 

@@ -7,12 +7,12 @@ from app.store import redis_keys
 from app.store.lenient_decode import salvaged
 from app.store.records import (
     Callback,
-    Happening,
     JobData,
-    Market,
-    Pods,
+    MarketStatus,
+    PodSummaries,
     Report,
     Task,
+    TimelineEntry,
 )
 from app.store.wire import connect
 
@@ -62,10 +62,10 @@ class Glance:
         """Return how many tasks are not over."""
         return int(self._one("SCARD", redis_keys.ACTIVE) or 0)
 
-    def timeline(self, task_id: str) -> list[Happening]:
+    def timeline(self, task_id: str) -> list[TimelineEntry]:
         """Return what happened to a task, oldest first."""
         lines = self._one("LRANGE", redis_keys.timeline(task_id), 0, -1) or []
-        return [*_read(lines, Happening, at=0, what="unreadable")]
+        return [*_read(lines, TimelineEntry, at=0, what="unreadable")]
 
     def callbacks(self, task_id: str) -> list[Callback]:
         """Return a task's callbacks in order."""
@@ -74,21 +74,21 @@ class Glance:
         callbacks = _read(found.values(), Callback, message_id="", **missing)
         return sorted(callbacks, key=lambda one: one.sequence)
 
-    def market(self) -> dict[str, Market]:
+    def market(self) -> dict[str, MarketStatus]:
         """Return what Lagrange said last of each active task's Space, by task id."""
         found = _fields(self._one("HGETALL", redis_keys.MARKET)).items()
-        said = {name: salvaged(content, Market, space_status="") for name, content in found}
+        said = {name: salvaged(content, MarketStatus, space_status="") for name, content in found}
         return {name: one for name, one in said.items() if one}
 
-    def said(self, task_id: str) -> Market | None:
+    def said(self, task_id: str) -> MarketStatus | None:
         """Return what Lagrange said last of a task's Space."""
         content = self._one("HGET", redis_keys.MARKET, task_id)
-        return salvaged(content, Market, space_status="") if content else None
+        return salvaged(content, MarketStatus, space_status="") if content else None
 
-    def pods(self, task_id: str) -> Pods | None:
+    def pods(self, task_id: str) -> PodSummaries | None:
         """Return a task's pods as the watcher saw them last; None when it saw none."""
         content = self._one("GET", redis_keys.pods(task_id))
-        return salvaged(content, Pods) if content else None
+        return salvaged(content, PodSummaries) if content else None
 
     def is_watched(self) -> bool:
         """Whether a watcher ran within the last minutes."""

@@ -26,18 +26,18 @@ return redis.call('DEL', KEYS[1])
 """
 
 
-class Lost(Exception):
+class LeaseLost(Exception):
     """The turn is another replica's by now, or nobody's."""
 
 
-class Turn:
+class Lease:
     """The right to do something, for as long as it is kept.
 
     Attributes:
         number: Higher than that of every earlier turn.
     """
 
-    def __init__(self, turns: "Turns", number: int) -> None:
+    def __init__(self, turns: "Leases", number: int) -> None:
         self._turns = turns
         self.number = number
 
@@ -49,7 +49,7 @@ class Turn:
             Temporary: Redis is away.
         """
         if not await self._turns.kept(self.number):
-            raise Lost
+            raise LeaseLost
 
     async def check(self) -> None:
         """Return while it is this replica's turn.
@@ -59,7 +59,7 @@ class Turn:
             Temporary: Redis is away, so that nobody knows.
         """
         if await self._turns.current() != self.number:
-            raise Lost
+            raise LeaseLost
 
     async def end(self) -> None:
         """Let the next replica have its turn at once.
@@ -70,7 +70,7 @@ class Turn:
         await self._turns.ended(self.number)
 
 
-class Turns:
+class Leases:
     """The turns at one thing.
 
     Args:
@@ -87,14 +87,14 @@ class Turns:
         self._keep = connection.register_script(_KEEP)
         self._end = connection.register_script(_END)
 
-    async def take(self) -> Turn | None:
+    async def take(self) -> Lease | None:
         """Return a turn; None while another replica has one.
 
         Raises:
             Temporary: Redis is away.
         """
         number = int(await _asked(self._take(keys=self._keys, args=(self._milliseconds,))))
-        return Turn(self, number) if number else None
+        return Lease(self, number) if number else None
 
     async def kept(self, number: int) -> bool:
         """Prolong a turn; False when it is over."""

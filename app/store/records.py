@@ -215,7 +215,7 @@ class Callback(msgspec.Struct, frozen=True, kw_only=True):
     delivered_at: float | None = None
 
 
-class Happening(msgspec.Struct, frozen=True, kw_only=True):
+class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One line of a task's timeline."""
 
     at: float
@@ -223,7 +223,7 @@ class Happening(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
 
 
-class Market(msgspec.Struct, frozen=True, kw_only=True):
+class MarketStatus(msgspec.Struct, frozen=True, kw_only=True):
     """What Lagrange says of a task's Space: its own words, and when it said them (unix seconds).
 
     Times are seconds as Lagrange writes them; empty: not told. `noted`: the task's timeline says
@@ -238,7 +238,7 @@ class Market(msgspec.Struct, frozen=True, kw_only=True):
     noted: bool = False
 
 
-class PodSeen(msgspec.Struct, frozen=True, kw_only=True):
+class PodSummary(msgspec.Struct, frozen=True, kw_only=True):
     """A pod as the watcher saw it last.
 
     Attributes:
@@ -258,11 +258,11 @@ class PodSeen(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Pods(msgspec.Struct, frozen=True, kw_only=True):
+class PodSummaries(msgspec.Struct, frozen=True, kw_only=True):
     """The pods of a task, and when they were written down (unix seconds)."""
 
     at: float = 0
-    pods: tuple[PodSeen, ...] = ()
+    pods: tuple[PodSummary, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

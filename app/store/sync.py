@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import redis
 
-from app.errors import Unreadable
+from app.errors import UnreadableRecord
 from app.store import decode, redis_keys, rq_queue, transaction
 from app.store.records import (
     Callback,
-    Happening,
-    Market,
-    Pods,
+    MarketStatus,
+    PodSummaries,
     Task,
+    TimelineEntry,
 )
 from app.store.redis_errors import translated
 from k8s.workload import Workload
@@ -79,12 +79,12 @@ class Store:
         with translated():
             return decode.callbacks(self.connection.hgetall(redis_keys.callbacks(task_id)))
 
-    def timeline(self, task_id: str) -> list[Happening]:
+    def timeline(self, task_id: str) -> list[TimelineEntry]:
         """Return what happened to a task, oldest first."""
         with translated():
             return decode.timeline(self.connection.lrange(redis_keys.timeline(task_id), 0, -1))
 
-    def market(self) -> dict[str, Market]:
+    def market(self) -> dict[str, MarketStatus]:
         """Return what Lagrange said last of each active task's Space, by task id."""
         with translated():
             found = self.connection.hgetall(redis_keys.MARKET)
@@ -131,7 +131,7 @@ class Store:
         with translated():
             self.connection.set(key, content, ex=period)
 
-    def show_pods(self, task_id: str, pods: Pods, period: timedelta) -> None:
+    def show_pods(self, task_id: str, pods: PodSummaries, period: timedelta) -> None:
         """Write down a task's pods for people to see."""
         self.keep(redis_keys.pods(task_id), msgspec.json.encode(pods), period)
 
@@ -198,7 +198,7 @@ class Store:
         for task_id in ids:
             try:
                 task = self.get(task_id)
-            except Unreadable:
+            except UnreadableRecord:
                 self.postpone(redis_keys.ENDED, task_id, time.time())
                 continue
             if task:

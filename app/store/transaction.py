@@ -10,9 +10,9 @@ import msgspec
 from app.store import redis_keys, rq_queue
 from app.store.records import (
     Callback,
-    Happening,
     Receipt,
     Task,
+    TimelineEntry,
 )
 
 Word = str | int | float | msgspec.Raw
@@ -127,7 +127,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     after: Task
     at: float
     callbacks: tuple[Callback, ...] = ()
-    happenings: tuple[Happening, ...] = ()
+    happenings: tuple[TimelineEntry, ...] = ()
     workload: bytes | None = None
     guards: tuple[Guard, ...] = ()
     wake: bool = False

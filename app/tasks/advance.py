@@ -10,12 +10,12 @@ from app.errors import Permanent, Temporary
 from app.store import Change, locks
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
-from app.tasks.step import Superseded, Work
+from app.tasks.step import StepContext, Superseded
 from app.tasks.steps import apply, fetch, remove
 
 log = structlog.get_logger()
 
-Step = Callable[[Work], None]
+Step = Callable[[StepContext], None]
 
 
 def advance(context: Context, task_id: str) -> None:
@@ -36,7 +36,7 @@ def advance(context: Context, task_id: str) -> None:
 def _advance(context: Context, task_id: str) -> None:
     with locks.held(context.redis, f"task:{task_id}") as lock:
         while (task := context.store.get(task_id)) and (step := next_step(task)):
-            work = Work(context, task, lock)
+            work = StepContext(context, task, lock)
             with structlog.contextvars.bound_contextvars(task=task_id, step=step.__name__):
                 try:
                     step(work)
@@ -59,7 +59,7 @@ def next_step(task: Task) -> Step | None:
     return None
 
 
-def _fail(work: Work, reason: Reason) -> None:
+def _fail(work: StepContext, reason: Reason) -> None:
     """A step failed for good: go back to what served before, else end the task.
 
     Raises:

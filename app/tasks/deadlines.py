@@ -5,7 +5,7 @@ import time
 import structlog
 
 from app.context import Context
-from app.errors import Unreadable
+from app.errors import UnreadableRecord
 from app.store import Conflict, locks, redis_keys
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
@@ -29,7 +29,7 @@ def end_due(context: Context) -> int:
     for task_id in context.store.reached(redis_keys.DUE, now):
         try:
             task = context.store.get(task_id)
-        except Unreadable as error:
+        except UnreadableRecord as error:
             log.error("task not ended", task=task_id, error=error.message)  # noqa: TRY400 - it has no use for a traceback.
             context.store.postpone(redis_keys.DUE, task_id, now + _LOOK_AGAIN_SECONDS)
             continue

@@ -6,16 +6,16 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.context import Context
-from app.errors import Unreadable
+from app.errors import UnreadableRecord
 from app.store import redis_keys
 from app.store.records import (
-    Pods,
-    PodSeen,
+    PodSummaries,
+    PodSummary,
     Reason,
     Task,
 )
 from app.tasks import observe
-from app.tasks.adoption.unclaimed_pods import Strangers
+from app.tasks.adoption.unclaimed_pods import UnclaimedPods
 from k8s.api import watch
 from k8s.api.errors import ClusterError
 from k8s.api.objects import (
@@ -25,7 +25,7 @@ from k8s.api.objects import (
     Pod,
 )
 from k8s.health import health
-from k8s.health.health import Health, Problem
+from k8s.health.health import Health, PodProblem
 from k8s.naming import labels, names
 
 log = structlog.get_logger()
@@ -48,8 +48,8 @@ class Observation:
         self._seen: dict[type[Object], dict[str, Object]] = {Pod: {}, Deployment: {}}
         self._of_task: dict[str, set[tuple[type[Object], str]]] = {}
         self._to_look: dict[str, float] = {}
-        self._strangers = Strangers(context)
-        self._shown: dict[str, tuple[float, tuple[PodSeen, ...]]] = {}
+        self._strangers = UnclaimedPods(context)
+        self._shown: dict[str, tuple[float, tuple[PodSummary, ...]]] = {}
 
     def take(self, kind: type[Object], event: watch.Event[Object]) -> None:
         """Take in one event of the watch over objects of this kind."""
@@ -111,7 +111,7 @@ class Observation:
         """Look at a task; return when to look again though nothing may have happened."""
         try:
             task = self._context.store.get(task_id)
-        except Unreadable as error:
+        except UnreadableRecord as error:
             log.error("task not looked at", task=task_id, error=error.message)  # noqa: TRY400 - it has no use for a traceback.
             return None
         if task is None:
@@ -152,13 +152,15 @@ class Observation:
         now = time.time()
         written_at, before = self._shown.get(task_id, (0.0, ()))
         if before != tuple(pods) or now - written_at > PODS_KEPT.total_seconds() / 4:
-            self._context.store.show_pods(task_id, Pods(at=now, pods=tuple(pods)), PODS_KEPT)
+            self._context.store.show_pods(
+                task_id, PodSummaries(at=now, pods=tuple(pods)), PODS_KEPT
+            )
             self._shown[task_id] = now, tuple(pods)
 
-    def _reason(self, task: Task, problem: Problem) -> Reason:
+    def _reason(self, task: Task, problem: PodProblem) -> Reason:
         return observe.worded(problem, self._log_tail(task, problem) if problem.needs_log else "")
 
-    def _log_tail(self, task: Task, problem: Problem) -> str:
+    def _log_tail(self, task: Task, problem: PodProblem) -> str:
         """The last lines that a crashed container wrote; empty when they cannot be had."""
         path = f"/api/v1/namespaces/{names.namespace(task.wallet)}/pods/{problem.pod}"
         try:
@@ -180,10 +182,10 @@ class Observation:
                 return
 
 
-def _shown(pod: Pod) -> PodSeen:
+def _shown(pod: Pod) -> PodSummary:
     status = pod.status
     containers = (*status.init_container_statuses, *status.container_statuses)
-    return PodSeen(
+    return PodSummary(
         name=pod.metadata.name,
         phase="Terminating" if pod.deleting else status.phase,
         ready=bool(status.container_statuses)

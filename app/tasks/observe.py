@@ -9,7 +9,7 @@ from app.store import Change, Conflict
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
 from app.tasks.advance import failure
-from k8s.health.health import Health, Problem
+from k8s.health.health import Health, PodProblem
 
 log = structlog.get_logger()
 
@@ -82,7 +82,7 @@ def _up(context: Context, task: Task, now: float) -> list[Change]:
     return changes
 
 
-def worded(problem: Problem, log_tail: str) -> Reason:
+def worded(problem: PodProblem, log_tail: str) -> Reason:
     """Return a problem in the tenant's words, with the last lines of the container's log."""
     message = problem.message
     if log_tail:

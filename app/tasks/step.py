@@ -16,7 +16,7 @@ class Superseded(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class StepContext:
     """The task as this step found it, under the task's lock.
 
     Attributes:

@@ -5,10 +5,10 @@ from typing import Any
 
 from app.store.records import (
     Callback,
-    Happening,
-    Market,
-    PodSeen,
+    MarketStatus,
+    PodSummary,
     Task,
+    TimelineEntry,
 )
 
 
@@ -49,12 +49,12 @@ def callback(one: Callback) -> dict[str, Any]:
     }
 
 
-def happening(one: Happening) -> dict[str, Any]:
+def happening(one: TimelineEntry) -> dict[str, Any]:
     """Return a line of the timeline."""
     return {"at": iso(one.at), "what": one.what, "detail": one.detail or None}
 
 
-def market(said: Market | None) -> dict[str, Any] | None:
+def market(said: MarketStatus | None) -> dict[str, Any] | None:
     """Return what Lagrange says of a task's Space, in its own words; None when it said nothing."""
     if said is None:
         return None
@@ -67,7 +67,7 @@ def market(said: Market | None) -> dict[str, Any] | None:
     }
 
 
-def pod(one: PodSeen) -> dict[str, Any]:
+def pod(one: PodSummary) -> dict[str, Any]:
     """Return a pod of a task."""
     return {
         "name": one.name,

@@ -13,11 +13,11 @@ from app.store import redis_keys
 from app.store.records import (
     Callback,
     Fallback,
-    Happening,
     JobData,
     Reason,
     State,
     Task,
+    TimelineEntry,
     source_uuid,
 )
 from app.store.transaction import Change, Guard
@@ -58,7 +58,7 @@ def accepted(
         after=task,
         at=now,
         happenings=(
-            Happening(at=now, what="accepted", detail=f"for {job.duration} s at {task.url}"),
+            TimelineEntry(at=now, what="accepted", detail=f"for {job.duration} s at {task.url}"),
         ),
         guards=(guard,),
         wake=True,
@@ -78,7 +78,7 @@ def adopted(
         Guard(redis_keys.HOSTS, task.host, None, task.id),
         Guard(redis_keys.HOLDERS, task.space_uuid, None, task.id),
     )
-    happening = Happening(at=now, what="adopted", detail=f"from v0.3.0, at {task.url}")
+    happening = TimelineEntry(at=now, what="adopted", detail=f"from v0.3.0, at {task.url}")
     return Change(
         before=None,
         after=task,
@@ -130,7 +130,7 @@ def uploaded(task: Task, url: str, *, now: float) -> Change:
     """Return that the task's result document can be read at `url`."""
     told = _told(task, replace(task, result_url=url), now, status="uploadResult")
     callbacks = tuple(replace(one, reason="") for one in told.callbacks)
-    happening = Happening(at=now, what="result uploaded", detail=url)
+    happening = TimelineEntry(at=now, what="result uploaded", detail=url)
     return replace(told, callbacks=callbacks, happenings=(happening,))
 
 
@@ -166,7 +166,7 @@ def pushing(task: Task, *, now: float) -> Change:
     """Return that the image was built and goes to the registry."""
     told = _told(task, task, now)
     callbacks = tuple(replace(one, status="pushImage") for one in told.callbacks)
-    happening = Happening(at=now, what="pushing")
+    happening = TimelineEntry(at=now, what="pushing")
     return replace(told, callbacks=callbacks, happenings=(happening,))
 
 
@@ -182,7 +182,7 @@ def deploying(
     """Return that it is known what has to run; `facts` are the fields of Task learnt since."""
     after = replace(task, state=State.DEPLOYING, **facts)
     change = _told(task, after, now, workload=workload, guards=tuple(guards))
-    warnings = tuple(Happening(at=now, what="warning", detail=note) for note in notes)
+    warnings = tuple(TimelineEntry(at=now, what="warning", detail=note) for note in notes)
     return replace(change, happenings=change.happenings + warnings)
 
 
@@ -233,7 +233,7 @@ def rolled_back(task: Task, reason: Reason, *, now: float) -> Change:
 def _changed(
     before: Task, after: Task, now: float, what: str, detail: str = "", *, wake: bool = False
 ) -> Change:
-    happening = Happening(at=now, what=what, detail=detail)
+    happening = TimelineEntry(at=now, what=what, detail=detail)
     return Change(before=before, after=after, at=now, happenings=(happening,), wake=wake)
 
 
@@ -247,7 +247,7 @@ def _told(before: Task, after: Task, now: float, *, status: str = "", **fields: 
         timestamp=now,
         message_id=f"callback_{after.id}_{sequence}",
     )
-    happening = Happening(at=now, what=str(after.state), detail=callback.reason)
+    happening = TimelineEntry(at=now, what=str(after.state), detail=callback.reason)
     return Change(
         before=before,
         after=replace(after, sequence=sequence),

@@ -22,7 +22,7 @@ log = structlog.get_logger()
 _NAMESPACE = "computing_provider_"
 
 
-class Pages:
+class StatusPages:
     """Reading endpoints."""
 
     def __init__(self, store: AsyncStore, signer: signed_urls.Signer) -> None:

@@ -54,7 +54,7 @@ class Terms:
             reading.add_done_callback(partial(self._forget, source))
         try:
             found = await asyncio.shield(self._under_way[source])
-        except wallet_lists.Unreadable as error:
+        except wallet_lists.UnreadableList as error:
             raise _unreadable(name) from error
         return responses.envelope(sorted(found))
 
@@ -72,7 +72,7 @@ class Terms:
         pricing = self._context.config.admission.pricing
         try:
             prices = admission_prices.load(self._context.folder) or PriceList()
-        except admission_prices.Unreadable as error:
+        except admission_prices.UnreadablePrices as error:
             raise _unreadable("price list") from error
         return responses.envelope(prices.told(pricing=pricing))
 

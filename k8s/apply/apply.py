@@ -19,7 +19,7 @@ from k8s.legacy import handover
 from k8s.manifests import pull_secrets, tenant
 from k8s.manifests.scope import Manifest
 from k8s.naming import labels, names
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 
 # In the order in which they go: who leads to pods, pods, then what pods stand on.
 KINDS = (
@@ -42,7 +42,7 @@ def _go_on() -> None:
 def deploy(
     cluster: Cluster,
     workload: Workload,
-    offer: Offer,
+    offer: Capabilities,
     *,
     credentials: pull_secrets.Credentials | None = None,
     overrides: Path | None = None,

@@ -28,7 +28,7 @@ _LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 _FURNITURE = {("ConfigMap", "kube-root-ca.crt"), ("NetworkPolicy", tenant.DEFAULT_DENY)}
 
 
-class Mark(msgspec.Struct, frozen=True):
+class MarkedNamespace(msgspec.Struct, frozen=True):
     """A namespace as it was marked: what its removal is conditional upon."""
 
     namespace: str
@@ -71,7 +71,7 @@ def _content(cluster: Cluster, namespace: str, kind: str) -> list[str]:
     return []
 
 
-def mark(cluster: Cluster, namespace: str) -> Mark:
+def mark(cluster: Cluster, namespace: str) -> MarkedNamespace:
     """Mark a namespace; the next apply of it by `k8s.apply.apply` takes the mark off again.
 
     Raises:
@@ -92,14 +92,14 @@ def mark(cluster: Cluster, namespace: str) -> Mark:
         },
     }
     marked = cluster.apply(path, stated)["metadata"]
-    return Mark(namespace, marked["uid"], marked["resourceVersion"])
+    return MarkedNamespace(namespace, marked["uid"], marked["resourceVersion"])
 
 
 def _without(found: dict[str, Any], keys: set[str]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if key not in keys}
 
 
-def remove(cluster: Cluster, marked: Mark) -> bool:
+def remove(cluster: Cluster, marked: MarkedNamespace) -> bool:
     """Remove a namespace if it is as it was marked; False when it has changed since.
 
     Raises:

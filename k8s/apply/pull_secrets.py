@@ -13,7 +13,7 @@ from k8s.naming import labels, names
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class FoundSecret:
     """A Secret as it was found."""
 
     namespace: str
@@ -49,7 +49,7 @@ def refresh(cluster: Cluster, wallet: str, credentials: pull_secrets.Credentials
     return True
 
 
-def find(cluster: Cluster, wallet: str) -> Mark | None:
+def find(cluster: Cluster, wallet: str) -> FoundSecret | None:
     """The Secret of a tenant, if there is one.
 
     Raises:
@@ -60,10 +60,10 @@ def find(cluster: Cluster, wallet: str) -> Mark | None:
     except NotFound:
         return None
     is_ours = found.labels.get(labels.MANAGED_BY) == labels.MANAGER
-    return Mark(found.namespace, found.uid, found.resource_version) if is_ours else None
+    return FoundSecret(found.namespace, found.uid, found.resource_version) if is_ours else None
 
 
-def remove(cluster: Cluster, mark: Mark) -> bool:
+def remove(cluster: Cluster, mark: FoundSecret) -> bool:
     """Remove a Secret if nothing was deployed with it since; False when something was.
 
     Raises:

@@ -11,10 +11,10 @@ from k8s.api.objects import (
     Pod,
 )
 from k8s.health import problems as pod_problems
-from k8s.health.problems import Category, Finding, Problem
+from k8s.health.problems import Category, Finding, PodProblem
 from k8s.naming import labels
 
-__all__ = ["Category", "Health", "Problem", "assess"]
+__all__ = ["Category", "Health", "PodProblem", "assess"]
 
 SETTLING = pod_problems.SETTLING
 EVICTION_IS_NEWS = timedelta(minutes=5)
@@ -44,7 +44,7 @@ class Health:
     """
 
     ready: bool
-    problem: Problem | None
+    problem: PodProblem | None
     again_at: datetime | None = None
 
 
@@ -80,7 +80,7 @@ def assess(
         findings += _pod_findings(own, now)
         findings += _deployment_findings(component, made.get(component), own)
     times = [finding for finding in findings if isinstance(finding, datetime)]
-    problems = [finding for finding in findings if isinstance(finding, Problem)]
+    problems = [finding for finding in findings if isinstance(finding, PodProblem)]
     return Health(
         ready=ready,
         problem=min(problems, key=_rank, default=None),
@@ -88,7 +88,7 @@ def assess(
     )
 
 
-def _rank(problem: Problem) -> tuple[int, str, str]:
+def _rank(problem: PodProblem) -> tuple[int, str, str]:
     return _MOST_TELLING_FIRST.index(problem.category), problem.pod, problem.container
 
 
@@ -139,7 +139,7 @@ def _pod_findings(pods: list[Pod], now: datetime) -> Iterator[Finding]:
                 yield found
 
 
-def _stopped(pod: Pod, now: datetime) -> Iterator[Problem]:
+def _stopped(pod: Pod, now: datetime) -> Iterator[PodProblem]:
     """A pod that its node put an end to, while that is still news: they stay listed for hours."""
     status = pod.status
     times = [one.last_transition_time for one in status.conditions if one.last_transition_time]
@@ -147,7 +147,7 @@ def _stopped(pod: Pod, now: datetime) -> Iterator[Problem]:
     if not status.reason or (ended is not None and now - ended > EVICTION_IS_NEWS):
         return
     words = pod_problems.one_line(status.message) or status.reason
-    yield Problem(
+    yield PodProblem(
         category=Category.EVICTED,
         message=f"the cluster stopped a pod ({status.reason}): {words}",
         pod=pod.metadata.name,
@@ -158,7 +158,7 @@ def _unscheduled(pod: Pod, now: datetime) -> Iterator[Finding]:
     scheduled = _condition(pod.status.conditions, "PodScheduled")
     if scheduled is None or scheduled.status != "False" or scheduled.reason != "Unschedulable":
         return
-    problem = Problem(
+    problem = PodProblem(
         category=Category.UNSCHEDULABLE,
         message=f"no node has room: {pod_problems.one_line(scheduled.message)}",
         pod=pod.metadata.name,
@@ -168,13 +168,13 @@ def _unscheduled(pod: Pod, now: datetime) -> Iterator[Finding]:
 
 def _deployment_findings(
     component: str, deployment: Deployment | None, pods: list[Pod]
-) -> Iterator[Problem]:
+) -> Iterator[PodProblem]:
     if deployment is None:
         return
     failure = _condition(deployment.status.conditions, "ReplicaFailure")
     if failure is not None and failure.status == "True":
         words = pod_problems.one_line(failure.message) or failure.reason
-        yield Problem(
+        yield PodProblem(
             category=Category.REFUSED, message=f"the cluster refuses pods of {component}: {words}"
         )
     progressing = _condition(deployment.status.conditions, "Progressing")

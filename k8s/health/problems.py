@@ -53,7 +53,7 @@ class Category(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class PodProblem:
     """What keeps a workload down.
 
     Attributes:
@@ -71,7 +71,7 @@ class Problem:
     needs_log: bool = False
 
 
-Finding = Problem | datetime
+Finding = PodProblem | datetime
 """A problem, or when it will be one if it is still there."""
 
 
@@ -83,7 +83,7 @@ def one_line(text: str) -> str:
     return f"{line[: MAX_WORDS // 3]} … {line[-2 * MAX_WORDS // 3 + 3 :]}"
 
 
-def after_grace(pod: Pod, problem: Problem, now: datetime) -> Finding:
+def after_grace(pod: Pod, problem: PodProblem, now: datetime) -> Finding:
     """The problem, unless the pod is so young that it may pass by itself."""
     created = pod.metadata.creation_timestamp
     if created is not None and abs(now - created) < GRACE:
@@ -118,7 +118,7 @@ def _is_looping(status: ContainerStatus, now: datetime) -> bool:
     return started is not None and abs(now - started) < SETTLING
 
 
-def _looping(pod: Pod, status: ContainerStatus) -> Problem:
+def _looping(pod: Pod, status: ContainerStatus) -> PodProblem:
     ended = status.state.terminated or status.last_state.terminated or Terminated(exit_code=1)
     if ended.reason in _NEVER_STARTED:
         return _cannot_start(pod, status, ended.message)
@@ -153,7 +153,7 @@ def _ending(ended: Terminated) -> str:
     return f"{code}, {words}" if words else code
 
 
-def _cannot_pull(pod: Pod, status: ContainerStatus, words: str) -> Problem:
+def _cannot_pull(pod: Pod, status: ContainerStatus, words: str) -> PodProblem:
     image = _image(pod, status)
     news = one_line(_NO_NEWS.sub("", words)) or one_line(words) or "no reason was given"
     message = f'image "{image}" of {status.name} cannot be pulled: {news}'
@@ -166,12 +166,12 @@ def _image(pod: Pod, status: ContainerStatus) -> str:
     return one_line(next((c.image for c in asked if c.name == status.name), status.image))
 
 
-def _cannot_start(pod: Pod, status: ContainerStatus, words: str) -> Problem:
+def _cannot_start(pod: Pod, status: ContainerStatus, words: str) -> PodProblem:
     message = f"{status.name} cannot be started: {one_line(_NO_NEWS.sub('', words))}"
     return _problem(Category.CONFIG_ERROR, message, pod, status)
 
 
-def of_deadline(component: str, pods: Iterable[Pod]) -> Problem | None:
+def of_deadline(component: str, pods: Iterable[Pod]) -> PodProblem | None:
     """Why a component did not get ready in time, when nothing worse is known.
 
     None while models are fetched: that takes as long as they are large.
@@ -190,7 +190,7 @@ def of_deadline(component: str, pods: Iterable[Pod]) -> Problem | None:
             message = f"{status.name} has not been started in time: {why}"
             return _problem(Category.READINESS, message, pod, status)
     message = f"{component} has not become ready in time"
-    return Problem(category=Category.READINESS, message=message)
+    return PodProblem(category=Category.READINESS, message=message)
 
 
 def _problem(
@@ -200,8 +200,8 @@ def _problem(
     status: ContainerStatus,
     *,
     needs_log: bool = False,
-) -> Problem:
-    return Problem(
+) -> PodProblem:
+    return PodProblem(
         category=category,
         message=message,
         pod=pod.metadata.name,

@@ -7,7 +7,7 @@ from typing import Any
 
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 
 _NODES = "/api/v1/nodes"
 _SERVICE_NETWORKS = "/apis/networking.k8s.io/v1/servicecidrs"
@@ -17,7 +17,7 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _ADDRESSES = ("InternalIP", "ExternalIP")
 
 
-def offered(cluster: Cluster, offer: Offer) -> Offer:
+def offered(cluster: Cluster, offer: Capabilities) -> Capabilities:
     """`offer` on this cluster: without a Gateway that it cannot have, its own networks blocked."""
     networks = sorted({*offer.blocked_networks, *node_networks(cluster)})
     gateway = offer.gateway if offer.gateway and has_routes(cluster) else ""

@@ -19,14 +19,14 @@ from k8s.inventory import (
 )
 from k8s.inventory.gpu_exporter import GpuFacts
 from k8s.inventory.nodes import NodeObject
-from k8s.inventory.pod_requests import Pod
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.pod_requests import InventoryPod
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels
 
 _NODES = "/api/v1/nodes"
 _PODS = "/api/v1/pods"
 _NOT_OVER = "status.phase!=Succeeded,status.phase!=Failed"
-_NOTHING = Amounts()
+_NOTHING = ResourceAmounts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Tenant:
     task_id: str
     component: str
     revision: str
-    amounts: Amounts
+    amounts: ResourceAmounts
     ending: bool = False
 
 
@@ -72,19 +72,19 @@ class Node:
     architecture: str = ""
     withheld: str = ""
     gpus_only: bool = False
-    allocatable: Amounts = _NOTHING
-    used_by_others: Amounts = _NOTHING
+    allocatable: ResourceAmounts = _NOTHING
+    used_by_others: ResourceAmounts = _NOTHING
     tenants: tuple[Tenant, ...] = ()
     gpu_labels: tuple[str, ...] = ()
     products: tuple[tuple[str, int], ...] = ()
     facts: GpuFacts | None = None
 
     @property
-    def used(self) -> Amounts:
+    def used(self) -> ResourceAmounts:
         """What all pods on it take."""
         return quantities.total((self.used_by_others, *(one.amounts for one in self.tenants)))
 
-    def admits(self, taken: Amounts) -> bool:
+    def admits(self, taken: ResourceAmounts) -> bool:
         """Whether a pod that takes this gets there, if there is room."""
         return not self.withheld and (taken.gpus > 0 or not self.gpus_only)
 
@@ -114,14 +114,14 @@ def read(cluster: Cluster, *, facts: Mapping[str, GpuFacts] | None = None) -> In
     try:
         known = gpu_exporter.read(cluster) if facts is None else facts
         there = msgspec.convert(cluster.list(_NODES), list[NodeObject])
-        pods = msgspec.convert(cluster.list(_PODS, fields=_NOT_OVER), list[Pod])
+        pods = msgspec.convert(cluster.list(_PODS, fields=_NOT_OVER), list[InventoryPod])
         return take(there, pods, known)
     except (msgspec.ValidationError, ValueError) as error:
         raise Unavailable(f"the API server's nodes or pods make no sense: {error}") from error
 
 
 def take(
-    objects: Iterable[NodeObject], pods: Iterable[Pod], facts: Mapping[str, GpuFacts]
+    objects: Iterable[NodeObject], pods: Iterable[InventoryPod], facts: Mapping[str, GpuFacts]
 ) -> Inventory:
     """Return the inventory of these nodes and pods (of all namespaces).
 
@@ -129,9 +129,9 @@ def take(
         ValueError: A quantity is none.
     """
     there = sorted(objects, key=lambda one: one.metadata.name)
-    others: dict[str, list[Amounts]] = {one.metadata.name: [] for one in there}
+    others: dict[str, list[ResourceAmounts]] = {one.metadata.name: [] for one in there}
     tenants: dict[str, list[Tenant]] = {one.metadata.name: [] for one in there}
-    waiting: list[tuple[Pod, Amounts]] = []
+    waiting: list[tuple[InventoryPod, ResourceAmounts]] = []
     for pod in pods:
         if pod.over:
             continue
@@ -149,12 +149,12 @@ def take(
     return Inventory(nodes=tuple(_with_waiting(found, there, waiting)))
 
 
-def _is_tenants(pod: Pod) -> bool:
+def _is_tenants(pod: InventoryPod) -> bool:
     told = pod.metadata.labels
     return bool(told.get(labels.TASK)) and told.get(labels.MANAGED_BY) == labels.MANAGER
 
 
-def _tenant(pod: Pod, taken: Amounts) -> Tenant:
+def _tenant(pod: InventoryPod, taken: ResourceAmounts) -> Tenant:
     told = pod.metadata.labels
     return Tenant(
         task_id=told[labels.TASK],
@@ -167,7 +167,7 @@ def _tenant(pod: Pod, taken: Amounts) -> Tenant:
 
 def _node(
     one: NodeObject,
-    others: Iterable[Amounts],
+    others: Iterable[ResourceAmounts],
     tenants: Iterable[Tenant],
     facts: Mapping[str, GpuFacts],
 ) -> Node:
@@ -190,7 +190,9 @@ def _node(
 
 
 def _with_waiting(
-    counted: Iterable[Node], there: Iterable[NodeObject], waiting: Iterable[tuple[Pod, Amounts]]
+    counted: Iterable[Node],
+    there: Iterable[NodeObject],
+    waiting: Iterable[tuple[InventoryPod, ResourceAmounts]],
 ) -> list[Node]:
     """Count what the scheduler has not got to yet where it fits first."""
     found = {node.name: node for node in counted}

@@ -12,11 +12,11 @@ from k8s.api.objects import (
     Part,
 )
 from k8s.inventory import quantities
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels
 
 _OVER = {"Succeeded", "Failed"}
-_ONE_POD = Amounts(pods=1)
+_ONE_POD = ResourceAmounts(pods=1)
 
 
 class Resources(Part, frozen=True, kw_only=True):
@@ -52,7 +52,7 @@ class Status(Part, frozen=True, kw_only=True):
     conditions: tuple[Condition, ...] | None = None
 
 
-class Pod(Object, frozen=True, kw_only=True):
+class InventoryPod(Object, frozen=True, kw_only=True):
     """A v1 Pod, as an inventory looks at it."""
 
     spec: Spec = Spec()
@@ -72,7 +72,7 @@ class Pod(Object, frozen=True, kw_only=True):
         )
 
 
-def of(pod: Pod) -> Amounts:
+def of(pod: InventoryPod) -> ResourceAmounts:
     """What the pod takes.
 
     Init containers run one after the other before the others, so the largest counts; those that
@@ -82,7 +82,7 @@ def of(pod: Pod) -> Amounts:
     Raises:
         ValueError: A quantity is none.
     """
-    sidecars = peak = Amounts()
+    sidecars = peak = ResourceAmounts()
     for one in pod.spec.init_containers or ():
         taken = _asked(one.resources)
         if one.restart_policy == "Always":
@@ -108,7 +108,7 @@ class _Deployment(Part, frozen=True, kw_only=True):
     spec: _DeploymentSpec = _DeploymentSpec()
 
 
-def rendered(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Amounts]:
+def rendered(manifests: Iterable[Mapping[str, Any]]) -> dict[str, ResourceAmounts]:
     """Return what a pod of each Deployment takes, by the label of its component.
 
     Raises:
@@ -118,27 +118,27 @@ def rendered(manifests: Iterable[Mapping[str, Any]]) -> dict[str, Amounts]:
     for manifest in manifests:
         if manifest["kind"] == "Deployment":
             template = msgspec.convert(manifest, _Deployment).spec.template
-            pod = Pod(metadata=template.metadata, spec=template.spec)
+            pod = InventoryPod(metadata=template.metadata, spec=template.spec)
             found[template.metadata.labels.get(labels.COMPONENT, "")] = of(pod)
     return found
 
 
-def _each(containers: Iterable[Container]) -> Iterable[Amounts]:
+def _each(containers: Iterable[Container]) -> Iterable[ResourceAmounts]:
     return (_asked(one.resources) for one in containers)
 
 
-def _asked(resources: Resources | None) -> Amounts:
+def _asked(resources: Resources | None) -> ResourceAmounts:
     if resources is None:
-        return Amounts()
+        return ResourceAmounts()
     return quantities.asked({**(resources.limits or {}), **(resources.requests or {})})
 
 
-def _override(counted: Amounts, resources: Resources | None) -> Amounts:
+def _override(counted: ResourceAmounts, resources: Resources | None) -> ResourceAmounts:
     """Requests of the pod as a whole: CPU and memory, where Kubernetes allows them."""
     if resources is None:
         return counted
     whole = _asked(resources)
-    return Amounts(
+    return ResourceAmounts(
         cpu_millis=whole.cpu_millis or counted.cpu_millis,
         memory_bytes=whole.memory_bytes or counted.memory_bytes,
         storage_bytes=counted.storage_bytes,

@@ -22,7 +22,7 @@ Quantities = Mapping[str, str | int | float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Amounts:
+class ResourceAmounts:
     """How much of each resource.
 
     Attributes:
@@ -39,17 +39,17 @@ class Amounts:
     gpus: int = 0
     pods: int = 0
 
-    def __add__(self, other: "Amounts") -> "Amounts":
-        return Amounts(
+    def __add__(self, other: "ResourceAmounts") -> "ResourceAmounts":
+        return ResourceAmounts(
             **{name: getattr(self, name) + getattr(other, name) for name in NAMES},
         )
 
-    def __sub__(self, other: "Amounts") -> "Amounts":
-        return Amounts(
+    def __sub__(self, other: "ResourceAmounts") -> "ResourceAmounts":
+        return ResourceAmounts(
             **{name: getattr(self, name) - getattr(other, name) for name in NAMES},
         )
 
-    def missing(self, free: "Amounts") -> tuple[str, ...]:
+    def missing(self, free: "ResourceAmounts") -> tuple[str, ...]:
         """The names of the resources of which there is less free than this."""
         return tuple(
             name
@@ -57,15 +57,15 @@ class Amounts:
             if getattr(self, name) and getattr(self, name) > getattr(free, name)
         )
 
-    def fits(self, free: "Amounts") -> bool:
+    def fits(self, free: "ResourceAmounts") -> bool:
         """Whether there is as much free of everything that this asks for."""
         return not self.missing(free)
 
 
-NAMES = tuple(field.name for field in fields(Amounts))
+NAMES = tuple(field.name for field in fields(ResourceAmounts))
 
 
-def total(parts: Iterable[Amounts]) -> Amounts:
+def total(parts: Iterable[ResourceAmounts]) -> ResourceAmounts:
     """The sum."""
     cpu = memory = storage = gpus = pods = 0
     for part in parts:
@@ -74,15 +74,19 @@ def total(parts: Iterable[Amounts]) -> Amounts:
         storage += part.storage_bytes
         gpus += part.gpus
         pods += part.pods
-    return Amounts(cpu_millis=cpu, memory_bytes=memory, storage_bytes=storage, gpus=gpus, pods=pods)
+    return ResourceAmounts(
+        cpu_millis=cpu, memory_bytes=memory, storage_bytes=storage, gpus=gpus, pods=pods
+    )
 
 
-def most(one: Amounts, other: Amounts) -> Amounts:
+def most(one: ResourceAmounts, other: ResourceAmounts) -> ResourceAmounts:
     """Of each resource the larger amount."""
-    return Amounts(**{name: max(getattr(one, name), getattr(other, name)) for name in NAMES})
+    return ResourceAmounts(
+        **{name: max(getattr(one, name), getattr(other, name)) for name in NAMES}
+    )
 
 
-def asked(quantities: Quantities) -> Amounts:
+def asked(quantities: Quantities) -> ResourceAmounts:
     """What a request says, rounded up as the scheduler does.
 
     Raises:
@@ -91,7 +95,7 @@ def asked(quantities: Quantities) -> Amounts:
     return _amounts(quantities, ceil)
 
 
-def offered(quantities: Quantities) -> Amounts:
+def offered(quantities: Quantities) -> ResourceAmounts:
     """What a node says it has, rounded down.
 
     Raises:
@@ -100,11 +104,11 @@ def offered(quantities: Quantities) -> Amounts:
     return _amounts(quantities, floor)
 
 
-def _amounts(quantities: Quantities, whole: Callable[[Fraction], int]) -> Amounts:
+def _amounts(quantities: Quantities, whole: Callable[[Fraction], int]) -> ResourceAmounts:
     def number(name: str, times: int = 1) -> int:
         return whole(parse(quantities.get(name, 0)) * times)
 
-    return Amounts(
+    return ResourceAmounts(
         cpu_millis=number("cpu", 1000),
         memory_bytes=number("memory"),
         storage_bytes=number("ephemeral-storage"),

@@ -10,7 +10,7 @@ from k8s.jobs.build import (
     CLIENT,
     DAEMON,
     NAMESPACE,
-    Order,
+    BuildJob,
     name,
 )
 from k8s.jobs.build_jobs import (
@@ -27,7 +27,7 @@ __all__ = [
     "CLIENT",
     "DAEMON",
     "NAMESPACE",
-    "Order",
+    "BuildJob",
     "Progress",
     "is_under_way",
     "look",

@@ -25,7 +25,7 @@ Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BuildJob:
     """A build.
 
     Attributes:
@@ -84,7 +84,7 @@ def path(job: str) -> str:
     return f"{url_paths.collection('Job', NAMESPACE)}/{job}"
 
 
-def place(order: Order, templates: Templates) -> Iterator[Manifest]:
+def place(order: BuildJob, templates: Templates) -> Iterator[Manifest]:
     """Yield what all builds share: the namespace, and what may be reached from it."""
     common = {"namespace": NAMESPACE, "labels": _labels()}
     yield templates.fill("namespace", common | {"labels": _labels() | _POD_SECURITY})
@@ -92,7 +92,7 @@ def place(order: Order, templates: Templates) -> Iterator[Manifest]:
     yield _network(templates, order)
 
 
-def job(order: Order, templates: Templates, *, suspended: bool) -> Manifest:
+def job(order: BuildJob, templates: Templates, *, suspended: bool) -> Manifest:
     """The Job."""
     return templates.fill("build-job", _values(order) | {"suspended": suspended})
 
@@ -105,11 +105,11 @@ def _labels() -> dict[str, str]:
     }
 
 
-def _own_labels(order: Order) -> dict[str, str]:
+def _own_labels(order: BuildJob) -> dict[str, str]:
     return _labels() | {BUILD: names.label(order.task_id)}
 
 
-def _values(order: Order) -> dict[str, Any]:
+def _values(order: BuildJob) -> dict[str, Any]:
     work_bytes = 2 * order.parcel_bytes + _SLACK_BYTES
     return {
         "name": order.name,
@@ -134,13 +134,13 @@ def _values(order: Order) -> dict[str, Any]:
     }
 
 
-def _configuration(order: Order) -> str:
+def _configuration(order: BuildJob) -> str:
     """BuildKit's: strangers choose no program that reads their Dockerfile (`# syntax=`)."""
     plain = f'[registry."{order.registry}"]\nhttp = true\n' if order.plain_http else ""
     return f'{plain}[frontend."gateway.v0"]\nenabled = false\n'
 
 
-def secret(order: Order, uid: str) -> Manifest:
+def secret(order: BuildJob, uid: str) -> Manifest:
     """The credentials, which go with the Job."""
     owner = {
         "apiVersion": url_paths.api_version("Job"),
@@ -162,7 +162,7 @@ def secret(order: Order, uid: str) -> Manifest:
     }
 
 
-def _network(templates: Templates, order: Order) -> Manifest:
+def _network(templates: Templates, order: BuildJob) -> Manifest:
     """What all builds' pods may reach; nobody reaches them."""
     return templates.fill(
         "network-policy",
@@ -178,7 +178,7 @@ def _network(templates: Templates, order: Order) -> Manifest:
     )
 
 
-def _reachable(order: Order) -> Iterator[Manifest]:
+def _reachable(order: BuildJob) -> Iterator[Manifest]:
     """DNS, the registry, and the public internet, which base images come from."""
     yield network_policies.dns()
     for address, port in order.addresses:

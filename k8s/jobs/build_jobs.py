@@ -15,7 +15,7 @@ from k8s.jobs import build_policy
 from k8s.jobs.build import (
     BUILD,
     NAMESPACE,
-    Order,
+    BuildJob,
     path,
 )
 from k8s.manifests.templates import Templates
@@ -48,7 +48,7 @@ def is_under_way(cluster: Cluster, job: str) -> bool:
     return True
 
 
-def start(cluster: Cluster, order: Order, *, overrides: Path | None = None) -> None:
+def start(cluster: Cluster, order: BuildJob, *, overrides: Path | None = None) -> None:
     """Have the cluster build; after an error, `remove` takes away what was made.
 
     The Job waits until there are the credentials, which it owns.

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from k8s.jobs.build import DAEMON, NAMESPACE, Order
+from k8s.jobs.build import DAEMON, NAMESPACE, BuildJob
 from k8s.policy.violation import require
 
 _JOB_KEYS = {
@@ -40,7 +40,7 @@ _LIMITED = ("cpu", "memory", "ephemeral-storage")
 Part = Mapping[str, Any]
 
 
-def check(job: Part, order: Order) -> None:
+def check(job: Part, order: BuildJob) -> None:
     """Raise `Violation` unless the Job ends, is bounded, and has nothing of its node or of ours."""
     spec = job.get("spec", {})
     _only(job, spec, _JOB_KEYS)

@@ -28,7 +28,7 @@ _JOB_KEYS = {"backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished",
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class ProofJob:
     """What is to be proven; `id` is a DNS label of at most 50 characters."""
 
     id: str
@@ -66,7 +66,7 @@ class _Job(Object, frozen=True, kw_only=True):
     status: _JobStatus = _JobStatus()
 
 
-def start(cluster: Cluster, order: Order, *, overrides: Path | None = None) -> None:
+def start(cluster: Cluster, order: ProofJob, *, overrides: Path | None = None) -> None:
     """Have the cluster run a proof; the same one again changes nothing.
 
     Args:
@@ -95,7 +95,7 @@ def _labels() -> dict[str, str]:
     return {labels.PART_OF: labels.MARKET, labels.NAME: _NAMED}
 
 
-def _values(order: Order) -> dict[str, Any]:
+def _values(order: ProofJob) -> dict[str, Any]:
     return {
         "name": order.name,
         "namespace": NAMESPACE,

@@ -16,7 +16,7 @@ _OURS = {"space_uuid", "space_name", "result_url", "job_uuid", "wallet_address"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Names:
+class LegacyNames:
     """What the Space is called, and the host name that leads to it."""
 
     space_uuid: str
@@ -25,7 +25,7 @@ class Names:
 
 
 def component(
-    spec: _Document, called: Names, *, port: int, config_maps: Mapping[str, Mapping[str, str]]
+    spec: _Document, called: LegacyNames, *, port: int, config_maps: Mapping[str, Mapping[str, str]]
 ) -> Component:
     """Return what a Deployment runs. The last container is the one that the host name leads to.
 
@@ -49,7 +49,10 @@ def component(
 
 
 def _container(
-    one: _Document, pod: _Document, called: Names, config_maps: Mapping[str, Mapping[str, str]]
+    one: _Document,
+    pod: _Document,
+    called: LegacyNames,
+    config_maps: Mapping[str, Mapping[str, str]],
 ) -> Container:
     probe = (one.get("readinessProbe") or {}).get("exec") or {}
     return Container(
@@ -69,7 +72,7 @@ def _container(
     )
 
 
-def _name(written: str, called: Names) -> str:
+def _name(written: str, called: LegacyNames) -> str:
     """v0.3.0 called the service of a Dockerfile `pod-<Space>`, those of LDL `<Space>-<name>`."""
     if written == f"pod-{called.space_uuid}":
         return names.safe(called.space_name)

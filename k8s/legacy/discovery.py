@@ -18,11 +18,11 @@ from k8s.api.errors import NotFound
 from k8s.api.objects import Deployment
 from k8s.legacy import convert
 from k8s.manifests import network_policies
-from k8s.manifests.scope import Frame, tenant_labels
+from k8s.manifests.scope import Scope, tenant_labels
 from k8s.manifests.templates import Templates
 from k8s.manifests.tenant import POD_SECURITY
 from k8s.naming import labels, names
-from k8s.workload import Component, Offer, Workload
+from k8s.workload import Capabilities, Component, Workload
 
 REVISION = 1
 
@@ -34,7 +34,7 @@ class Unlike(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Former:
+class LegacyDeployment:
     """The objects of a Space that v0.3.0 deployed, as the API server gives them.
 
     Attributes:
@@ -79,7 +79,7 @@ class Former:
             if one["kind"] == "ConfigMap"
         }
         ports = self._spec("Service").get("ports") or [{}]
-        names_of = convert.Names(space_uuid=space_uuid, space_name=space_name, host=host)
+        names_of = convert.LegacyNames(space_uuid=space_uuid, space_name=space_name, host=host)
         try:
             return convert.component(
                 self.deployment["spec"], names_of, port=ports[0].get("port", 0), config_maps=maps
@@ -91,7 +91,7 @@ class Former:
         return next((one.get("spec") or {} for one in self.around if one["kind"] == kind), {})
 
 
-def find(cluster: Cluster, namespace: str, space_uuid: str) -> Former | None:
+def find(cluster: Cluster, namespace: str, space_uuid: str) -> LegacyDeployment | None:
     """Return what v0.3.0 has deployed of a Space; None when the cluster says that nothing is there.
 
     Raises:
@@ -106,7 +106,7 @@ def find(cluster: Cluster, namespace: str, space_uuid: str) -> Former | None:
     named = [("Service", f"svc-{space_uuid}"), ("Ingress", f"ing-{space_uuid}")]
     named += [("ConfigMap", name) for name in _mounted(deployment, space_uuid)]
     found = (_get(cluster, kind, namespace, name) for kind, name in named)
-    return Former(deployment=deployment, around=tuple(one for one in found if one))
+    return LegacyDeployment(deployment=deployment, around=tuple(one for one in found if one))
 
 
 def _get(cluster: Cluster, kind: str, namespace: str, name: str) -> _Document | None:
@@ -123,7 +123,9 @@ def _mounted(deployment: _Document, space_uuid: str) -> Iterator[str]:
             yield name
 
 
-def claim(cluster: Cluster, former: Former, workload: Workload, offer: Offer) -> list[_Document]:
+def claim(
+    cluster: Cluster, former: LegacyDeployment, workload: Workload, offer: Capabilities
+) -> list[_Document]:
     """Label what v0.3.0 made as ours, and close its doors; harmless to repeat from any line.
 
     No pod is started anew. One NetworkPolicy for the Space's pods leaves open what v0.3.0's
@@ -134,7 +136,7 @@ def claim(cluster: Cluster, former: Former, workload: Workload, offer: Offer) ->
     Raises:
         ClusterError: The API server is away, or refuses.
     """
-    frame = Frame(workload=workload, offer=offer, templates=Templates(None))
+    frame = Scope(workload=workload, offer=offer, templates=Templates(None))
     [component] = workload.components
     cluster.apply(*_namespace(frame))
     policy = network_policies.policies(frame)[0]
@@ -151,7 +153,7 @@ def claim(cluster: Cluster, former: Former, workload: Workload, offer: Offer) ->
     return [label(cluster, one, running) for one in pods]
 
 
-def _namespace(frame: Frame) -> tuple[str, _Document]:
+def _namespace(frame: Scope) -> tuple[str, _Document]:
     given = tenant_labels(frame.workload.wallet) | POD_SECURITY
     given |= {labels.NAMESPACE: names.label(frame.namespace)}
     manifest = {

@@ -5,8 +5,8 @@ own (`session`), into buffers that do not grow: who does not take what was read 
 reading, and nothing else. Every line comes as `<time stamp> [<pod>] <text>`, and none comes twice.
 """
 
-from k8s.logs.lines import NOWHERE, Filter, Place, remark
-from k8s.logs.session import Extent, Source
+from k8s.logs.lines import NOWHERE, Filter, LogPosition, remark
+from k8s.logs.session import Extent, LogSource
 from k8s.logs.task import Piece, TaskLog
 
-__all__ = ["NOWHERE", "Extent", "Filter", "Piece", "Place", "Source", "TaskLog", "remark"]
+__all__ = ["NOWHERE", "Extent", "Filter", "LogPosition", "LogSource", "Piece", "TaskLog", "remark"]

@@ -15,7 +15,7 @@ _NANOSECOND_DIGITS = 9
 _LONGEST_CHARACTER = 4
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True):
+class LogPosition(msgspec.Struct, frozen=True, array_like=True):
     """How far a log has been read.
 
     Attributes:
@@ -27,7 +27,7 @@ class Place(msgspec.Struct, frozen=True, array_like=True):
     number: int = 0
 
 
-NOWHERE = Place()
+NOWHERE = LogPosition()
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Filter:
     reach: int = 0
 
 
-class Lines:
+class LineSplitter:
     """Lines out of bytes as they come, each with its end; not for several threads.
 
     Args:
@@ -53,7 +53,7 @@ class Lines:
         filter_: What is done to the bytes.
     """
 
-    def __init__(self, label: str, place: Place, filter_: Filter) -> None:
+    def __init__(self, label: str, place: LogPosition, filter_: Filter) -> None:
         self.place = place
         self._label = f" [{label}] ".encode()
         self._filter = filter_
@@ -113,7 +113,7 @@ class Lines:
                 return True
             self._old = None
         number = self.place.number + 1 if stamp == self.place.stamp else 1
-        self.place = Place(stamp, number)
+        self.place = LogPosition(stamp, number)
         return False
 
 

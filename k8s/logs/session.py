@@ -10,7 +10,7 @@ from k8s.api import responses
 from k8s.api.client import Cluster
 from k8s.api.errors import ClusterError, Refused, Unavailable
 from k8s.api.responses import BAD_REQUEST, NOT_FOUND
-from k8s.logs.lines import Filter, Lines, Place
+from k8s.logs.lines import Filter, LineSplitter, LogPosition
 
 if TYPE_CHECKING:
     import urllib3
@@ -21,7 +21,7 @@ SILENCE_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class LogSource:
     """A container of a pod, and what its lines are called by.
 
     Attributes:
@@ -47,7 +47,7 @@ class Block:
     """Some lines of one container, each with its end, and how far its log is read with them."""
 
     lines: bytes
-    place: Place
+    place: LogPosition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +82,8 @@ class Session:
     def __init__(
         self,
         cluster: Cluster,
-        source: Source,
-        place: Place,
+        source: LogSource,
+        place: LogPosition,
         *,
         extent: Extent,
         filter_: Filter,
@@ -150,7 +150,7 @@ class Session:
             return
 
     def _read(self) -> None:
-        lines = Lines(self._source.label, self._place, self._filter)
+        lines = LineSplitter(self._source.label, self._place, self._filter)
         with self._cluster.answer(
             f"{self._source.path}/log", read_timeout_seconds=SILENCE_SECONDS, **self._query()
         ) as response:
@@ -162,7 +162,7 @@ class Session:
                 with self._changed:
                     self._response = None
 
-    def _copy(self, response: "urllib3.BaseHTTPResponse", lines: Lines) -> None:
+    def _copy(self, response: "urllib3.BaseHTTPResponse", lines: LineSplitter) -> None:
         if self._stopped.is_set():  # Before there was a response to shut down.
             return
         for part in responses.parts(response):
@@ -181,7 +181,7 @@ class Session:
             query["tailLines"] = str(self._extent.last_lines)
         return query
 
-    def _put(self, lines: bytes, place: Place) -> None:
+    def _put(self, lines: bytes, place: LogPosition) -> None:
         if not lines:
             return
         with self._changed:

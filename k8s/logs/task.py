@@ -12,8 +12,8 @@ from k8s.api.client import Cluster
 from k8s.api.errors import ClusterError
 from k8s.api.objects import ContainerStatus, Pod
 from k8s.logs import waiting
-from k8s.logs.lines import NOWHERE, Filter, Place, remark
-from k8s.logs.session import Extent, Session, Source
+from k8s.logs.lines import NOWHERE, Filter, LogPosition, remark
+from k8s.logs.session import Extent, LogSource, Session
 from k8s.naming import labels
 
 LOOK_SECONDS = 2.0
@@ -34,14 +34,14 @@ class Piece:
     """
 
     lines: bytes
-    source: Source | None = None
-    place: Place = NOWHERE
+    source: LogSource | None = None
+    place: LogPosition = NOWHERE
 
 
 class _Container:
     """One container, and how far its log has been read."""
 
-    def __init__(self, source: Source, place: Place) -> None:
+    def __init__(self, source: LogSource, place: LogPosition) -> None:
         self.source = source
         self.place = place
         self.session: Session | None = None
@@ -74,7 +74,7 @@ class TaskLog:
         extent: Extent,
         filter_: Filter,
         ready: threading.Event,
-        places: Mapping[str, Place] = {},
+        places: Mapping[str, LogPosition] = {},
     ) -> None:
         self._cluster = cluster
         self._path = url_paths.collection("Pod", namespace)
@@ -233,9 +233,9 @@ def _label(pod: Pod) -> str:
     return f"{component}-{pod.metadata.name[-_SUFFIX:]}" if component else pod.metadata.name
 
 
-def _source(pod: Pod, container: str) -> Source:
+def _source(pod: Pod, container: str) -> LogSource:
     label = _label(pod)
     if pod.metadata.labels.get(labels.COMPONENT) != container:
         label = f"{label}/{container}"
     path = f"{url_paths.collection('Pod', pod.metadata.namespace)}/{pod.metadata.name}"
-    return Source(path, pod.metadata.uid, container, label)
+    return LogSource(path, pod.metadata.uid, container, label)

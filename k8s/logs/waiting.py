@@ -5,7 +5,7 @@ from datetime import datetime
 
 from k8s.api.objects import ContainerStatus, Pod
 from k8s.health import problems
-from k8s.health.problems import Problem
+from k8s.health.problems import PodProblem
 
 _REASONS = {
     "": "is waited for",
@@ -48,7 +48,7 @@ def _containers(pod: Pod, now: datetime) -> Iterator[str]:
         if (waiting := status.state.waiting) is None:
             continue
         found = problems.of_container(pod, status, now)
-        if isinstance(found, Problem):
+        if isinstance(found, PodProblem):
             yield found.message
         elif waiting.reason in _REASONS:
             yield f"{status.name} {_REASONS[waiting.reason]}"

@@ -6,7 +6,7 @@ from typing import Any
 from k8s.api.errors import Unsupported
 from k8s.inventory.nodes import GPU_TAINT
 from k8s.manifests import model_downloads, pull_secrets, volumes
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.naming import labels, names
 from k8s.workload import Component, Container, Port
 
@@ -21,7 +21,7 @@ _GPU_TOLERATIONS = [{"key": GPU_TAINT, "operator": "Exists"}]
 _ROLLING = {"type": "RollingUpdate", "rollingUpdate": {"maxUnavailable": 0, "maxSurge": 1}}
 
 
-def deployments(frame: Frame, addresses: Mapping[str, str]) -> list[Manifest]:
+def deployments(frame: Scope, addresses: Mapping[str, str]) -> list[Manifest]:
     """One Deployment for each component.
 
     Args:
@@ -31,7 +31,7 @@ def deployments(frame: Frame, addresses: Mapping[str, str]) -> list[Manifest]:
     return [_deployment(frame, component, addresses) for component in frame.workload.components]
 
 
-def disruption_budgets(frame: Frame) -> list[Manifest]:
+def disruption_budgets(frame: Scope) -> list[Manifest]:
     """One PodDisruptionBudget for each component that has replicas to spare."""
     return [
         frame.fill(
@@ -46,7 +46,7 @@ def disruption_budgets(frame: Frame) -> list[Manifest]:
     ]
 
 
-def _deployment(frame: Frame, component: Component, addresses: Mapping[str, str]) -> Manifest:
+def _deployment(frame: Scope, component: Component, addresses: Mapping[str, str]) -> Manifest:
     claims = any(volume.kind == "claim" for volume in component.volumes)
     selector, affinity = _nodes(component)
     return frame.fill(
@@ -71,7 +71,7 @@ def _deployment(frame: Frame, component: Component, addresses: Mapping[str, str]
 
 
 def _host_aliases(
-    frame: Frame, component: Component, addresses: Mapping[str, str]
+    frame: Scope, component: Component, addresses: Mapping[str, str]
 ) -> list[dict[str, Any]]:
     """The task's services by the names in the file, beside their safe spelling."""
     found: dict[str, list[str]] = {}
@@ -102,7 +102,7 @@ def _nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] 
     return selector, {"nodeAffinity": rules} if rules else None
 
 
-def _is_private(frame: Frame, component: Component) -> bool:
+def _is_private(frame: Scope, component: Component) -> bool:
     return pull_secrets.needs(frame.workload, component, frame.offer)
 
 
@@ -139,7 +139,7 @@ def _gpu_nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, A
     return None, {"nodeSelectorTerms": terms}
 
 
-def _container(frame: Frame, component: Component, container: Container) -> dict[str, Any]:
+def _container(frame: Scope, component: Component, container: Container) -> dict[str, Any]:
     return frame.templates.fill(
         "container",
         {
@@ -157,7 +157,7 @@ def _container(frame: Frame, component: Component, container: Container) -> dict
     )
 
 
-def _env(frame: Frame, container: Container) -> list[dict[str, str]]:
+def _env(frame: Scope, container: Container) -> list[dict[str, str]]:
     workload = frame.workload
     ours = {
         "space_uuid": workload.space_uuid,

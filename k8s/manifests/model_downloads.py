@@ -11,7 +11,7 @@ from importlib import resources
 from typing import Any
 
 from k8s.api.errors import Unsupported
-from k8s.manifests.scope import Frame
+from k8s.manifests.scope import Scope
 from k8s.manifests.templates import TemplateError
 from k8s.naming import names
 from k8s.workload import Component, Container, Model
@@ -22,12 +22,12 @@ _PARTS = 16
 PREFIX = "models-"
 
 
-def init_containers(frame: Frame, component: Component) -> list[dict[str, Any]]:
+def init_containers(frame: Scope, component: Component) -> list[dict[str, Any]]:
     """One for each service of the pod that has models."""
     return [_init_container(frame, component, one) for one in component.containers if one.models]
 
 
-def _init_container(frame: Frame, component: Component, container: Container) -> dict[str, Any]:
+def _init_container(frame: Scope, component: Component, container: Container) -> dict[str, Any]:
     taken = container.resources
     most = limit_bytes(component, container) // _PARTS * (_PARTS - 1)
     return frame.templates.fill(

@@ -38,7 +38,7 @@ _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class Refused(Exception):
+class DownloadRefused(Exception):
     """Trying again cannot help."""
 
 
@@ -60,7 +60,7 @@ class _Redirects(urllib.request.HTTPRedirectHandler):
         self.linked_etag = headers.get("X-Linked-ETag") or self.linked_etag
         allowed = ("https://",) if req.full_url.startswith("https:") else HTTP
         if not newurl.startswith(allowed):
-            raise Refused("it redirects to what is no https address")
+            raise DownloadRefused("it redirects to what is no https address")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
@@ -83,7 +83,7 @@ class Model:
             say(f"{self.name}: is there already")
             return
         if not self.url.startswith(HTTP):
-            raise Refused("its address is none of http or https")
+            raise DownloadRefused("its address is none of http or https")
         failed = 0
         while True:
             before = self.held()
@@ -92,7 +92,7 @@ class Model:
             except Broken as error:
                 failed = 0 if self.held() > before else failed + 1
                 if failed >= ATTEMPTS:
-                    raise Refused(f"{error}, {ATTEMPTS} times in a row") from None
+                    raise DownloadRefused(f"{error}, {ATTEMPTS} times in a row") from None
                 pause = min(2**failed, LONGEST_PAUSE_SECONDS)
                 say(f"{self.name}: {error}; again in {pause} s, from {self.held()} bytes on")
                 time.sleep(pause)
@@ -185,14 +185,14 @@ class Model:
             raise Broken("it has no such part")
         if status in AGAIN or status >= http.client.INTERNAL_SERVER_ERROR:
             raise Broken(f"its server answers {status}")
-        raise Refused(f"its server answers {status}")
+        raise DownloadRefused(f"its server answers {status}")
 
     def check(self) -> None:
         """Compare the file with what is known of it."""
         had = self.held()
         if self.total not in {-1, had}:
             self.part.unlink()
-            raise Refused(f"it has {had} bytes, not {self.total}")
+            raise DownloadRefused(f"it has {had} bytes, not {self.total}")
         if expected := self.wanted or self.told:
             found = hashlib.sha256()
             with self.part.open("rb") as file:
@@ -200,7 +200,7 @@ class Model:
                     found.update(chunk)
             if found.hexdigest() != expected:
                 self.part.unlink()
-                raise Refused(f"its SHA-256 is {found.hexdigest()}, not {expected}")
+                raise DownloadRefused(f"its SHA-256 is {found.hexdigest()}, not {expected}")
         checked = "size and SHA-256" if expected else "size" if self.total >= 0 else "nothing"
         say(f"{self.name}: complete, {had} bytes; {checked} checked")
 
@@ -234,7 +234,7 @@ def digest(headers: Message, linked_etag: str) -> str:
 def refuse_excess(count: int, most: int) -> None:
     """Refuse what does not fit."""
     if count > most:
-        raise Refused(
+        raise DownloadRefused(
             f"it has more than the {most} bytes of ephemeral storage that are left for it"
         )
 
@@ -253,7 +253,7 @@ def main() -> None:
         model = Model(folder, number, json.loads(argument))
         try:
             model.fetch(left)
-        except (Refused, OSError) as error:
+        except (DownloadRefused, OSError) as error:
             reason = f"{model.name} cannot be fetched: {error}"
             say(reason)
             if LAST_WORDS.exists():

@@ -7,7 +7,7 @@ the ports that they listen on.
 from typing import Any
 
 from k8s.manifests import networks
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.naming import labels, names
 from k8s.workload import Component, Port
 
@@ -18,7 +18,7 @@ DNS_NAMESPACE = "kube-system"
 DNS_PORT = 53
 
 
-def policies(frame: Frame) -> list[Manifest]:
+def policies(frame: Scope) -> list[Manifest]:
     """All NetworkPolicies of the task."""
     return [
         frame.fill(
@@ -34,7 +34,7 @@ def policies(frame: Frame) -> list[Manifest]:
     ]
 
 
-def _ingress(frame: Frame, component: Component) -> list[Rule]:
+def _ingress(frame: Scope, component: Component) -> list[Rule]:
     return [
         {"from": sources, "ports": [_port(port)]}
         for container in component.containers
@@ -43,7 +43,7 @@ def _ingress(frame: Frame, component: Component) -> list[Rule]:
     ]
 
 
-def _sources(frame: Frame, port: Port) -> list[Rule]:
+def _sources(frame: Scope, port: Port) -> list[Rule]:
     if port.public in ("node", "address"):
         return [{"ipBlock": {"cidr": cidr}} for cidr in networks.EVERYWHERE]
     clients: list[Rule] = []
@@ -54,7 +54,7 @@ def _sources(frame: Frame, port: Port) -> list[Rule]:
     return clients + (_controller(frame) if port.public == "host" else [])
 
 
-def _controller(frame: Frame) -> list[Rule]:
+def _controller(frame: Scope) -> list[Rule]:
     """The ingress controller: a pod, or a process of a node."""
     where: Rule = {
         "matchExpressions": [
@@ -75,7 +75,7 @@ def dns() -> Rule:
     }
 
 
-def _to_services(frame: Frame, component: Component) -> list[Rule]:
+def _to_services(frame: Scope, component: Component) -> list[Rule]:
     own = {container.name for container in component.containers}
     rules = []
     for server in frame.workload.components:
@@ -89,7 +89,7 @@ def _to_services(frame: Frame, component: Component) -> list[Rule]:
     return rules
 
 
-def _to_internet(frame: Frame) -> list[Rule]:
+def _to_internet(frame: Scope) -> list[Rule]:
     closed = networks.closed(frame.offer.blocked_networks)
     return [
         {"to": [{"ipBlock": {"cidr": cidr, "except": left_out}}]}
@@ -98,7 +98,7 @@ def _to_internet(frame: Frame) -> list[Rule]:
     ]
 
 
-def _pods(frame: Frame, component: Component) -> Rule:
+def _pods(frame: Scope, component: Component) -> Rule:
     return {"podSelector": {"matchLabels": frame.selector(component)}}
 
 

@@ -14,7 +14,7 @@ from typing import Any
 from k8s.api import url_paths
 from k8s.manifests.scope import tenant_labels
 from k8s.naming import names
-from k8s.workload import Component, Offer, Workload
+from k8s.workload import Capabilities, Component, Workload
 
 NAME = "computing-provider-registry"
 DEPLOYED_FOR = "lagrangedao.org/deployed-for"
@@ -32,12 +32,12 @@ class Credentials:
     docker_config: bytes = field(repr=False)
 
 
-def is_needed(workload: Workload, offer: Offer) -> bool:
+def is_needed(workload: Workload, offer: Capabilities) -> bool:
     """Whether a pod of the workload has to be pulled for with the operator's credentials."""
     return any(needs(workload, one, offer) for one in workload.components)
 
 
-def needs(workload: Workload, component: Component, offer: Offer) -> bool:
+def needs(workload: Workload, component: Component, offer: Capabilities) -> bool:
     """Whether the component's pods run an image that was built here for this Space, or for all.
 
     Not beside another one of the same registry: the credentials are the whole pod's, and whoever
@@ -58,7 +58,7 @@ def _host(image: str) -> str:
     return first.lower().removeprefix("index.") if first.endswith(_DOCKER_HUB) else first.lower()
 
 
-def _is_for(image: str, space_uuid: str, offer: Offer) -> bool:
+def _is_for(image: str, space_uuid: str, offer: Capabilities) -> bool:
     start = f"{offer.private_images}/"
     if not image.startswith(start):
         return False

@@ -3,12 +3,12 @@
 from typing import Any
 
 from k8s.api.errors import Unsupported
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.naming import names
 from k8s.workload import Component, Container, Port
 
 
-def routes(frame: Frame) -> list[Manifest]:
+def routes(frame: Scope) -> list[Manifest]:
     """One Ingress or HTTPRoute for each port that has host names."""
     draw = _http_route if frame.offer.gateway else _ingress
     found: list[Manifest] = []
@@ -36,7 +36,7 @@ def _check(container: Container, port: Port, taken: set[str]) -> None:
 
 
 def _ingress(
-    frame: Frame, name: str, component: Component, container: Container, port: Port
+    frame: Scope, name: str, component: Component, container: Container, port: Port
 ) -> Manifest:
     service = frame.service_name(container.name)
     return frame.fill(
@@ -56,7 +56,7 @@ def _rule(host: str, service: str, port: int) -> dict[str, Any]:
 
 
 def _http_route(
-    frame: Frame, name: str, component: Component, container: Container, port: Port
+    frame: Scope, name: str, component: Component, container: Container, port: Port
 ) -> Manifest:
     namespace, _, gateway = frame.offer.gateway.rpartition("/")
     return frame.fill(

@@ -7,17 +7,17 @@ from typing import Any
 from k8s.api.errors import Unsupported
 from k8s.manifests.templates import Templates
 from k8s.naming import labels, names
-from k8s.workload import Component, Container, Offer, Port, Workload
+from k8s.workload import Capabilities, Component, Container, Port, Workload
 
 Manifest = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Frame:
+class Scope:
     """One task as its objects see it."""
 
     workload: Workload
-    offer: Offer
+    offer: Capabilities
     templates: Templates
 
     @property

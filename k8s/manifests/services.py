@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from k8s.api.errors import Unsupported
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.naming import names
 from k8s.workload import Component, Container, Port
 
 
-def services(frame: Frame) -> list[Manifest]:
+def services(frame: Scope) -> list[Manifest]:
     """All Services of the task."""
     found: list[Manifest] = []
     for component, container in frame.services():
@@ -21,7 +21,7 @@ def services(frame: Frame) -> list[Manifest]:
     return found + _addresses(frame)
 
 
-def _inside(frame: Frame, component: Component, container: Container) -> Manifest:
+def _inside(frame: Scope, component: Component, container: Container) -> Manifest:
     return frame.fill(
         "service",
         frame.service_name(container.name),
@@ -34,7 +34,7 @@ def _inside(frame: Frame, component: Component, container: Container) -> Manifes
 
 
 def _on_nodes(
-    frame: Frame, component: Component, container: Container, ports: Iterable[Port]
+    frame: Scope, component: Component, container: Container, ports: Iterable[Port]
 ) -> Manifest:
     if not frame.offer.node_ports:
         raise Unsupported(
@@ -52,7 +52,7 @@ def _on_nodes(
     )
 
 
-def _addresses(frame: Frame) -> list[Manifest]:
+def _addresses(frame: Scope) -> list[Manifest]:
     endpoints: dict[str, list[tuple[Component, Container, Port]]] = {}
     for component, container, port in frame.ports():
         if port.public == "address":
@@ -63,7 +63,7 @@ def _addresses(frame: Frame) -> list[Manifest]:
 
 
 def _address(
-    frame: Frame, endpoint: str, ports: list[tuple[Component, Container, Port]]
+    frame: Scope, endpoint: str, ports: list[tuple[Component, Container, Port]]
 ) -> Manifest:
     """One address for ports of any number of components.
 

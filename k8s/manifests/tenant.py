@@ -1,6 +1,6 @@
 """What every tenant has, whatever runs: a namespace of its own, bounds, and closed doors."""
 
-from k8s.manifests.scope import Frame, Manifest, tenant_labels
+from k8s.manifests.scope import Manifest, Scope, tenant_labels
 from k8s.naming import labels, names
 
 KINDS = ("Namespace", "ResourceQuota", "LimitRange")
@@ -14,7 +14,7 @@ POD_SECURITY = {
 }
 
 
-def objects(frame: Frame) -> list[Manifest]:
+def objects(frame: Scope) -> list[Manifest]:
     """The tenant's Namespace, ResourceQuota, LimitRange and default-deny NetworkPolicy."""
     offer = frame.offer
     common = tenant_labels(frame.workload.wallet)

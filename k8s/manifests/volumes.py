@@ -6,7 +6,7 @@ from typing import Any
 
 from k8s.api.errors import Unsupported
 from k8s.manifests import model_downloads
-from k8s.manifests.scope import Frame, Manifest
+from k8s.manifests.scope import Manifest, Scope
 from k8s.naming import names
 from k8s.workload import Component, Container, File, Volume
 
@@ -14,7 +14,7 @@ CONTENT = "content"
 MAX_FILE_BYTES = 1 << 20
 
 
-def config_maps(frame: Frame) -> list[Manifest]:
+def config_maps(frame: Scope) -> list[Manifest]:
     """One ConfigMap for each file of the Space that a service reads."""
     found: dict[str, tuple[File, Manifest]] = {}
     for component, container in frame.services():
@@ -30,7 +30,7 @@ def config_maps(frame: Frame) -> list[Manifest]:
     return [manifest for _, manifest in found.values()]
 
 
-def _config_map(frame: Frame, component: Component, container: Container, file: File) -> Manifest:
+def _config_map(frame: Scope, component: Component, container: Container, file: File) -> Manifest:
     if len(file.content) > MAX_FILE_BYTES:
         raise Unsupported(
             f"services.{container.name}.config", f"{file.name!r} is larger than 1 MiB"
@@ -44,7 +44,7 @@ def _config_map(frame: Frame, component: Component, container: Container, file: 
     return frame.fill("config-map", name, component, container.name, **values)
 
 
-def claims(frame: Frame) -> list[Manifest]:
+def claims(frame: Scope) -> list[Manifest]:
     """One PersistentVolumeClaim for each volume that outlives its pod."""
     return [
         frame.fill(
@@ -61,14 +61,14 @@ def claims(frame: Frame) -> list[Manifest]:
     ]
 
 
-def claim_name(frame: Frame, component: Component, volume: Volume) -> str:
+def claim_name(frame: Scope, component: Component, volume: Volume) -> str:
     """`<space_uuid>-<component>-<volume>`; hashed where hyphens would make it ambiguous."""
     parts = component.name, volume.name
     word = ("/" if any("-" in part for part in parts) else "-").join(parts)
     return names.of_space("", frame.workload.space_uuid, word)
 
 
-def volumes(frame: Frame, component: Component) -> list[dict[str, Any]]:
+def volumes(frame: Scope, component: Component) -> list[dict[str, Any]]:
     """The volumes of the component's pods."""
     files = {file.name for container in component.containers for file in container.files}
     return [
@@ -78,7 +78,7 @@ def volumes(frame: Frame, component: Component) -> list[dict[str, Any]]:
     ]
 
 
-def _kind(frame: Frame, component: Component, volume: Volume) -> dict[str, Any]:
+def _kind(frame: Scope, component: Component, volume: Volume) -> dict[str, Any]:
     if volume.kind == "claim":
         name = claim_name(frame, component, volume)
         return {"persistentVolumeClaim": {"claimName": name}}
@@ -86,7 +86,7 @@ def _kind(frame: Frame, component: Component, volume: Volume) -> dict[str, Any]:
     return {"emptyDir": {"sizeLimit": str(volume.size_bytes), **medium}}
 
 
-def _file_volume(frame: Frame, file: str) -> dict[str, Any]:
+def _file_volume(frame: Scope, file: str) -> dict[str, Any]:
     name = names.config_map(frame.workload.space_uuid, file)
     return {"name": _file(file), "configMap": {"name": name}}
 

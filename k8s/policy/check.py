@@ -15,7 +15,7 @@ from k8s.naming import labels, names
 from k8s.policy import network
 from k8s.policy import pod as pod_policy
 from k8s.policy.violation import Violation, require
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 
 __all__ = ["Violation", "check"]
 
@@ -35,7 +35,7 @@ _INGRESS_KEYS = {"ingressClassName", "rules", "tls"}
 _ROUTE_KEYS = {"parentRefs", "hostnames", "rules"}
 
 
-def check(manifests: Sequence[Mapping[str, Any]], workload: Workload, offer: Offer) -> None:
+def check(manifests: Sequence[Mapping[str, Any]], workload: Workload, offer: Capabilities) -> None:
     """Raise `Violation` unless every object keeps to every rule, and the tenant's are all there."""
     for manifest in manifests:
         with _well_formed(manifest):
@@ -70,7 +70,7 @@ def _well_formed(manifest: Mapping[str, Any]) -> Iterator[None]:
         raise Violation(f"{manifest.get('kind', '')}/{name}", f"is malformed: {error!r}") from error
 
 
-def _object(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+def _object(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
     kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
     allowed = kind in url_paths.PREFIXES and kind not in {"Pod", "ReplicaSet", "Secret"}
     require(allowed, manifest, "this kind is not allowed")
@@ -122,7 +122,7 @@ def _keys(manifest: Mapping[str, Any], allowed: set[str]) -> None:
         require(key in allowed, manifest, f"spec.{key} is not allowed")
 
 
-def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
     spec = manifest["spec"]
     selected = spec.get("selector", {}).get("matchLabels", {})
     space = names.label(workload.space_uuid)
@@ -148,7 +148,7 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
             require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
 
-def _service(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> None:
+def _service(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
     _keys(manifest, _SERVICE_KEYS)
     spec = manifest["spec"]
     offered = {
@@ -163,7 +163,7 @@ def _service(manifest: Mapping[str, Any], workload: Workload, offer: Offer) -> N
     require(found == space, manifest, "has to select the Space's pods alone")
 
 
-def _route(manifest: Mapping[str, Any], offer: Offer) -> None:
+def _route(manifest: Mapping[str, Any], offer: Capabilities) -> None:
     _keys(manifest, _ROUTE_KEYS)
     for rule in manifest["spec"].get("rules", ()):
         for backend in rule.get("backendRefs", ()):

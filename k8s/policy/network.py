@@ -8,7 +8,7 @@ from k8s.manifests import networks, tenant
 from k8s.manifests.network_policies import DNS_NAMESPACE, NAMESPACE_NAME
 from k8s.naming import labels, names
 from k8s.policy.violation import Violation, require
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 
 Manifest = Mapping[str, Any]
 
@@ -22,7 +22,7 @@ def check_default(manifests: Sequence[Manifest]) -> None:
         raise Violation("NetworkPolicy", f"the tenant has to have {tenant.DEFAULT_DENY}")
 
 
-def check(policy: Manifest, workload: Workload, offer: Offer) -> None:
+def check(policy: Manifest, workload: Workload, offer: Capabilities) -> None:
     """Raise `Violation` unless the policy opens only what may be open."""
     spec = policy["spec"]
     require(set(spec.get("policyTypes", ())) == _BOTH, policy, "has to govern both directions")

@@ -324,7 +324,7 @@ def test_problems(
 ) -> None:
     """What goes wrong with a pod is told in the same words."""
     cluster.apply(deployment_of(namespace), deployment(namespace, 1, **container))
-    seen: list[health.Problem] = []
+    seen: list[health.PodProblem] = []
 
     def is_told() -> bool:
         """A crashing container is down and up by turns: the first look that tells counts."""

@@ -19,7 +19,7 @@ from k8s.api.errors import (
 from k8s.apply import apply
 from k8s.inventory import capabilities
 from k8s.naming import names
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
@@ -33,7 +33,7 @@ def test_the_api_server_takes_what_is_rendered(
 ) -> None:
     """Every object of every stored workload passes a server-side dry run."""
     workload = workloads.stored(name, wallets())
-    offer = Offer(node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",))
+    offer = Capabilities(node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",))
     manifests = render.workload(workload, offer)
     cluster.apply(url_paths.of(manifests[0]), manifests[0])
     for manifest in manifests:
@@ -63,7 +63,7 @@ def test_a_refused_object_takes_back_the_others(
 ) -> None:
     """Nothing of a task is left when one of its objects is refused, and its reason is told."""
     workload = _paused(workloads.stored("everything", wallets()))
-    manifests = render.workload(workload, Offer(node_ports=True, load_balancers=True))
+    manifests = render.workload(workload, Capabilities(node_ports=True, load_balancers=True))
     with pytest.raises(Refused, match="no key") as refused:
         apply.apply(cluster, [*manifests, _bad(manifests)])
     assert refused.value.status == 422
@@ -78,12 +78,12 @@ def test_a_refused_redeployment_keeps_what_was_there(
 ) -> None:
     """Only what the refused call created is taken back."""
     workload = _paused(workloads.stored("single", wallets()))
-    apply.deploy(cluster, workload, Offer())
+    apply.deploy(cluster, workload, Capabilities())
     before = workloads.left(cluster, workload)
     more = replace(
         _paused(workloads.stored("everything", workload.wallet)), task_id=workload.task_id
     )
-    manifests = render.workload(more, Offer(node_ports=True, load_balancers=True))
+    manifests = render.workload(more, Capabilities(node_ports=True, load_balancers=True))
     with pytest.raises(Refused):
         apply.apply(cluster, [*manifests, _bad(manifests)])
     workloads.eventually(
@@ -96,7 +96,7 @@ def test_prune_deletes_what_a_redeployment_lacks(
 ) -> None:
     """Services, files and components that a later revision dropped go; the others stay."""
     wallet = wallets()
-    offer = Offer(node_ports=True, load_balancers=True)
+    offer = Capabilities(node_ports=True, load_balancers=True)
     first = _paused(workloads.stored("everything", wallet))
     apply.deploy(cluster, first, offer)
     smaller = replace(first, components=first.components[1:2], revision=2)
@@ -127,9 +127,9 @@ def test_remove_leaves_what_another_task_took_over(
 ) -> None:
     """A new task of the same Space takes the objects, and ending the old one does not end it."""
     old = _paused(workloads.stored("single", wallets()))
-    apply.deploy(cluster, old, Offer())
+    apply.deploy(cluster, old, Capabilities())
     new = replace(old, task_id=workloads.new_uuid())
-    apply.deploy(cluster, new, Offer())
+    apply.deploy(cluster, new, Capabilities())
     taken = workloads.left(cluster, new)
     assert taken
     workloads.gone(cluster, old)
@@ -143,10 +143,10 @@ def test_a_deletion_that_comes_late_does_nothing(
 ) -> None:
     """An object that changed hands between the look and the deletion is not deleted."""
     old = _paused(workloads.stored("single", wallets()))
-    apply.deploy(cluster, old, Offer())
+    apply.deploy(cluster, old, Capabilities())
     seen = apply._objects(cluster, names.namespace(old.wallet), old.task_id)
     new = replace(old, task_id=workloads.new_uuid())
-    apply.deploy(cluster, new, Offer())
+    apply.deploy(cluster, new, Capabilities())
     for one in seen:
         apply._delete(cluster, one)
     assert len(workloads.left(cluster, new)) == len(seen)
@@ -168,7 +168,7 @@ def test_cancelled_between_objects(cluster: Cluster, wallets: Callable[[], str])
             raise InterruptedError
 
     with pytest.raises(InterruptedError):
-        apply.deploy(cluster, workload, Offer(), checkpoint=checkpoint)
+        apply.deploy(cluster, workload, Capabilities(), checkpoint=checkpoint)
     assert len(workloads.left(cluster, workload)) == 2
     workloads.gone(cluster, workload)
 
@@ -178,7 +178,7 @@ def test_an_object_that_is_being_deleted_is_waited_for(
 ) -> None:
     """Nothing is applied to an object that is about to vanish: try again."""
     workload = _paused(workloads.stored("everything", wallets()))
-    offer = Offer(node_ports=True, load_balancers=True)
+    offer = Capabilities(node_ports=True, load_balancers=True)
     manifests = apply.deploy(cluster, workload, offer)
     claim = next(one for one in manifests if one["kind"] == "PersistentVolumeClaim")
     claim["metadata"]["finalizers"] = ["example.com/wait"]
@@ -209,7 +209,7 @@ def test_errors_tell_what_the_api_server_said(cluster: Cluster, wallets: Callabl
 def test_quota_is_told_in_the_servers_words(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """An operator who offers no NodePorts bounds them to none on the cluster too."""
     workload = _paused(workloads.stored("single", wallets()))
-    manifests = render.workload(workload, Offer())
+    manifests = render.workload(workload, Capabilities())
     service = next(one for one in manifests if one["kind"] == "Service")
     service["spec"]["type"] = "NodePort"
     with pytest.raises(Refused, match="exceeded quota") as refused:
@@ -227,7 +227,7 @@ def test_what_the_cluster_has(cluster: Cluster) -> None:
     }
     networks = capabilities.node_networks(cluster)
     assert {f"{one}/32" for one in nodes if ":" not in one} <= set(networks)
-    offer = capabilities.offered(cluster, Offer(blocked_networks=("192.0.2.0/24",)))
+    offer = capabilities.offered(cluster, Capabilities(blocked_networks=("192.0.2.0/24",)))
     assert set(offer.blocked_networks) == {"192.0.2.0/24", *networks}
     missing = capabilities.missing_storage_classes(cluster, ["no-such-class"])
     assert missing == {"no-such-class"}

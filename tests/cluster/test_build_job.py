@@ -18,9 +18,9 @@ from app.demo.fake_lagrange import Job
 from app.errors import Permanent
 from app.spaces import cgroups, images, scratch
 from app.spaces.images import (
+    BuildLimits,
+    BuildRequest,
     JobBuilder,
-    Limits,
-    Order,
     Registry,
     context_image,
 )
@@ -32,7 +32,7 @@ from k8s.inventory import capabilities
 from k8s.manifests import networks
 from k8s.naming import names
 from k8s.policy.violation import Violation
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 from tests.support import registry_proxy
 from tests.support.documents import ROOT
 from tests.support.provider import Provider, eventually, running
@@ -79,15 +79,17 @@ def private(cluster: Cluster) -> Iterator[Asking]:
 
 
 @pytest.fixture
-def order(tmp_path: Path, private: Asking) -> Iterator[Order]:
+def order(tmp_path: Path, private: Asking) -> Iterator[BuildRequest]:
     """A build of a small Space for the registry that asks."""
     with scratch.temporary(tmp_path, "space") as folder:
         (folder / "files").mkdir()
         (folder / "build").mkdir()
         registry = Registry(host=private.host, plain_http=True, user="operator", password="hunter2")
-        limits = Limits(seconds=60, memory_bytes=MEMORY_BYTES, cores=0.8, disk_bytes=DISK_BYTES)
+        limits = BuildLimits(
+            seconds=60, memory_bytes=MEMORY_BYTES, cores=0.8, disk_bytes=DISK_BYTES
+        )
         empty = images.BuildContext(folder / "files", "Dockerfile", "")
-        yield Order(
+        yield BuildRequest(
             image="",
             context=empty,
             folder=folder / "build",
@@ -98,7 +100,7 @@ def order(tmp_path: Path, private: Asking) -> Iterator[Order]:
         )
 
 
-def prepared(order: Order, step: str) -> Order:
+def prepared(order: BuildRequest, step: str) -> BuildRequest:
     """Return the order with files that nobody has built before, and one more step."""
     files = order.context.folder
     shutil.copy(BUSYBOX, files / "busybox")
@@ -113,7 +115,7 @@ def prepared(order: Order, step: str) -> Order:
 @pytest.fixture
 def builder(cluster: Cluster) -> JobBuilder:
     """A builder for a task that nobody has, which knows the cluster's networks."""
-    offer = capabilities.offered(cluster, Offer())
+    offer = capabilities.offered(cluster, Capabilities())
     return JobBuilder(
         cluster=cluster,
         task_id=str(uuid.uuid4()),
@@ -122,7 +124,7 @@ def builder(cluster: Cluster) -> JobBuilder:
     )
 
 
-def built(order: Order, builder: JobBuilder, log: list[str]) -> str:
+def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
     """Build and push."""
     return images.build(
         order,
@@ -146,7 +148,7 @@ def left(cluster: Cluster, task_id: str) -> list[str]:
 
 
 def test_a_build_and_its_push(
-    order: Order, builder: JobBuilder, cluster: Cluster, private: Asking
+    order: BuildRequest, builder: JobBuilder, cluster: Cluster, private: Asking
 ) -> None:
     """It arrives at a registry that asks; steps see no credentials and only what they may reach."""
     closed = networks.hosts(builder.blocked_networks)[0]
@@ -167,7 +169,7 @@ def test_a_build_and_its_push(
     eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
 
 
-def test_a_failing_step(order: Order, builder: JobBuilder, cluster: Cluster) -> None:
+def test_a_failing_step(order: BuildRequest, builder: JobBuilder, cluster: Cluster) -> None:
     """The last lines tell of it, and nothing is left."""
     wanted = prepared(order, "RUN echo no luck; exit 7")
     with pytest.raises(Permanent) as caught:
@@ -177,7 +179,7 @@ def test_a_failing_step(order: Order, builder: JobBuilder, cluster: Cluster) -> 
     eventually("nothing is left", lambda: left(cluster, builder.task_id) == [])
 
 
-def test_another_tenants_image(order: Order, builder: JobBuilder) -> None:
+def test_another_tenants_image(order: BuildRequest, builder: JobBuilder) -> None:
     """A Dockerfile cannot be built from what the registry keeps for the operator alone."""
     wanted = prepared(order, f"COPY --from={order.registry.host}/library/busybox:latest / /stolen")
     with pytest.raises(Permanent) as caught:
@@ -195,7 +197,7 @@ def test_another_tenants_image(order: Order, builder: JobBuilder) -> None:
     ids=["time", "memory"],
 )
 def test_limits(
-    order: Order, builder: JobBuilder, step: str, limits: dict[str, int], category: str
+    order: BuildRequest, builder: JobBuilder, step: str, limits: dict[str, int], category: str
 ) -> None:
     """The cluster ends what takes more than it may."""
     bounded = replace(order, limits=replace(order.limits, **limits))
@@ -204,7 +206,7 @@ def test_limits(
     assert caught.value.category == category, caught.value.message
 
 
-def test_a_build_is_taken_up(order: Order, builder: JobBuilder, cluster: Cluster) -> None:
+def test_a_build_is_taken_up(order: BuildRequest, builder: JobBuilder, cluster: Cluster) -> None:
     """Who comes back finds the Job of the same files; what it wrote before is told again."""
     wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
     builder._start(wanted)
@@ -236,7 +238,7 @@ def test_a_build_is_taken_up(order: Order, builder: JobBuilder, cluster: Cluster
     ],
 )
 def test_templates_that_weaken(
-    order: Order, builder: JobBuilder, tmp_path: Path, old: str, new: str
+    order: BuildRequest, builder: JobBuilder, tmp_path: Path, old: str, new: str
 ) -> None:
     """An operator's template opens no door to a node, and hands steps no credentials."""
     text = TEMPLATE.read_text()

@@ -11,7 +11,7 @@ import pytest
 from app.demo.fake_lagrange import Job
 from k8s.api.client import Cluster
 from k8s.inventory import inventory
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels, names
 from tests.support.provider import Provider, eventually, running
 
@@ -74,7 +74,7 @@ def model(cluster: Cluster) -> Iterator[str]:
 
 def _is_ready(cluster: Cluster, name: str) -> bool:
     found = {one.name: one for one in inventory.read(cluster).nodes}
-    return name in found and found[name].admits(Amounts(gpus=5))
+    return name in found and found[name].admits(ResourceAmounts(gpus=5))
 
 
 @pytest.fixture

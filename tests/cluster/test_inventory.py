@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from k8s import render
 from k8s.api.client import Cluster
 from k8s.apply import apply
 from k8s.inventory import gpu_exporter, inventory, pod_requests
 from k8s.inventory.gpu_exporter import GpuFacts
 from k8s.inventory.inventory import Inventory
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels, names
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
@@ -36,7 +36,7 @@ FACTS = {
 }
 
 
-def ours(seen: Inventory, task_id: str) -> list[Amounts]:
+def ours(seen: Inventory, task_id: str) -> list[ResourceAmounts]:
     """What each pod of a task takes."""
     tenants = (pod for node in seen.nodes for pod in node.tenants)
     return [pod.amounts for pod in tenants if pod.task_id == task_id]
@@ -50,19 +50,19 @@ def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[
     second = replace(component, name="db", containers=(missing,))
     workload = workloads.of(wallets(), component, second)
     slots = placement.place(
-        placement.demands(workload), before, Book(), task_id=workload.task_id, revision=1
+        placement.demands(workload), before, Ledger(), task_id=workload.task_id, revision=1
     )
     workload = placement.steered(workload, before, slots)
-    apply.deploy(cluster, workload, Offer())
-    wanted = list(pod_requests.rendered(render.workload(workload, Offer())).values())
+    apply.deploy(cluster, workload, Capabilities())
+    wanted = list(pod_requests.rendered(render.workload(workload, Capabilities())).values())
 
-    def taken() -> list[Amounts] | None:
+    def taken() -> list[ResourceAmounts] | None:
         found = ours(inventory.read(cluster, facts={}), workload.task_id)
         return found if len(found) == len(wanted) else None
 
     assert workloads.eventually(taken, "both pods are on a node") == wanted
     assert {slot.node for slot in slots} <= {one.name for one in before.offered}
-    assert wanted[0] == Amounts(
+    assert wanted[0] == ResourceAmounts(
         cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20, pods=1
     )
     path = f"/api/v1/namespaces/{names.namespace(workload.wallet)}/pods"

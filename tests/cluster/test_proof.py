@@ -14,7 +14,7 @@ from app.store import redis_keys
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.jobs import proof
-from k8s.jobs.proof import Order, Outcome
+from k8s.jobs.proof import Outcome, ProofJob
 from k8s.policy.violation import Violation
 from tests.support.documents import ROOT
 from tests.support.provider import running
@@ -29,9 +29,9 @@ COMMAND = "          imagePullPolicy: IfNotPresent\n"
 
 
 @pytest.fixture
-def order(cluster: Cluster) -> Iterator[Order]:
+def order(cluster: Cluster) -> Iterator[ProofJob]:
     """A proof that nobody has ordered; it is removed."""
-    one = Order(id=secrets.token_hex(16), image=IMAGE, method="mine", block_data=WORDS, exp=9)
+    one = ProofJob(id=secrets.token_hex(16), image=IMAGE, method="mine", block_data=WORDS, exp=9)
     yield one
     proof.remove(cluster, one.id)
 
@@ -44,12 +44,12 @@ def overriding(folder: Path, script: str) -> Path:
     return folder
 
 
-def ended(cluster: Cluster, order: Order) -> Outcome:
+def ended(cluster: Cluster, order: ProofJob) -> Outcome:
     """Wait for a proof's end."""
     return eventually(lambda: proof.look(cluster, order.id), "the proof to end")
 
 
-def left(cluster: Cluster, order: Order) -> list[str]:
+def left(cluster: Cluster, order: ProofJob) -> list[str]:
     """Return what is left of a proof."""
     found = []
     for kind in ("Job", "Pod"):
@@ -58,7 +58,7 @@ def left(cluster: Cluster, order: Order) -> list[str]:
     return [one["metadata"]["name"] for one in found]
 
 
-def test_a_proof_runs_and_goes(cluster: Cluster, order: Order, tmp_path: Path) -> None:
+def test_a_proof_runs_and_goes(cluster: Cluster, order: ProofJob, tmp_path: Path) -> None:
     """Its log is what it wrote, its words are values and nothing else; then it is gone."""
     script = "id -u; echo $METHOD; echo $BLOCK_DATA; echo $EXP; test -e /var/run/secrets || echo -"
     folder = overriding(tmp_path, script)
@@ -92,11 +92,11 @@ def test_an_order_is_answered_with_its_log(cluster: Cluster, tmp_path: Path) -> 
             for key in provider.context.redis.scan_iter(redis_keys.proof("*"))
         ]
         (proof_id,) = named
-        order = Order(id=proof_id, image="", method="", block_data="", exp=0)
+        order = ProofJob(id=proof_id, image="", method="", block_data="", exp=0)
         eventually(lambda: not left(cluster, order) or None, "everything gone")
 
 
-def test_a_proof_that_fails(cluster: Cluster, order: Order, tmp_path: Path) -> None:
+def test_a_proof_that_fails(cluster: Cluster, order: ProofJob, tmp_path: Path) -> None:
     """A container that fails is a failure, told with its log; it is not run again."""
     proof.start(cluster, order, overrides=overriding(tmp_path, "echo broken; exit 3"))
     outcome = ended(cluster, order)
@@ -104,7 +104,7 @@ def test_a_proof_that_fails(cluster: Cluster, order: Order, tmp_path: Path) -> N
     assert outcome.message
 
 
-def test_a_proof_that_does_not_end(cluster: Cluster, order: Order, tmp_path: Path) -> None:
+def test_a_proof_that_does_not_end(cluster: Cluster, order: ProofJob, tmp_path: Path) -> None:
     """The cluster ends it at its deadline, whoever looks or not."""
     folder = overriding(tmp_path, "sleep 600")
     file = folder / "proof-job.yaml"
@@ -115,7 +115,7 @@ def test_a_proof_that_does_not_end(cluster: Cluster, order: Order, tmp_path: Pat
     assert "deadline" in outcome.message
 
 
-def test_proofs_that_nobody_removed(cluster: Cluster, order: Order, tmp_path: Path) -> None:
+def test_proofs_that_nobody_removed(cluster: Cluster, order: ProofJob, tmp_path: Path) -> None:
     """What is left behind is removed after a while, and not before."""
     proof.start(cluster, order, overrides=overriding(tmp_path, "sleep 600"))
     proof.remove_old(cluster)
@@ -135,7 +135,7 @@ def test_proofs_that_nobody_removed(cluster: Cluster, order: Order, tmp_path: Pa
     ],
 )
 def test_templates_that_weaken(
-    cluster: Cluster, order: Order, tmp_path: Path, old: str, new: str
+    cluster: Cluster, order: ProofJob, tmp_path: Path, old: str, new: str
 ) -> None:
     """An operator's template neither widens a proof's bounds nor opens a door."""
     text = TEMPLATE.read_text()

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import Permanent
 from app.spaces import cgroups, images, scratch
-from app.spaces.images import Order, Registry
+from app.spaces.images import BuildRequest, Registry
 from app.spaces.images.build_request import Builder
 from app.spaces.images.detect import BUILDERS
 from tests.support import registry_proxy
@@ -33,7 +33,7 @@ def private() -> Iterator[str]:
 
 
 @pytest.fixture
-def order(tmp_path: Path, private: str) -> Iterator[Order]:
+def order(tmp_path: Path, private: str) -> Iterator[BuildRequest]:
     """A build of one file."""
     with scratch.temporary(tmp_path, "space") as folder:
         files = folder / "files"
@@ -44,18 +44,20 @@ def order(tmp_path: Path, private: str) -> Iterator[Order]:
         context = images.prepare(files, paths, "Dockerfile", max_bytes=64 << 20)
         registry = Registry(host=private, plain_http=True, user="operator", password="hunter2")
         (folder / "build").mkdir()
-        yield Order(
+        yield BuildRequest(
             image=images.name(registry, "4f1e7a52-58a4-4e0d-9f0e-1f51d3bb8a11", context.digest),
             context=context,
             folder=folder / "build",
             cgroup=cgroups.name(folder),
             registry=registry,
-            limits=images.Limits(seconds=60, memory_bytes=1 << 30, cores=1, disk_bytes=1 << 30),
+            limits=images.BuildLimits(
+                seconds=60, memory_bytes=1 << 30, cores=1, disk_bytes=1 << 30
+            ),
             network="none",
         )
 
 
-def build(order: Order, builder: Builder, log: list[str]) -> str:
+def build(order: BuildRequest, builder: Builder, log: list[str]) -> str:
     """Build and push."""
     if not shutil.which(builder.program):
         pytest.skip(f"needs {builder.program}")
@@ -69,7 +71,7 @@ def build(order: Order, builder: Builder, log: list[str]) -> str:
 
 
 @pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
-def test_the_operators_credentials(order: Order, builder: Builder) -> None:
+def test_the_operators_credentials(order: BuildRequest, builder: Builder) -> None:
     """The image arrives under the digest that is returned; no log tells the password."""
     log: list[str] = []
     digest = build(order, builder, log)
@@ -80,7 +82,7 @@ def test_the_operators_credentials(order: Order, builder: Builder) -> None:
 
 
 @pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
-def test_credentials_that_do_not_do(order: Order, builder: Builder) -> None:
+def test_credentials_that_do_not_do(order: BuildRequest, builder: Builder) -> None:
     """The task fails: the registry refuses, and the operator is told where to look."""
     wrong = replace(order.registry, password="hunter3")
     log: list[str] = []

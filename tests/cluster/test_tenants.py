@@ -12,7 +12,7 @@ from k8s.api.client import Cluster
 from k8s.apply import apply
 from k8s.inventory import capabilities
 from k8s.naming import names
-from k8s.workload import File, Offer, Port
+from k8s.workload import Capabilities, File, Port
 from tests.support import workloads
 
 pytestmark = pytest.mark.skipif(
@@ -45,7 +45,7 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
     service = names.of_space("svc", workload.space_uuid, "api")
     container = replace(web.containers[0], env=(("SVC", service),))
     workload = replace(workload, components=(replace(web, containers=(container,)), api))
-    offer = capabilities.offered(cluster, Offer(ingress_class="nginx"))
+    offer = capabilities.offered(cluster, Capabilities(ingress_class="nginx"))
     apply.deploy(cluster, workload, offer)
     workloads.up(cluster, workload)
 
@@ -91,7 +91,7 @@ def test_hostile_names_run(cluster: Cluster, wallets: Callable[[], str]) -> None
         "Db.Main", serve, Port(number=80, service_port=80, clients=("../../Web_1",))
     )
     workload = workloads.of(wallets(), web, db)
-    apply.deploy(cluster, workload, Offer())
+    apply.deploy(cluster, workload, Capabilities())
     workloads.up(cluster, workload)
     workloads.sees(cluster, workload, "../../Web_1", {"db": "db-page", "own": "${name}"})
 
@@ -109,7 +109,7 @@ def test_one_address_for_ports_of_several_components(
         for name, port in (("one", 81), ("other", 82))
     )
     workload = workloads.of(wallets(), one, other)
-    manifests = apply.deploy(cluster, workload, Offer(load_balancers=True))
+    manifests = apply.deploy(cluster, workload, Capabilities(load_balancers=True))
     workloads.up(cluster, workload)
     (service,) = [
         m for m in manifests if m["kind"] == "Service" and m["spec"]["type"] == "LoadBalancer"

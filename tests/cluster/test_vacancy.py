@@ -11,7 +11,7 @@ from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.apply import apply, namespaces
 from k8s.naming import names
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 from tests.support import workloads
 from tests.support.workloads import (
     component,
@@ -31,7 +31,7 @@ def test_a_namespace_is_vacant_when_its_workload_is_gone(
     """Pods and everything else of a task keep a namespace; what the cluster puts there does not."""
     workload = workloads.of(wallets(), component("web", "sleep 1000"))
     namespace = names.namespace(workload.wallet)
-    apply.deploy(cluster, workload, Offer())
+    apply.deploy(cluster, workload, Capabilities())
     assert not namespaces.is_vacant(cluster, namespace)
     gone(cluster, workload)
     assert namespaces.is_vacant(cluster, namespace)
@@ -52,11 +52,11 @@ def test_a_deployment_saves_its_namespace(cluster: Cluster, wallets: Callable[[]
     """Whoever deploys after the mark takes it off, and the removal does nothing."""
     workload = workloads.of(wallets(), component("web", "sleep 1000"))
     namespace = names.namespace(workload.wallet)
-    apply.deploy(cluster, workload, Offer())
+    apply.deploy(cluster, workload, Capabilities())
     gone(cluster, workload)
     marked = namespaces.mark(cluster, namespace)
     again = replace(workload, task_id=new_uuid())
-    apply.deploy(cluster, again, Offer())
+    apply.deploy(cluster, again, Capabilities())
     assert not namespaces.remove(cluster, marked)
     metadata = cluster.get(f"{url_paths.collection('Namespace', '')}/{namespace}")["metadata"]
     assert "deletionTimestamp" not in metadata

@@ -13,12 +13,12 @@ from k8s import render
 from k8s.inventory import pod_requests
 from k8s.manifests import pull_secrets
 from k8s.policy import check
-from k8s.workload import Component, Container, Model, Offer, Port, Resources, Workload
+from k8s.workload import Capabilities, Component, Container, Model, Port, Resources, Workload
 from tests.support.documents import ROOT
 
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
-OFFER = Offer(
+OFFER = Capabilities(
     node_ports=True,
     load_balancers=True,
     domain="cp.example.com",
@@ -56,14 +56,14 @@ def _single(**changes: Any) -> Workload:
 @pytest.mark.parametrize(
     ("name", "offer", "golden"),
     [
-        ("single", Offer(), "single"),
+        ("single", Capabilities(), "single"),
         ("everything", OFFER, "everything"),
         ("everything", GATEWAY, "gateway"),
         ("hostile", OFFER, "hostile"),
         ("models", OFFER, "models"),
     ],
 )
-def test_rendered_as_before(name: str, offer: Offer, golden: str) -> None:
+def test_rendered_as_before(name: str, offer: Capabilities, golden: str) -> None:
     """What is rendered is what the golden file says; `UPDATE_RENDERED=1` writes it anew."""
     workload = _workload(name)
     first = render.workload(workload, offer)
@@ -127,7 +127,7 @@ def test_services_know_each_other_by_name() -> None:
 
 def test_our_environment_wins() -> None:
     """A Space cannot tell its container to be another job, and a name is given once."""
-    container = _spec(render.workload(_workload("single"), Offer()))["containers"][0]
+    container = _spec(render.workload(_workload("single"), Capabilities()))["containers"][0]
     found = {one["name"]: one["value"] for one in container["env"]}
     assert found["job_uuid"] == _workload("single").task_id
     assert found["GREETING"] == "a=b"
@@ -141,7 +141,7 @@ def test_overrides_may_add(tmp_path: Path) -> None:
     added = "      priorityClassName: tenants\n      containers:"
     text = built_in.read_text().replace("      containers:", added)
     (tmp_path / "deployment.yaml").write_text(text)
-    manifests = render.workload(_workload("single"), Offer(), overrides=tmp_path)
+    manifests = render.workload(_workload("single"), Capabilities(), overrides=tmp_path)
     assert _spec(manifests)["priorityClassName"] == "tenants"
 
 
@@ -162,7 +162,7 @@ def test_overrides_cannot_weaken(tmp_path: Path, before: str, after: str) -> Non
     assert before in built_in
     (tmp_path / "deployment.yaml").write_text(built_in.replace(before, after))
     with pytest.raises(check.Violation, match=r"^Deployment/deploy-"):
-        render.workload(_workload("single"), Offer(), overrides=tmp_path)
+        render.workload(_workload("single"), Capabilities(), overrides=tmp_path)
 
 
 PORT = Port(number=80, service_port=80, public="host", hosts=("a.example.com",))
@@ -190,7 +190,7 @@ MODEL = Model(url="https://x", directory="/m", name="m")
 def test_unsupported_names_the_place(changes: dict[str, Any], path: str) -> None:
     """What cannot be had is refused with its place in the file."""
     with pytest.raises(render.Unsupported) as refused:
-        render.workload(_single(**changes), Offer())
+        render.workload(_single(**changes), Capabilities())
     assert refused.value.path == path
 
 
@@ -234,7 +234,7 @@ def test_a_template_without_init_containers_is_refused(tmp_path: Path) -> None:
 )
 def test_images_that_serve_models_are_pulled_with_credentials(image: str, *, needed: bool) -> None:
     """They are in the operator's registry; beside an image of somebody else's they are not."""
-    offer = replace(Offer(), private_images="r.example/lagrange")
+    offer = replace(Capabilities(), private_images="r.example/lagrange")
     workload = _single(image=image)
     assert pull_secrets.is_needed(workload, offer) is needed
     (component,) = workload.components
@@ -248,4 +248,4 @@ def test_names_that_meet_are_refused() -> None:
     workload = _workload("single")
     twin = Component(name="web", containers=(Container(name="web", image="x", resources=NO_CORES),))
     with pytest.raises(check.Violation, match="its name or its pods"):
-        render.workload(replace(workload, components=(*workload.components, twin)), Offer())
+        render.workload(replace(workload, components=(*workload.components, twin)), Capabilities())

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.demo.fake_lagrange import Job
 from app.processes.supervisor import Child, own
 from app.store import redis_keys
@@ -64,7 +64,7 @@ def assigned(provider: Provider, space: Path, *, gpus: int) -> Job:
 
 def held(provider: Provider, job: Job) -> tuple[Slot, ...]:
     """Return what a job has reserved."""
-    return Book.read(provider.context.store.fields(redis_keys.RESERVATIONS)).of(job.uuid, 1)
+    return Ledger.read(provider.context.store.fields(redis_keys.RESERVATIONS)).of(job.uuid, 1)
 
 
 def test_room_comes_before_the_build(provider: Provider, space: Path, tmp_path: Path) -> None:

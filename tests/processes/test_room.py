@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.demo.fake_lagrange import Job
 from app.store import redis_keys
 from tests.support.provider import (
@@ -53,7 +53,7 @@ def accepted(provider: Provider, job: Job) -> Job:
 
 def held(provider: Provider) -> dict[str, int]:
     """The GPUs that each revision of each task has reserved."""
-    book = Book.read(provider.context.store.fields(redis_keys.RESERVATIONS))
+    book = Ledger.read(provider.context.store.fields(redis_keys.RESERVATIONS))
     return {name: sum(one.amounts.gpus for one in slots) for name, slots in book.held.items()}
 
 

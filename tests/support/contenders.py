@@ -11,7 +11,7 @@ import redis
 from msgspec.structs import replace
 
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import Demand, NoRoom
 from app.store import Conflict, Store, redis_keys
 from app.store.records import JobData, Reason, State, Task
@@ -56,7 +56,7 @@ def current(store: Store, task_id: str) -> Task:
 def reserved(store: Store, task: Task, wanted: tuple[Demand, ...], seen: Inventory) -> bool:
     """Reserve as the worker does, however often others come first; tell whether there is room."""
     while True:
-        book = Book.read(store.fields(redis_keys.RESERVATIONS))
+        book = Ledger.read(store.fields(redis_keys.RESERVATIONS))
         fallback = task.fallback
         before = book.of(fallback.task_id, fallback.revision) if fallback else ()
         try:

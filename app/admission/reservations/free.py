@@ -2,13 +2,13 @@
 
 from collections.abc import Iterable, Mapping
 
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from k8s.inventory import quantities
 from k8s.inventory.inventory import Inventory
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 
-def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
+def free(inventory: Inventory, book: Ledger) -> dict[str, ResourceAmounts]:
     """Return what is free on each node that tenants' pods get to; never below nothing.
 
     A pod of ours counts where it is, whatever was reserved for it, and its slot no more; a slot
@@ -18,19 +18,19 @@ def free(inventory: Inventory, book: Book) -> dict[str, Amounts]:
     return {
         node.name: quantities.most(
             node.allocatable - node.used - quantities.total(open_slots.get(node.name, ())),
-            Amounts(),
+            ResourceAmounts(),
         )
         for node in inventory.offered
     }
 
 
-def reserved(inventory: Inventory, book: Book) -> dict[str, Amounts]:
+def reserved(inventory: Inventory, book: Ledger) -> dict[str, ResourceAmounts]:
     """Return what is reserved on each node for pods that are not there yet."""
     open_slots = _open(inventory, book)
     return {node.name: quantities.total(open_slots.get(node.name, ())) for node in inventory.nodes}
 
 
-def located(inventory: Inventory, book: Book) -> dict[str, str]:
+def located(inventory: Inventory, book: Ledger) -> dict[str, str]:
     """Return the node of each slot's pod, by the slot's name, of those that have one.
 
     A slot has the pod that is on its node; what is left over of pods and slots is matched as it
@@ -71,13 +71,15 @@ def _matched(slots: list[Slot], nodes: list[str], known: Mapping[str, str]) -> d
     return found
 
 
-def _open(inventory: Inventory, book: Book) -> dict[str, Iterable[Amounts]]:
+def _open(inventory: Inventory, book: Ledger) -> dict[str, Iterable[ResourceAmounts]]:
     """What slots without a pod reserve on each node; a slot of two holders counts once."""
     taken = located(inventory, book)
-    by_place: dict[str, dict[str, Amounts]] = {}
+    by_place: dict[str, dict[str, ResourceAmounts]] = {}
     for held in book.held.values():
         for slot in held:
             if slot.name not in taken:
                 there = by_place.setdefault(slot.node, {})
-                there[slot.name] = quantities.most(there.get(slot.name, Amounts()), slot.amounts)
+                there[slot.name] = quantities.most(
+                    there.get(slot.name, ResourceAmounts()), slot.amounts
+                )
     return {node: slots.values() for node, slots in by_place.items()}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 import msgspec
 
 from app.store import Guard, redis_keys
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 _VERSION = "version"
 Slots = tuple["Slot", ...]
@@ -25,7 +25,7 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     component: str
     node: str
-    amounts: Amounts
+    amounts: ResourceAmounts
 
 
 _decoder = msgspec.json.Decoder(tuple[Slot, ...])
@@ -37,7 +37,7 @@ def holder(task_id: str, revision: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Book:
+class Ledger:
     """All slots, by holder, at one moment.
 
     Attributes:
@@ -49,7 +49,7 @@ class Book:
     version: str | None = None
 
     @classmethod
-    def read(cls, fields: Mapping[str, str]) -> "Book":
+    def read(cls, fields: Mapping[str, str]) -> "Ledger":
         """Return what the fields of the hash `keys.RESERVATIONS` say."""
         held = {name: _decoder.decode(text) for name, text in fields.items() if name != _VERSION}
         return cls(held, fields.get(_VERSION))
@@ -58,10 +58,10 @@ class Book:
         """Return the slots of a revision of a task."""
         return self.held.get(holder(task_id, revision), ())
 
-    def without(self, task_id: str, revision: int) -> "Book":
+    def without(self, task_id: str, revision: int) -> "Ledger":
         """Return the book without what one revision holds."""
         name = holder(task_id, revision)
-        return Book({key: held for key, held in self.held.items() if key != name}, self.version)
+        return Ledger({key: held for key, held in self.held.items() if key != name}, self.version)
 
     def reserving(self, task_id: str, revision: int, slots: Slots) -> Iterator[Guard]:
         """Yield the guards that write slots down if nothing else was reserved since.

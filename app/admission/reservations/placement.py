@@ -6,14 +6,14 @@ from dataclasses import dataclass, replace
 from app.admission.reservations import free as free_room
 from app.admission.reservations import shortage
 from app.admission.reservations.ledger import (
-    Book,
+    Ledger,
     Slot,
     Slots,
     holder,
 )
 from k8s.inventory import gpus
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import NAMES, Amounts, total
+from k8s.inventory.quantities import NAMES, ResourceAmounts, total
 from k8s.naming import names
 from k8s.workload import Component, Container, Resources, Workload
 
@@ -39,13 +39,13 @@ class Demand:
 
     component: str
     replicas: int
-    amounts: Amounts
+    amounts: ResourceAmounts
     models: Models = ()
     succeeds: bool = False
 
 
 def demands(
-    workload: Workload, rendered: Mapping[str, Amounts] | None = None
+    workload: Workload, rendered: Mapping[str, ResourceAmounts] | None = None
 ) -> tuple[Demand, ...]:
     """Return what a workload needs.
 
@@ -66,7 +66,7 @@ def demand_of(component: Component) -> Demand:
         component=names.safe(component.name),
         replicas=component.replicas,
         amounts=total(
-            (Amounts(pods=1), *(_amounts(one.resources) for one in component.containers))
+            (ResourceAmounts(pods=1), *(_amounts(one.resources) for one in component.containers))
         ),
         models=tuple(
             one.resources.gpu.models
@@ -77,8 +77,8 @@ def demand_of(component: Component) -> Demand:
     )
 
 
-def _amounts(resources: Resources) -> Amounts:
-    return Amounts(
+def _amounts(resources: Resources) -> ResourceAmounts:
+    return ResourceAmounts(
         cpu_millis=resources.cpu_millis,
         memory_bytes=resources.memory_bytes,
         storage_bytes=resources.storage_bytes,
@@ -89,7 +89,7 @@ def _amounts(resources: Resources) -> Amounts:
 def place(
     wanted: Iterable[Demand],
     inventory: Inventory,
-    book: Book,
+    book: Ledger,
     *,
     task_id: str,
     revision: int,
@@ -159,10 +159,10 @@ def _inherited(
 class _Search:
     """Nodes, and what is free on them as pods are placed."""
 
-    def __init__(self, inventory: Inventory, free: Mapping[str, Amounts]) -> None:
+    def __init__(self, inventory: Inventory, free: Mapping[str, ResourceAmounts]) -> None:
         self._nodes = {node.name: node for node in inventory.offered}
         self._free = dict(free)
-        self._largest = Amounts(
+        self._largest = ResourceAmounts(
             **{
                 name: max(
                     (getattr(node.allocatable, name) for node in inventory.offered), default=0
@@ -176,7 +176,7 @@ class _Search:
         suiting = sum(self.suits(demand, name) for name in self._nodes)
         return demand.amounts.gpus, -suiting, self._share(demand.amounts)
 
-    def _share(self, part: Amounts) -> float:
+    def _share(self, part: ResourceAmounts) -> float:
         """How much of the largest node it is, in the resource of which it takes most."""
         shares = (getattr(part, name) / (getattr(self._largest, name) or 1) for name in NAMES)
         return float(max(shares))

@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 
 from k8s.inventory import gpus
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 _GIB = 1 << 30
 _NAMES = {"memory_bytes": "memory", "storage_bytes": "ephemeral storage"}
 
 
 def shortage(
-    asked: Amounts,
+    asked: ResourceAmounts,
     *,
     models: tuple[tuple[str, ...], ...],
-    free: Mapping[str, Amounts],
+    free: Mapping[str, ResourceAmounts],
     nodes: int,
 ) -> str:
     """Return why a pod fits nowhere: `needs 2 × NVIDIA-A4000, 1 free on node gpu-1`.
@@ -37,20 +37,20 @@ def shortage(
     return f"needs {needs}, {left} free on node {name}"
 
 
-def _lacking(asked: Amounts, free: Amounts) -> tuple[float, ...]:
+def _lacking(asked: ResourceAmounts, free: ResourceAmounts) -> tuple[float, ...]:
     """How far a node is from having room: GPUs before all else."""
     missing = asked.missing(free)
     parts = sum((getattr(asked, one) - getattr(free, one)) / getattr(asked, one) for one in missing)
     return max(asked.gpus - free.gpus, 0), len(missing), parts
 
 
-def _amount(name: str, asked: Amounts, models: tuple[tuple[str, ...], ...]) -> str:
+def _amount(name: str, asked: ResourceAmounts, models: tuple[tuple[str, ...], ...]) -> str:
     if name == "gpus":
         return _gpus(asked.gpus, models)
     return _plain(name, asked)
 
 
-def _left(name: str, free: Amounts, *, alone: bool) -> str:
+def _left(name: str, free: ResourceAmounts, *, alone: bool) -> str:
     """What is left; when one thing is missing alone, only its number."""
     if name == "gpus" and alone:
         return str(free.gpus)
@@ -58,7 +58,7 @@ def _left(name: str, free: Amounts, *, alone: bool) -> str:
     return text.rpartition(" ")[0] if alone and name in {"cpu_millis", "pods"} else text
 
 
-def _plain(name: str, amounts: Amounts) -> str:
+def _plain(name: str, amounts: ResourceAmounts) -> str:
     if name == "cpu_millis":
         return f"{amounts.cpu_millis / 1000:g} CPU"
     if name == "pods":

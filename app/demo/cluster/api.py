@@ -17,9 +17,9 @@ from app.demo.cluster import (
     initial_objects,
     url_paths,
 )
-from app.demo.cluster.api_errors import Failure, unknown
+from app.demo.cluster.api_errors import ApiError, unknown
 from app.demo.cluster.kubelet import Kubelet
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.requests import Requests, document
 
 _PROBES = {"/healthz", "/livez", "/readyz"}
@@ -46,7 +46,7 @@ def create(
         capacity: Of the node, resource by resource.
         node_labels: Of the node.
     """
-    store = Store(history=history)
+    store = ObjectStore(history=history)
     initial_objects.put(store, capacity=capacity, labels=node_labels)
     kubelet = Kubelet(
         store, startup_seconds=startup_seconds, termination_seconds=termination_seconds
@@ -73,7 +73,7 @@ def _answerer(requests: Requests, authorization: bytes) -> Callable[[Request], A
             if (said := _about_itself(request.url.path.rstrip("/"))) is not None:
                 return said
             return await requests.answer(request, url_paths.parse(request.url.path))
-        except Failure as failure:
+        except ApiError as failure:
             return document(failure.status, failure.code)
 
     return answer
@@ -82,7 +82,7 @@ def _answerer(requests: Requests, authorization: bytes) -> Callable[[Request], A
 def _authenticate(request: Request, authorization: bytes) -> None:
     given = request.headers.get("authorization", "").encode()
     if authorization and not hmac.compare_digest(given, authorization):
-        raise Failure(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
+        raise ApiError(HTTPStatus.UNAUTHORIZED, "Unauthorized", "Unauthorized")
 
 
 def _about_itself(path: str) -> Response | None:

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from app.demo.cluster.resources import Json, Resource
 
 
-class Failure(Exception):
+class ApiError(Exception):
     """A request that is refused, as the `Status` object that says so."""
 
     def __init__(self, code: int, reason: str, message: str, details: Json | None = None) -> None:
@@ -15,7 +15,7 @@ class Failure(Exception):
             "kind": "Status",
             "apiVersion": "v1",
             "metadata": {},
-            "status": "Failure",
+            "status": "ApiError",
             "message": message,
             "reason": reason,
             **({"details": details} if details is not None else {}),
@@ -28,47 +28,47 @@ def _details(resource: Resource, name: str, kind: str) -> Json:
     return {"name": name, **group, "kind": kind}
 
 
-def unknown() -> Failure:
+def unknown() -> ApiError:
     """No such path or kind."""
     message = "the server could not find the requested resource"
-    return Failure(HTTPStatus.NOT_FOUND, "NotFound", message, {})
+    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", message, {})
 
 
-def not_found(resource: Resource, name: str) -> Failure:
+def not_found(resource: Resource, name: str) -> ApiError:
     """No such object."""
     details = _details(resource, name, resource.plural)
     message = f'{resource.qualified} "{name}" not found'
-    return Failure(HTTPStatus.NOT_FOUND, "NotFound", message, details)
+    return ApiError(HTTPStatus.NOT_FOUND, "NotFound", message, details)
 
 
-def bad_request(message: str) -> Failure:
+def bad_request(message: str) -> ApiError:
     """The request makes no sense."""
-    return Failure(HTTPStatus.BAD_REQUEST, "BadRequest", message)
+    return ApiError(HTTPStatus.BAD_REQUEST, "BadRequest", message)
 
 
-def invalid(resource: Resource, name: str, field: str, message: str) -> Failure:
+def invalid(resource: Resource, name: str, field: str, message: str) -> ApiError:
     """A field has a value that it cannot have."""
     cause = {"reason": "FieldValueInvalid", "message": message, "field": field}
     details = {**_details(resource, name, resource.kind), "causes": [cause]}
     sentence = f'{resource.qualified_kind} "{name}" is invalid: {field}: {message}'
-    return Failure(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", sentence, details)
+    return ApiError(HTTPStatus.UNPROCESSABLE_ENTITY, "Invalid", sentence, details)
 
 
-def conflict(resource: Resource, name: str, message: str) -> Failure:
+def conflict(resource: Resource, name: str, message: str) -> ApiError:
     """The object is not what the request took it for."""
     sentence = f'Operation cannot be fulfilled on {resource.qualified_kind} "{name}": {message}'
     details = _details(resource, name, resource.kind)
-    return Failure(HTTPStatus.CONFLICT, "Conflict", sentence, details)
+    return ApiError(HTTPStatus.CONFLICT, "Conflict", sentence, details)
 
 
-def ending(resource: Resource, name: str, namespace: str) -> Failure:
+def ending(resource: Resource, name: str, namespace: str) -> ApiError:
     """The namespace takes nothing new in."""
     cause = {
         "reason": "NamespaceTerminating",
         "message": f"namespace {namespace} is being terminated",
         "field": "metadata.namespace",
     }
-    return Failure(
+    return ApiError(
         HTTPStatus.FORBIDDEN,
         "Forbidden",
         f'{resource.qualified} "{name}" is forbidden: unable to create new content in namespace '
@@ -77,9 +77,9 @@ def ending(resource: Resource, name: str, namespace: str) -> Failure:
     )
 
 
-def expired(message: str) -> Failure:
+def expired(message: str) -> ApiError:
     """The version asked for is no longer known."""
-    return Failure(HTTPStatus.GONE, "Expired", message)
+    return ApiError(HTTPStatus.GONE, "Expired", message)
 
 
 def success(resource: Resource, name: str, uid: str) -> Json:

@@ -10,7 +10,7 @@ from app.demo.cluster import (
     selectors,
     validation,
 )
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, Json, Resource
 
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
@@ -19,7 +19,7 @@ _SYSTEM_FIELDS = ("uid", "resourceVersion", "creationTimestamp", "generation", "
 
 
 def apply(
-    store: Store,
+    store: ObjectStore,
     resource: Resource,
     namespace: str,
     name: str,

@@ -6,7 +6,7 @@ import time
 
 from app.demo.cluster import deletion, deployments
 from app.demo.cluster.kubelet import Kubelet
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 
 _PAUSE_SECONDS = 0.01
 _LONGEST_WAIT_SECONDS = 3600.0
@@ -15,7 +15,7 @@ _AFTER_FAILURE_SECONDS = 1.0
 _log = logging.getLogger(__name__)
 
 
-async def run(store: Store, kubelet: Kubelet) -> None:
+async def run(store: ObjectStore, kubelet: Kubelet) -> None:
     """Step for ever: whenever anything has changed, and when time alone changes something."""
     while True:
         version = store.version
@@ -28,7 +28,7 @@ async def run(store: Store, kubelet: Kubelet) -> None:
         await store.changed(version, due - time.time())
 
 
-def _step(store: Store, kubelet: Kubelet) -> float:
+def _step(store: ObjectStore, kubelet: Kubelet) -> float:
     """Let every controller do its part; the unix time at which to do so again at the latest."""
     deletion.collect(store)
     due = [when for when in (deployments.step(store), kubelet.step()) if when is not None]

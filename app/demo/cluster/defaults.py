@@ -4,7 +4,7 @@ import ipaddress
 from itertools import chain
 
 from app.demo.cluster import api_errors
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import (
     CLAIMS,
     DEPLOYMENTS,
@@ -21,7 +21,7 @@ _NODE_PORTS = range(30000, 32768)
 _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
-def fill(store: Store, resource: Resource, merged: Json, live: Json | None) -> None:
+def fill(store: ObjectStore, resource: Resource, merged: Json, live: Json | None) -> None:
     """Add to `merged` what it leaves out; `live` is the object as it was, if it was."""
     name = merged["metadata"]["name"]
     if resource == NAMESPACES:
@@ -62,7 +62,7 @@ def _deployment(merged: Json) -> None:
     merged.setdefault("status", {})
 
 
-def _service(store: Store, merged: Json, live: Json | None) -> None:
+def _service(store: ObjectStore, merged: Json, live: Json | None) -> None:
     spec = merged.setdefault("spec", {})
     kind = spec.setdefault("type", "ClusterIP")
     others = [one for one in store.find(SERVICES) if not _same(one, merged)]
@@ -108,7 +108,7 @@ def _node_port(service: Json, port: Json, old: list[Json], taken: set[int]) -> N
     taken.add(port["nodePort"])
 
 
-def _claim(store: Store, merged: Json) -> None:
+def _claim(store: ObjectStore, merged: Json) -> None:
     spec = merged.setdefault("spec", {})
     classes = store.find(STORAGE_CLASSES)
     for one in classes:

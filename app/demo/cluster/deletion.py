@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from app.demo.cluster import api_errors
-from app.demo.cluster.object_store import Store, at
+from app.demo.cluster.object_store import ObjectStore, at
 from app.demo.cluster.resources import (
     DEPLOYMENTS,
     NAMESPACES,
@@ -26,7 +26,9 @@ class Options:
     grace_seconds: int | None = None
 
 
-def delete(store: Store, resource: Resource, namespace: str, name: str, options: Options) -> Json:
+def delete(
+    store: ObjectStore, resource: Resource, namespace: str, name: str, options: Options
+) -> Json:
     """Delete an object or mark it so that it will go; raises `Failure`."""
     old = store.get(resource, namespace, name)
     uid = old["metadata"]["uid"]
@@ -61,7 +63,7 @@ def delete(store: Store, resource: Resource, namespace: str, name: str, options:
 
 
 def _mark(
-    store: Store,
+    store: ObjectStore,
     resource: Resource,
     old: Json,
     grace_seconds: int,
@@ -84,11 +86,11 @@ def _owners(one: Json) -> set[str]:
     return {owner["uid"] for owner in one["metadata"].get("ownerReferences", [])}
 
 
-def _dependents(store: Store, uid: str) -> list[tuple[Resource, Json]]:
+def _dependents(store: ObjectStore, uid: str) -> list[tuple[Resource, Json]]:
     return [(kind, one) for kind, one in store.all() if uid in _owners(one)]
 
 
-def collect(store: Store) -> None:
+def collect(store: ObjectStore) -> None:
     """Delete what was owned by what is gone, and what ends with its namespace or its owner."""
     uids = {one["metadata"]["uid"] for _, one in store.all()}
     ending = {
@@ -108,7 +110,7 @@ def collect(store: Store) -> None:
     _collect_namespaces(store)
 
 
-def _collect_namespaces(store: Store) -> None:
+def _collect_namespaces(store: ObjectStore) -> None:
     for namespace in store.find(NAMESPACES):
         if "deletionTimestamp" not in namespace["metadata"]:
             continue
@@ -122,7 +124,7 @@ def _collect_namespaces(store: Store) -> None:
             store.remove(NAMESPACES, namespace)
 
 
-def _delete(store: Store, resource: Resource, one: Json) -> None:
+def _delete(store: ObjectStore, resource: Resource, one: Json) -> None:
     metadata = one["metadata"]
     if "deletionTimestamp" not in metadata or resource == DEPLOYMENTS:
         delete(store, resource, metadata.get("namespace", ""), metadata["name"], Options())

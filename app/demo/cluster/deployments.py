@@ -16,7 +16,7 @@ from app.demo.cluster import (
     selectors,
 )
 from app.demo.cluster.deletion import Options
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, PODS, Json
 
 _HASH = "pod-template-hash"
@@ -35,14 +35,14 @@ class _Pods:
         return sum(pods.is_ready(pod) for pod in (*self.new, *self.old))
 
 
-def step(store: Store) -> float | None:
+def step(store: ObjectStore) -> float | None:
     """Bring every Deployment a step nearer; the unix time of the next deadline, if any."""
     found = [one for one in store.find(DEPLOYMENTS) if "deletionTimestamp" not in one["metadata"]]
     due = [when for one in found if (when := _step(store, one)) is not None]
     return min(due, default=None)
 
 
-def _step(store: Store, deployment: Json) -> float | None:
+def _step(store: ObjectStore, deployment: Json) -> float | None:
     mark = _template_hash(deployment)
     refused = _create(store, deployment, mark, _pods(store, deployment, mark))
     _retire(store, deployment, _pods(store, deployment, mark))
@@ -54,7 +54,7 @@ def _template_hash(deployment: Json) -> str:
     return hashlib.sha256(template).hexdigest()[:10]
 
 
-def _pods(store: Store, deployment: Json, mark: str) -> _Pods:
+def _pods(store: ObjectStore, deployment: Json, mark: str) -> _Pods:
     uid = deployment["metadata"]["uid"]
     own = [
         pod
@@ -86,7 +86,7 @@ def _share(amount: int | str, replicas: int) -> float:
     return int(amount.removesuffix("%")) * replicas / 100
 
 
-def _create(store: Store, deployment: Json, mark: str, own: _Pods) -> str:
+def _create(store: ObjectStore, deployment: Json, mark: str, own: _Pods) -> str:
     """Make pods of the present template as far as there is room; why they are refused, if so."""
     most, _ = _room(deployment)
     if deployment["spec"]["strategy"]["type"] == "Recreate" and own.old:
@@ -125,7 +125,7 @@ def _pod(deployment: Json, mark: str) -> Json:
     }
 
 
-def _retire(store: Store, deployment: Json, own: _Pods) -> None:
+def _retire(store: ObjectStore, deployment: Json, own: _Pods) -> None:
     """Delete what is too much: old pods that do not serve, then those that others replace."""
     _, least = _room(deployment)
     spare = own.ready - least
@@ -143,12 +143,12 @@ def _excess(deployment: Json, own: _Pods) -> int:
     return len(own.new) - int(deployment["spec"]["replicas"])
 
 
-def _delete(store: Store, pod: Json) -> None:
+def _delete(store: ObjectStore, pod: Json) -> None:
     metadata = pod["metadata"]
     deletion.delete(store, PODS, metadata["namespace"], metadata["name"], Options())
 
 
-def _tell(store: Store, deployment: Json, own: _Pods, refused: str) -> float | None:
+def _tell(store: ObjectStore, deployment: Json, own: _Pods, refused: str) -> float | None:
     spec, before = deployment["spec"], deployment.get("status", {})
     replicas, updated = spec["replicas"], sum(pods.is_ready(pod) for pod in own.new)
     done = (updated >= replicas and not own.old) or _was_done(deployment)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from itertools import chain
 
 from app.demo.cluster import defaults
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.pods import condition
 from app.demo.cluster.resources import (
     BY_PATH,
@@ -25,7 +25,7 @@ CAPACITY = {
 GPU_LABELS = {"NVIDIA-A4000": "true"}
 
 
-def put(store: Store, *, capacity: Mapping[str, str], labels: Mapping[str, str]) -> None:
+def put(store: ObjectStore, *, capacity: Mapping[str, str], labels: Mapping[str, str]) -> None:
     """Put it there; `capacity` and `labels` are the node's."""
     for name in ("default", "kube-system"):
         namespace: Json = {"metadata": {"name": name}}

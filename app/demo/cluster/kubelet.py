@@ -9,7 +9,7 @@ from app.demo.cluster import (
     scheduler,
 )
 from app.demo.cluster.containers import Moment
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import (
     CONFIG_MAPS,
     NODES,
@@ -29,7 +29,9 @@ _SOURCES = {
 class Kubelet:
     """Of every node, and the scheduler with it."""
 
-    def __init__(self, store: Store, *, startup_seconds: float, termination_seconds: float) -> None:
+    def __init__(
+        self, store: ObjectStore, *, startup_seconds: float, termination_seconds: float
+    ) -> None:
         self._store = store
         self._startup = startup_seconds
         self._termination = termination_seconds

@@ -17,7 +17,7 @@ _WITHOUT_GENERATION = {"Namespace", "Service", "PersistentVolumeClaim", "Resourc
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class ObjectChange:
     """One step of one object: `before` is None for a new one, `after` for one that is gone."""
 
     version: int
@@ -36,7 +36,7 @@ def at(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-class Store:
+class ObjectStore:
     """Objects by kind, namespace and name. What it returns is not to be changed, but put again.
 
     Versions start at the time of day, so that those of an earlier run are too old for this one.
@@ -46,7 +46,7 @@ class Store:
         self.version = int(time.time() * 1000)
         self.applied: dict[tuple[str, str], Json] = {}
         self._objects: dict[tuple[Resource, str, str], Json] = {}
-        self._changes: deque[Change] = deque(maxlen=history)
+        self._changes: deque[ObjectChange] = deque(maxlen=history)
         self._forgotten = self.version
         self._waiting: set[asyncio.Event] = set()
 
@@ -100,7 +100,7 @@ class Store:
             return old
         metadata["resourceVersion"] = str(self._next())
         self._objects[key] = new
-        self._tell(Change(self.version, resource, old, new))
+        self._tell(ObjectChange(self.version, resource, old, new))
         return new
 
     def remove(self, resource: Resource, old: Json) -> None:
@@ -113,13 +113,13 @@ class Store:
         for applied in [one for one in self.applied if one[0] == metadata["uid"]]:
             del self.applied[applied]
         version = self._next()
-        self._tell(Change(version, resource, last, None))
+        self._tell(ObjectChange(version, resource, last, None))
 
     def is_ending(self, namespace: str) -> bool:
         """Whether the namespace is being deleted; raises `Failure` when there is none."""
         return "deletionTimestamp" in self.get(NAMESPACES, "", namespace)["metadata"]
 
-    def since(self, version: int) -> list[Change]:
+    def since(self, version: int) -> list[ObjectChange]:
         """What has happened after `version`; raises `Failure` when that is no longer known."""
         if version < self._forgotten:
             message = f"too old resource version: {version} ({self._forgotten})"
@@ -143,7 +143,7 @@ class Store:
         self.version += 1
         return self.version
 
-    def _tell(self, change: Change) -> None:
+    def _tell(self, change: ObjectChange) -> None:
         if len(self._changes) == self._changes.maxlen:
             self._forgotten = self._changes[0].version
         self._changes.append(change)

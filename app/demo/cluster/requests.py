@@ -18,11 +18,11 @@ from app.demo.cluster import (
     selectors,
     watches,
 )
-from app.demo.cluster.api_errors import Failure
+from app.demo.cluster.api_errors import ApiError
 from app.demo.cluster.containers import Moment
 from app.demo.cluster.deletion import Options
 from app.demo.cluster.kubelet import Kubelet
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import PODS, Json
 from app.demo.cluster.url_paths import Target
 from app.demo.cluster.watches import Collection, Field
@@ -48,13 +48,13 @@ class _DeleteOptions(msgspec.Struct, rename="camel"):
 class Requests:
     """Answers requests about the objects of a store."""
 
-    def __init__(self, store: Store, kubelet: Kubelet, *, bookmark_seconds: float) -> None:
+    def __init__(self, store: ObjectStore, kubelet: Kubelet, *, bookmark_seconds: float) -> None:
         self._store = store
         self._kubelet = kubelet
         self._bookmark_seconds = bookmark_seconds
 
     async def answer(self, request: Request, target: Target) -> Response:
-        """The answer to a request about `target`; raises `Failure`."""
+        """The answer to a request about `target`; raises `ApiError`."""
         if request.method == "GET" and target.part == "log" and target.resource == PODS:
             return self._log(request, target)
         if request.method == "GET" and not target.part:
@@ -64,7 +64,7 @@ class Requests:
         if request.method == "DELETE" and target.name and not target.part:
             return await self._delete(request, target)
         message = "the server does not allow this method on the requested resource"
-        raise Failure(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, {})
+        raise ApiError(HTTPStatus.METHOD_NOT_ALLOWED, "MethodNotAllowed", message, {})
 
     def _get(self, target: Target) -> Response:
         return document(self._store.get(target.resource, target.namespace, target.name))
@@ -97,7 +97,7 @@ class Requests:
         manager = request.query_params.get("fieldManager", "")
         if request.headers.get("content-type", "").partition(";")[0] != _APPLY_TYPE:
             message = f"the body of the request was in an unknown format - accepted: {_APPLY_TYPE}"
-            raise Failure(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
+            raise ApiError(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "UnsupportedMediaType", message)
         if not manager:
             raise api_errors.bad_request("fieldManager: is required for apply patch")
         manifest = _decode(await _body(request), Json)
@@ -170,7 +170,7 @@ async def _body(request: Request) -> bytes:
         if len(body) > _MAX_BODY_BYTES:
             message = f"Request entity too large: limit is {_MAX_BODY_BYTES}"
             code = HTTPStatus.REQUEST_ENTITY_TOO_LARGE
-            raise Failure(code, "RequestEntityTooLarge", message)
+            raise ApiError(code, "RequestEntityTooLarge", message)
     return body
 
 
@@ -198,7 +198,7 @@ def _moment(query: Mapping[str, str], name: str) -> int:
 
 
 def _fields(text: str) -> tuple[Field, ...]:
-    """What a field selector asks for; raises `Failure` when it is none."""
+    """What a field selector asks for; raises `ApiError` when it is none."""
     pairs = [part.replace("==", "=").split("=") for part in text.split(",") if part]
     if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a pair.
         raise api_errors.bad_request(f"invalid field selector: {text!r}")

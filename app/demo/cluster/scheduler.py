@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from fractions import Fraction
 
 from app.demo.cluster import quantities, selectors
-from app.demo.cluster.object_store import Store
+from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.quantities import Amounts
 from app.demo.cluster.resources import (
     CLAIMS,
@@ -18,7 +18,7 @@ _TO_BE_SAID = {f"{side}.{name}" for side in ("requests", "limits") for name in (
 _NO_HELP = "Preemption is not helpful for scheduling."
 
 
-def place(store: Store, pod: Json) -> tuple[str, str]:
+def place(store: ObjectStore, pod: Json) -> tuple[str, str]:
     """The name of the node for a pod and an empty reason, or no name and why there is none."""
     if claim := _unbound_claim(store, pod):
         return "", claim
@@ -35,7 +35,7 @@ def place(store: Store, pod: Json) -> tuple[str, str]:
     return "", f"{none}: {listed}. preemption: {none}: {len(nodes)} {_NO_HELP}"
 
 
-def _unbound_claim(store: Store, pod: Json) -> str:
+def _unbound_claim(store: ObjectStore, pod: Json) -> str:
     namespace = pod["metadata"]["namespace"]
     for volume in pod["spec"].get("volumes", []):
         name = volume.get("persistentVolumeClaim", {}).get("claimName", "")
@@ -48,7 +48,7 @@ def _unbound_claim(store: Store, pod: Json) -> str:
     return ""
 
 
-def _why_not(store: Store, pod: Json, node: Json) -> list[str]:
+def _why_not(store: ObjectStore, pod: Json, node: Json) -> list[str]:
     if not _is_wanted(pod, selectors.labels(node)):
         return ["node(s) didn't match Pod's node affinity/selector"]
     name = node["metadata"]["name"]
@@ -76,7 +76,7 @@ def _is_wanted(pod: Json, labels: Mapping[str, str]) -> bool:
     return not wanted or any(selectors.of(term)(labels) for term in wanted)
 
 
-def refusal(store: Store, pod: Json) -> str:
+def refusal(store: ObjectStore, pod: Json) -> str:
     """Why the namespace's quotas do not allow the pod, in the API server's words, or nothing."""
     metadata = pod["metadata"]
     others = [one for one in store.find(PODS, metadata["namespace"]) if not _is_over(one)]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import msgspec
 
 from app.demo.cluster import api_errors, selectors
-from app.demo.cluster.object_store import Change, Store
+from app.demo.cluster.object_store import ObjectChange, ObjectStore
 from app.demo.cluster.resources import Json, Resource
 from app.demo.cluster.selectors import Selector
 
@@ -37,7 +37,7 @@ class Collection:
     selector: Selector
     fields: tuple[Field, ...]
 
-    def of(self, store: Store) -> list[Json]:
+    def of(self, store: ObjectStore) -> list[Json]:
         """Those that there are, in the order of their names."""
         return [one for one in store.find(self.resource, self.namespace) if self.has(one)]
 
@@ -57,7 +57,7 @@ def _field(one: Json, path: str) -> str:
     return str(found)
 
 
-def page(store: Store, collection: Collection, *, limit: int, token: str) -> Json:
+def page(store: ObjectStore, collection: Collection, *, limit: int, token: str) -> Json:
     """The objects, or as many of them as fit on a page; raises `Failure` for a bad `token`."""
     resource = collection.resource
     found = collection.of(store)
@@ -90,7 +90,7 @@ def _read(token: str) -> _Token:
 
 
 async def follow(
-    store: Store,
+    store: ObjectStore,
     collection: Collection,
     *,
     version: int,
@@ -115,7 +115,7 @@ async def follow(
     while True:
         try:
             changes = store.since(version)
-        except api_errors.Failure as failure:
+        except api_errors.ApiError as failure:
             yield _line("ERROR", failure.status)
             return
         for told in filter(None, (_told(collection, change) for change in changes)):
@@ -131,7 +131,7 @@ async def follow(
         await store.changed(version, due - moment)
 
 
-def _told(collection: Collection, change: Change) -> bytes | None:
+def _told(collection: Collection, change: ObjectChange) -> bytes | None:
     """The line about a change, for those who see only what the selector selects."""
     if change.resource != collection.resource:
         return None

@@ -15,7 +15,7 @@ from aiohttp.typedefs import Handler
 
 from app.demo.fake_lagrange import misbehaviour
 from app.demo.fake_lagrange.misbehaviour import Behaviour
-from app.demo.fake_lagrange.recorded import Callback, Records
+from app.demo.fake_lagrange.recorded import ReceivedCallback, Records
 
 _MAX_BODY_BYTES = 1 << 20
 _PAYMENT = {
@@ -94,7 +94,7 @@ class Site:
     records: Records = field(default_factory=Records)
     payment: dict[str, Any] = field(default_factory=lambda: dict(_PAYMENT))
     payments: dict[str, Any] = field(default_factory=dict)
-    on_callback: Callable[[Callback], None] | None = None
+    on_callback: Callable[[ReceivedCallback], None] | None = None
 
     def application(self) -> web.Application:
         """Return the application that serves it."""

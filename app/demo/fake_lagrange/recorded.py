@@ -13,7 +13,7 @@ SignatureState = Literal["valid", "invalid", "missing", "unchecked"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Callback:
+class ReceivedCallback:
     """A report about a job, as it arrived.
 
     Attributes:
@@ -42,7 +42,7 @@ class Callback:
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class ReceivedReport:
     """Anything else that a provider sent: registration, heartbeat, summary."""
 
     received_at: float
@@ -62,13 +62,13 @@ class Records:
     """Everything received so far; read from any thread."""
 
     changed: Condition = field(default_factory=Condition)
-    callbacks: list[Callback] = field(default_factory=list)
-    reports: list[Report] = field(default_factory=list)
+    callbacks: list[ReceivedCallback] = field(default_factory=list)
+    reports: list[ReceivedReport] = field(default_factory=list)
 
     def report(self, path: str, body: Mapping[str, Any], *, now: float) -> None:
         """Remember a registration, a heartbeat or a summary."""
         with self.changed:
-            self.reports.append(Report(now, path, body))
+            self.reports.append(ReceivedReport(now, path, body))
             self.changed.notify_all()
 
     def registered(self, node_id: str) -> bool:
@@ -80,7 +80,7 @@ class Records:
 
     def callback(
         self, raw: bytes, headers: Mapping[str, str], *, provider_key: str, now: float
-    ) -> Callback:
+    ) -> ReceivedCallback:
         """Remember a report about a job.
 
         Args:
@@ -99,7 +99,7 @@ class Records:
         signature = _check(raw, headers, provider_key, now)
         with self.changed:
             repeated, in_order = self._place(told, headers.get("webhook-id", ""))
-            callback = Callback(
+            callback = ReceivedCallback(
                 received_at=now,
                 job_uuid=told.job_uuid.lower(),
                 status=told.status,

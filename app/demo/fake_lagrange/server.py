@@ -16,7 +16,7 @@ from app.demo.fake_lagrange import signed_requests
 from app.demo.fake_lagrange.endpoints import ServedSpace, Site
 from app.demo.fake_lagrange.loop_thread import LoopThread
 from app.demo.fake_lagrange.misbehaviour import Behaviour
-from app.demo.fake_lagrange.recorded import Callback, Records
+from app.demo.fake_lagrange.recorded import ReceivedCallback, Records
 from app.demo.fake_lagrange.signed_requests import (
     Form,
     Job,
@@ -61,7 +61,7 @@ class Lagrange:
         node_id: str = "",
         provider_key: str = "",
         send_timeout_seconds: float = 30,
-        on_callback: Callable[[Callback], None] | None = None,
+        on_callback: Callable[[ReceivedCallback], None] | None = None,
     ) -> None:
         self.access_token = access_token or secrets.token_urlsafe(24)
         self.secret = secret or _new_secret()
@@ -189,12 +189,12 @@ class Lagrange:
         """
         return self._running().run(self._send(provider_url, request))
 
-    def callbacks(self, job_uuid: str) -> list[Callback]:
+    def callbacks(self, job_uuid: str) -> list[ReceivedCallback]:
         """Return a job's callbacks as they arrived, repeated ones included."""
         with self.records.changed:
             return [one for one in self.records.callbacks if one.job_uuid == job_uuid.lower()]
 
-    def wait_for(self, job_uuid: str, status: str, *, timeout_seconds: float) -> Callback:
+    def wait_for(self, job_uuid: str, status: str, *, timeout_seconds: float) -> ReceivedCallback:
         """Return a job's first callback with this status, once it is there.
 
         Raises:

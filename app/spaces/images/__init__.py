@@ -8,8 +8,8 @@ from app.spaces.images.build import build
 from app.spaces.images.build_context import BuildContext, describe, prepare
 from app.spaces.images.build_request import (
     Builder,
-    Limits,
-    Order,
+    BuildLimits,
+    BuildRequest,
     name,
 )
 from app.spaces.images.buildkit_job import PROGRAM as JOB
@@ -20,10 +20,10 @@ from app.spaces.images.registry import Registry, configured
 __all__ = [
     "JOB",
     "BuildContext",
+    "BuildLimits",
+    "BuildRequest",
     "Builder",
     "JobBuilder",
-    "Limits",
-    "Order",
     "Registry",
     "build",
     "choose",

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from app.errors import Permanent, Temporary
 from app.spaces import scratch
 from app.spaces.images import sandbox, subprocesses
-from app.spaces.images.build_request import Builder, Command, Order
+from app.spaces.images.build_request import Builder, BuildRequest, Command
 from app.spaces.images.buildkit_job import JobBuilder
-from app.spaces.images.subprocesses import Lines, TooSlow
+from app.spaces.images.subprocesses import OutputLines, TooSlow
 
 _READY_SECONDS = 20
 _CLEAN_SECONDS = 60
@@ -20,7 +20,7 @@ _NEEDED = ("setpriv", "prlimit", "unshare", "nice")
 
 
 def build(
-    order: Order,
+    order: BuildRequest,
     builder: Builder | JobBuilder,
     *,
     check: Callable[[], None],
@@ -52,7 +52,7 @@ def build(
 
 @dataclass(slots=True)
 class _Build:
-    order: Order
+    order: BuildRequest
     builder: Builder
     check: Callable[[], None]
     tell: Callable[[str], None]
@@ -84,7 +84,7 @@ class _Build:
 
     def _check_ready(self) -> None:
         if command := self.builder.ready():
-            lines = Lines(lambda _: None)
+            lines = OutputLines(lambda _: None)
             until = time.monotonic() + _READY_SECONDS
             with suppress(TooSlow):
                 if self._run(command, lines, until, self.check) == 0:
@@ -92,8 +92,8 @@ class _Build:
             message = f"the builder {self.builder.program} does not work{lines.ending()}"
             raise Temporary(message, category="builder")
 
-    def _step(self, command: Command, failed: Callable[[int, Lines], None]) -> None:
-        lines = Lines(self.tell, self.order.filter)
+    def _step(self, command: Command, failed: Callable[[int, OutputLines], None]) -> None:
+        lines = OutputLines(self.tell, self.order.filter)
         try:
             status = self._run(command, lines, self._deadline, self._bounded)
         except TooSlow:
@@ -113,7 +113,7 @@ class _Build:
             raise _TooLarge
 
     def _run(
-        self, command: Command, lines: Lines, deadline: float, check: Callable[[], None]
+        self, command: Command, lines: OutputLines, deadline: float, check: Callable[[], None]
     ) -> int:
         order, builder = self.order, self.builder
         return subprocesses.run(
@@ -125,11 +125,11 @@ class _Build:
             check=check,
         )
 
-    def _build_failed(self, status: int, lines: Lines) -> None:
+    def _build_failed(self, status: int, lines: OutputLines) -> None:
         message = f"the image cannot be built (exit status {status}){lines.ending()}"
         raise Permanent(message, category="build_failed")
 
-    def _push_failed(self, status: int, lines: Lines) -> None:
+    def _push_failed(self, status: int, lines: OutputLines) -> None:
         """Tell a registry that refuses from one that is away, which does not answer us either."""
         asyncio.run(self.order.registry.digest(self.order.image))
         message = f"the registry does not take the image (exit status {status}){lines.ending()}"
@@ -146,7 +146,7 @@ class _Build:
         if command := self.builder.clean(self.order):
             until = time.monotonic() + _CLEAN_SECONDS
             with suppress(TooSlow):
-                self._run(command, Lines(lambda _: None), until, lambda: None)
+                self._run(command, OutputLines(lambda _: None), until, lambda: None)
 
 
 class _TooLarge(Exception):

@@ -14,7 +14,7 @@ Network = Literal["none", "private", "host"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class BuildLimits:
     """What one build may use.
 
     Attributes:
@@ -31,7 +31,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class BuildRequest:
     """A build.
 
     Attributes:
@@ -54,7 +54,7 @@ class Order:
     folder: Path
     cgroup: str
     registry: Registry
-    limits: Limits
+    limits: BuildLimits
     network: Network = "private"
     isolation: str = ""
     storage_driver: str = ""
@@ -82,22 +82,22 @@ class Builder(Protocol):
     def runs_steps(self) -> bool:
         """Whether its own processes run the Dockerfile's steps, and not those of a daemon."""
 
-    def environment(self, order: Order) -> Mapping[str, str]:
+    def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return the variables that it needs beside those that all have."""
 
     def ready(self) -> Command | None:
         """Return what fails when it cannot work, such as without its daemon; None: always can."""
 
-    def build(self, order: Order) -> Command:
+    def build(self, order: BuildRequest) -> Command:
         """Return what builds the image; the registry is not written to."""
 
-    def push(self, order: Order) -> Command:
+    def push(self, order: BuildRequest) -> Command:
         """Return what pushes the image that was built."""
 
-    def pushed(self, order: Order) -> str | None:
+    def pushed(self, order: BuildRequest) -> str | None:
         """Return the digest (`sha256:…`) of what was pushed; None: it does not tell."""
 
-    def clean(self, order: Order) -> Command | None:
+    def clean(self, order: BuildRequest) -> Command | None:
         """Return what removes the image from where the build's folder does not hold it."""
 
 

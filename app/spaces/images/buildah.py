@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.spaces.images.build_request import Command, Order
+from app.spaces.images.build_request import BuildRequest, Command
 
 _CPU_PERIOD_MICROSECONDS = 100_000
 # What no step of an honest build needs, of what they would have.
@@ -18,7 +18,7 @@ class Containers:
     program: str
     runs_steps: bool = True
 
-    def environment(self, order: Order) -> Mapping[str, str]:
+    def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return what tells it that it is in a user namespace already, unless we are root."""
         variables = {
             "REGISTRY_AUTH_FILE": str(order.docker_folder / "config.json"),
@@ -34,7 +34,7 @@ class Containers:
         """Return what fails where there can be no namespaces."""
         return [self.program, "--version"]
 
-    def build(self, order: Order) -> Command:
+    def build(self, order: BuildRequest) -> Command:
         """Return the build, without a cache that others could have filled."""
         context = order.context
         return [
@@ -53,7 +53,7 @@ class Containers:
             str(context.folder),
         ]
 
-    def push(self, order: Order) -> Command:
+    def push(self, order: BuildRequest) -> Command:
         """Return the push; the credentials are in a file."""
         return [
             *self._start(order),
@@ -64,21 +64,21 @@ class Containers:
             f"docker://{order.image}",
         ]
 
-    def pushed(self, order: Order) -> str | None:
+    def pushed(self, order: BuildRequest) -> str | None:
         """Return what it wrote."""
         return order.digest_file.read_text("ascii").strip()
 
-    def clean(self, order: Order) -> Command | None:  # noqa: ARG002 - the protocol's signature
+    def clean(self, order: BuildRequest) -> Command | None:  # noqa: ARG002 - the protocol's signature
         """Return None: everything is in the build's folder."""
         return None
 
-    def _start(self, order: Order) -> Command:
+    def _start(self, order: BuildRequest) -> Command:
         driver = [f"--storage-driver={order.storage_driver}"] if order.storage_driver else []
         # Relative to where it starts: podman takes no long paths here.
         storage = [f"--root={order.folder / 'storage'}", "--runroot=run"]
         return [self.program, *storage, *driver, "--cgroup-manager=cgroupfs"]
 
-    def _cgroup(self, order: Order) -> Command:
+    def _cgroup(self, order: BuildRequest) -> Command:
         """Return the limits of cgroups, which only root's containers have."""
         if order.isolation == "chroot" or os.geteuid() != 0:
             return []

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from app.spaces.images.build_request import Command, Order
+from app.spaces.images.build_request import BuildRequest, Command
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +17,7 @@ class Buildctl:
     program: str = "buildctl"
     runs_steps: bool = False
 
-    def environment(self, order: Order) -> Mapping[str, str]:
+    def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return where its credentials are."""
         return {"DOCKER_CONFIG": str(order.docker_folder)}
 
@@ -25,11 +25,11 @@ class Buildctl:
         """Return a question to the daemon."""
         return [self.program, "debug", "workers"]
 
-    def build(self, order: Order) -> Command:
+    def build(self, order: BuildRequest) -> Command:
         """Return the build; what comes out stays with the daemon."""
         return [*self._start(order), f"--output=type=image,name={order.image}"]
 
-    def push(self, order: Order) -> Command:
+    def push(self, order: BuildRequest) -> Command:
         """Return the same build, which the daemon still knows, with its push."""
         plain = ",registry.insecure=true" if order.registry.plain_http else ""
         return [
@@ -38,16 +38,16 @@ class Buildctl:
             f"--metadata-file={_metadata(order)}",
         ]
 
-    def pushed(self, order: Order) -> str | None:
+    def pushed(self, order: BuildRequest) -> str | None:
         """Return what it wrote."""
         metadata = msgspec.json.decode(_metadata(order).read_bytes(), type=dict[str, Any])
         return str(metadata["containerimage.digest"])
 
-    def clean(self, order: Order) -> Command | None:  # noqa: ARG002 - the protocol's signature
+    def clean(self, order: BuildRequest) -> Command | None:  # noqa: ARG002 - the protocol's signature
         """Return None: the daemon collects its own garbage."""
         return None
 
-    def _start(self, order: Order) -> Command:
+    def _start(self, order: BuildRequest) -> Command:
         network = {
             "none": ["--opt=force-network-mode=none"],
             "private": [],
@@ -65,5 +65,5 @@ class Buildctl:
         ]
 
 
-def _metadata(order: Order) -> Path:
+def _metadata(order: BuildRequest) -> Path:
     return order.digest_file.with_suffix(".json")

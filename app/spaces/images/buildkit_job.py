@@ -11,9 +11,9 @@ import structlog
 
 from app.errors import Failure, Temporary
 from app.spaces.images import context_image
-from app.spaces.images.build_request import Order
-from app.spaces.images.context_image import Parcel
-from app.spaces.images.job_logs import Following
+from app.spaces.images.build_request import BuildRequest
+from app.spaces.images.context_image import ContextImage
+from app.spaces.images.job_logs import JobLogs
 from k8s import jobs
 from k8s.api.client import Cluster
 from k8s.api.errors import ClusterError, Unavailable
@@ -48,7 +48,7 @@ class JobBuilder:
 
     def build(
         self,
-        order: Order,
+        order: BuildRequest,
         *,
         check: Callable[[], None],
         tell: Callable[[str], None],
@@ -67,7 +67,7 @@ class JobBuilder:
                 log.info("build taken up", job=job)
             else:
                 self._start(order)
-            return Following(self.cluster, job, order, check, tell).run(pushing)
+            return JobLogs(self.cluster, job, order, check, tell).run(pushing)
         except Unavailable:
             away = True
             raise
@@ -75,15 +75,15 @@ class JobBuilder:
             if not away:
                 self._removed(order, job)
 
-    def _start(self, order: Order) -> None:
+    def _start(self, order: BuildRequest) -> None:
         sent = asyncio.run(
             context_image.send(order.registry, order.image, order.context, order.folder)
         )
         jobs.start(self.cluster, self._wanted(order, sent), overrides=self.overrides)
 
-    def _wanted(self, order: Order, sent: Parcel) -> jobs.Order:
+    def _wanted(self, order: BuildRequest, sent: ContextImage) -> jobs.BuildJob:
         limits, registry = order.limits, order.registry
-        return jobs.Order(
+        return jobs.BuildJob(
             task_id=self.task_id,
             digest=order.context.digest,
             builder=self.image,
@@ -104,7 +104,7 @@ class JobBuilder:
             disk_bytes=limits.disk_bytes,
         )
 
-    def _removed(self, order: Order, job: str) -> None:
+    def _removed(self, order: BuildRequest, job: str) -> None:
         """Remove the Job and the files; what cannot be removed now goes with time."""
         with suppress(ClusterError):
             jobs.remove(self.cluster, job)
@@ -114,7 +114,7 @@ class JobBuilder:
             log.info("files of a build stay in the registry", job=job, reason=error.message)
 
 
-async def _forget(order: Order) -> None:
+async def _forget(order: BuildRequest) -> None:
     image = context_image.name(order.image)
     digest = await order.registry.digest(image)
     if digest:

@@ -31,7 +31,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 
 @dataclass(frozen=True, slots=True)
-class Parcel:
+class ContextImage:
     """What was sent.
 
     Attributes:
@@ -50,7 +50,7 @@ def name(image: str) -> str:
     return f"{image}-context"
 
 
-async def send(registry: Registry, image: str, context: BuildContext, folder: Path) -> Parcel:
+async def send(registry: Registry, image: str, context: BuildContext, folder: Path) -> ContextImage:
     """Send what an image is built from, as the file `context.tar`.
 
     Args:
@@ -88,7 +88,7 @@ async def send(registry: Registry, image: str, context: BuildContext, folder: Pa
         await upload.blob(_digest_of(config), iter([config]))
         await upload.manifest(tag, manifest)
     found = _digest_of(manifest)
-    return Parcel(f"{registry.host}/{repository}@{found}", found, size)
+    return ContextImage(f"{registry.host}/{repository}@{found}", found, size)
 
 
 def _packed(context: Path, folder: Path) -> Path:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from app.spaces.images.build_request import Command, Order
+from app.spaces.images.build_request import BuildRequest, Command
 
 _NETWORKS = {"none": "none", "private": "default", "host": "host"}
 _CPU_PERIOD_MICROSECONDS = 100_000
@@ -16,7 +16,7 @@ class Docker:
     program: str = "docker"
     runs_steps: bool = False
 
-    def environment(self, order: Order) -> Mapping[str, str]:
+    def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return where its credentials are, and which of its builders builds."""
         return {"DOCKER_CONFIG": str(order.docker_folder), "DOCKER_BUILDKIT": "0"}
 
@@ -24,7 +24,7 @@ class Docker:
         """Return a question to the daemon."""
         return [self.program, "version", "--format={{.Server.Version}}"]
 
-    def build(self, order: Order) -> Command:
+    def build(self, order: BuildRequest) -> Command:
         """Return the build, without the daemon's cache, which others fill too."""
         limits, context = order.limits, order.context
         return [
@@ -42,14 +42,14 @@ class Docker:
             str(context.folder),
         ]
 
-    def push(self, order: Order) -> Command:
+    def push(self, order: BuildRequest) -> Command:
         """Return the push; the credentials are in a file."""
         return [self.program, "push", order.image]
 
-    def pushed(self, order: Order) -> str | None:  # noqa: ARG002 - the protocol's signature
+    def pushed(self, order: BuildRequest) -> str | None:  # noqa: ARG002 - the protocol's signature
         """Return None: the registry is asked."""
         return None
 
-    def clean(self, order: Order) -> Command | None:
+    def clean(self, order: BuildRequest) -> Command | None:
         """Return what takes the image from the daemon, and no other."""
         return [self.program, "image", "rm", "--force", order.image]

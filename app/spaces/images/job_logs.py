@@ -8,13 +8,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from app.errors import Failure, Permanent, Temporary
-from app.spaces.images.build_request import Order
-from app.spaces.images.subprocesses import Lines
+from app.spaces.images.build_request import BuildRequest
+from app.spaces.images.subprocesses import OutputLines
 from k8s import jobs
 from k8s.api.client import Cluster
 from k8s.api.errors import Refused
 from k8s.jobs import Progress
-from k8s.logs import NOWHERE, Extent, Filter, Place, Source
+from k8s.logs import NOWHERE, Extent, Filter, LogPosition, LogSource
 from k8s.logs.session import Session
 
 _POLL_SECONDS = 0.3
@@ -31,17 +31,17 @@ _KNOWN = {0, _STATUS_DAEMON, _STATUS_FILES, _STATUS_BUILD, _STATUS_PUSH}
 
 
 @dataclass(slots=True)
-class Following:
+class JobLogs:
     """A Job that is followed to its end."""
 
     cluster: Cluster
     job: str
-    order: Order
+    order: BuildRequest
     check: Callable[[], None]
     tell: Callable[[str], None]
-    _lines: Lines = field(init=False)
+    _lines: OutputLines = field(init=False)
     _reading: Session | None = None
-    _place: Place = NOWHERE
+    _place: LogPosition = NOWHERE
     _is_pushing: bool = False
 
     def run(self, pushing: Callable[[], None]) -> str:
@@ -74,7 +74,7 @@ class Following:
                 self._reading.stop()
 
     def _begin(self) -> None:
-        self._lines = Lines(self._told, self.order.filter)
+        self._lines = OutputLines(self._told, self.order.filter)
 
     def _looked(self) -> Progress:
         """Pass on what comes of the log for a moment, then look at the Job."""
@@ -91,7 +91,7 @@ class Following:
     def _read(self, seen: Progress) -> None:
         self._reading = Session(
             self.cluster,
-            Source(path=seen.pod, uid=seen.uid, container=jobs.CLIENT, label=_LABEL),
+            LogSource(path=seen.pod, uid=seen.uid, container=jobs.CLIENT, label=_LABEL),
             self._place,
             extent=Extent(),
             filter_=Filter(),

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping
 
 from app.spaces import scratch
-from app.spaces.images.build_request import Builder, Command, Order
+from app.spaces.images.build_request import Builder, BuildRequest, Command
 
 # How the operator says which registries, mirrors, certificates and daemons there are.
 _OPERATORS = (
@@ -27,7 +27,7 @@ _DOCKER_HUB = 'unqualified-search-registries = ["docker.io"]\nshort-name-mode = 
 
 
 def environment(
-    order: Order, builder: Builder, ours: Mapping[str, str] = os.environ
+    order: BuildRequest, builder: Builder, ours: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return a builder's variables: of ours, only those that choose registries and daemons."""
     return {
@@ -40,7 +40,7 @@ def environment(
     }
 
 
-def prepare(order: Order) -> None:
+def prepare(order: BuildRequest) -> None:
     """Make the folders that a builder writes to, a list of credentials without any, and its HOME.
 
     In a Dockerfile `FROM team/name` means Docker Hub, whatever the machine makes of short names.
@@ -53,7 +53,7 @@ def prepare(order: Order) -> None:
     write_credentials(order, b'{"auths": {}}')
 
 
-def write_credentials(order: Order, content: bytes) -> None:
+def write_credentials(order: BuildRequest, content: bytes) -> None:
     """Replace the credentials that the builder finds; nobody else can read them."""
     path = order.docker_folder / "config.json"
     path.unlink(missing_ok=True)
@@ -62,7 +62,7 @@ def write_credentials(order: Order, content: bytes) -> None:
         file.write(content)
 
 
-def confined(command: Command, order: Order, builder: Builder) -> Command:
+def confined(command: Command, order: BuildRequest, builder: Builder) -> Command:
     """Return the command so that the kernel ends it with us, and within its limits.
 
     What runs steps itself gets namespaces of its own: with its first process ends every one. Where

@@ -31,7 +31,7 @@ class TooSlow(Exception):
 
 
 @dataclass(slots=True)
-class Lines:
+class OutputLines:
     """A builder's output as lines: cut where they are too long, bounded in all, the last ones kept.
 
     Attributes:
@@ -85,7 +85,7 @@ def run(
     *,
     environment: Mapping[str, str],
     folder: Path,
-    lines: Lines,
+    lines: OutputLines,
     deadline: float,
     check: Check,
 ) -> int:

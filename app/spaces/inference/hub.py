@@ -26,7 +26,7 @@ _SHOWN = 60
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class ModelDescription:
     """A model that can be served: its id, one of `FRAMEWORKS`, and its task."""
 
     model_id: str
@@ -45,7 +45,7 @@ class _Description(msgspec.Struct):
     gated: bool | str = False
 
 
-async def describe(table: config.Inference, model_id: str) -> Described:
+async def describe(table: config.Inference, model_id: str) -> ModelDescription:
     """Ask the hub for a model.
 
     The token goes to the configured server alone: who redirects elsewhere is not followed.
@@ -141,7 +141,7 @@ def _pause(answer: Answer) -> float | None:
     return min(float(seconds), _LONGEST_PAUSE_SECONDS)
 
 
-def _described(found: _Description, model_id: str) -> Described:
+def _described(found: _Description, model_id: str) -> ModelDescription:
     if found.private or found.gated or found.disabled:
         word = "private" if found.private else "gated" if found.gated else "disabled"
         message = (
@@ -158,7 +158,7 @@ def _described(found: _Description, model_id: str) -> Described:
     if not _TASK.fullmatch(found.pipeline_tag or ""):
         message = f"the model {model_id} names no task (pipeline_tag); name a model that has one"
         raise Permanent(message, category="model_refused")
-    return Described(model_id, framework, found.pipeline_tag or "")
+    return ModelDescription(model_id, framework, found.pipeline_tag or "")
 
 
 def _of_tags(tags: tuple[str, ...]) -> str | None:

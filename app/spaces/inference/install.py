@@ -67,7 +67,7 @@ def install(
     return Installed(image, digest, built=True)
 
 
-def _built(order: images.Order, builder: str, tell: Callable[[str], None]) -> str:
+def _built(order: images.BuildRequest, builder: str, tell: Callable[[str], None]) -> str:
     chosen = images.choose(builder)
     return images.build(order, chosen, check=_nothing, tell=tell, pushing=_nothing)
 
@@ -129,14 +129,14 @@ def _order(
     image: str,
     registry: Registry,
     seconds: float,
-) -> images.Order:
-    limits = images.Limits(
+) -> images.BuildRequest:
+    limits = images.BuildLimits(
         seconds=seconds,
         memory_bytes=table.memory_bytes,
         cores=table.cpu,
         disk_bytes=table.max_disk_bytes,
     )
-    return images.Order(
+    return images.BuildRequest(
         image=image,
         context=context,
         folder=place / "build",

@@ -5,7 +5,7 @@ Text that Kubernetes would expand (`$(NAME)`) is escaped already: `command`, `ar
 values reach the container as the tenant wrote them.
 """
 
-from app.spaces.ldl.diagnostics import Problem, Refused
+from app.spaces.ldl.diagnostics import InvalidDeployment, Problem
 from app.spaces.ldl.parse import Deployment, read
 
-__all__ = ["Deployment", "Problem", "Refused", "read"]
+__all__ = ["Deployment", "InvalidDeployment", "Problem", "read"]

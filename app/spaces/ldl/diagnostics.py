@@ -20,7 +20,7 @@ class Problem:
         return f"{self.path}: {self.message}"
 
 
-class Refused(Exception):
+class InvalidDeployment(Exception):
     """The file cannot run as it is; `problems` holds at least one and at most `MAX_PROBLEMS`."""
 
     def __init__(self, *problems: Problem) -> None:
@@ -48,7 +48,7 @@ class Findings:
     def conclude(self) -> None:
         """Raise Refused when anything was refused."""
         if self.refusals:
-            raise Refused(*self.refusals)
+            raise InvalidDeployment(*self.refusals)
 
 
 def shown(text: str) -> str:

@@ -3,7 +3,7 @@
 import re
 
 from app.spaces.ldl import quantities
-from app.spaces.ldl.diagnostics import Problem, Refused, shown
+from app.spaces.ldl.diagnostics import InvalidDeployment, Problem, shown
 from k8s.inventory import gpus
 from k8s.workload import Gpu, Resources
 
@@ -55,7 +55,9 @@ def _storage(storage_bytes: int | None) -> int:
     if storage_bytes is None or storage_bytes == 0:
         return DEFAULT_STORAGE_BYTES
     if not quantities.MIN_BYTES <= storage_bytes <= quantities.MAX_BYTES:
-        raise Refused(Problem("hardware", f"storage of {storage_bytes} bytes is implausible"))
+        raise InvalidDeployment(
+            Problem("hardware", f"storage of {storage_bytes} bytes is implausible")
+        )
     return storage_bytes
 
 
@@ -63,12 +65,14 @@ def _gpu(part: str, count: int | None) -> Gpu | None:
     if "CPU" in part.upper() or count == 0:
         return None
     if count is not None and not 0 < count <= MAX_GPUS:
-        raise Refused(Problem("hardware", f"must have from 0 to {MAX_GPUS} GPUs, not {count}"))
+        raise InvalidDeployment(
+            Problem("hardware", f"must have from 0 to {MAX_GPUS} GPUs, not {count}")
+        )
     name = gpus.spelled(part)
     if not name:
         raise _refused(part, "names no GPU")
     return Gpu(count=count or 1, models=(name,))
 
 
-def _refused(description: str, message: str) -> Refused:
-    return Refused(Problem("hardware", f"{shown(description)} {message}"))
+def _refused(description: str, message: str) -> InvalidDeployment:
+    return InvalidDeployment(Problem("hardware", f"{shown(description)} {message}"))

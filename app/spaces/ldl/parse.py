@@ -15,17 +15,17 @@ from app.spaces.ldl import (
 from app.spaces.ldl.deployment_section import Placement
 from app.spaces.ldl.diagnostics import (
     Findings,
+    InvalidDeployment,
     Problem,
-    Refused,
     shown,
 )
 from app.spaces.ldl.fields import Node, know, text
-from app.spaces.ldl.pod_groups import Pod
+from app.spaces.ldl.pod_groups import PodGroup
 from app.spaces.ldl.publishing import Publication
 from app.spaces.ldl.services import Service
 from app.spaces.ldl.volumes import Stored
 from app.spaces.ldl.yaml_parser import parse
-from k8s.workload import Component, Container, Offer, Port, Resources
+from k8s.workload import Capabilities, Component, Container, Port, Resources
 
 _KEYS = frozenset({"version", "services", "profiles", "deployment", "endpoints"})
 _VERSION = re.compile(r"v?2(\.[0-9]{1,3}){0,2}")
@@ -44,7 +44,7 @@ def read(
     *,
     files: Mapping[str, bytes] = MappingProxyType({}),
     hardware: Resources | None,
-    offer: Offer,
+    offer: Capabilities,
     host: str,
 ) -> Deployment:
     """What the deployment file `document` asks to run.
@@ -80,7 +80,9 @@ def read(
 
 def _check_root(root: Node) -> None:
     if not isinstance(root.value, dict):
-        raise Refused(Problem("document", "must be a mapping with `version` and `services`"))
+        raise InvalidDeployment(
+            Problem("document", "must be a mapping with `version` and `services`")
+        )
     know(root, _KEYS)
     version = (text(root.get("version")) or "").strip()
     if not version:
@@ -90,10 +92,10 @@ def _check_root(root: Node) -> None:
 
 
 def _stored(
-    grouped: list[Pod],
+    grouped: list[PodGroup],
     running: dict[str, Service],
     placed: dict[str, Placement],
-    offer: Offer,
+    offer: Capabilities,
     findings: Findings,
 ) -> dict[str, Stored]:
     return {
@@ -110,7 +112,7 @@ def _stored(
 
 
 def _component(
-    pod: Pod,
+    pod: PodGroup,
     running: dict[str, Service],
     ports: dict[str, tuple[Port, ...]],
     stored: dict[str, Stored],

@@ -9,7 +9,7 @@ from app.spaces.ldl.services import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pod:
+class PodGroup:
     """Services of one pod, each after those it depends on; `name` depends on all the others."""
 
     name: str
@@ -19,7 +19,7 @@ class Pod:
 
 def group(
     services: dict[str, Service], placements: dict[str, Placement], findings: Findings
-) -> list[Pod]:
+) -> list[PodGroup]:
     """The pods of the services that are placed, in the file's order of their first service."""
     placed = {name: services[name] for name in placements}
     for service in placed.values():
@@ -55,7 +55,7 @@ def _pod(
     placed: dict[str, Service],
     placements: dict[str, Placement],
     findings: Findings,
-) -> Pod:
+) -> PodGroup:
     order = _ordered(members, placed, findings)
     needed = Counter(name for member in members for name in placed[member].depends_on)
     name = next((member for member in members if not needed[member]), members[0])
@@ -67,7 +67,7 @@ def _pod(
                 f"must be {count}, as that of {shown(name)}, whose pod it shares (`depends-on`)",
             )
     _check_ports(order, placed, findings)
-    return Pod(name=name, services=tuple(order), count=count)
+    return PodGroup(name=name, services=tuple(order), count=count)
 
 
 def _ordered(members: list[str], placed: dict[str, Service], findings: Findings) -> list[str]:

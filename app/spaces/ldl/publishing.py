@@ -11,14 +11,14 @@ from app.spaces.ldl.fields import (
     text,
 )
 from app.spaces.ldl.services import Service
-from k8s.workload import Offer, Port
+from k8s.workload import Capabilities, Port
 
 
 class Publication:
     """Decides for one file which port has the host name and how the others are published."""
 
     def __init__(
-        self, root: Node, services: dict[str, Service], *, offer: Offer, host: str
+        self, root: Node, services: dict[str, Service], *, offer: Capabilities, host: str
     ) -> None:
         self._findings = root.findings
         self._services = services

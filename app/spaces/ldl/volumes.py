@@ -7,7 +7,7 @@ from app.spaces.ldl.diagnostics import Findings, shown, step
 from app.spaces.ldl.profiles import Storage
 from app.spaces.ldl.services import Service
 from k8s.naming.names import safe
-from k8s.workload import Mount, Offer, Volume
+from k8s.workload import Capabilities, Mount, Volume
 
 MAX_VOLUME_NAME = 50
 
@@ -32,7 +32,12 @@ class Stored:
 
 
 def read(
-    service: Service, placement: Placement, *, offer: Offer, shared_pod: bool, findings: Findings
+    service: Service,
+    placement: Placement,
+    *,
+    offer: Capabilities,
+    shared_pod: bool,
+    findings: Findings,
 ) -> Stored:
     """Match the service's `params.storage` with the storages of its profile.
 
@@ -88,7 +93,7 @@ def _stored(
 
 
 def _volume(
-    name: str, storage: Storage, placement: Placement, offer: Offer, findings: Findings
+    name: str, storage: Storage, placement: Placement, offer: Capabilities, findings: Findings
 ) -> Volume:
     if storage.kind != "claim":
         if storage.storage_class not in {"", "ram", "default"}:

@@ -12,8 +12,8 @@ from typing import TypeAlias
 import yaml
 
 from app.spaces.ldl.diagnostics import (
+    InvalidDeployment,
     Problem,
-    Refused,
     shown,
     step,
 )
@@ -90,7 +90,7 @@ def _decode(document: bytes) -> str:
     return text
 
 
-def _syntax(error: yaml.YAMLError, text: str) -> Refused:
+def _syntax(error: yaml.YAMLError, text: str) -> InvalidDeployment:
     if not isinstance(error, yaml.MarkedYAMLError):
         return _refused("document", f"is no YAML: {shown(str(error))[1:-1]}")
     mark = error.problem_mark or error.context_mark
@@ -232,7 +232,7 @@ class _Builder:
                 path = step(path, frame.key)
         return path
 
-    def _refused(self, event: yaml.Event, message: str) -> Refused:
+    def _refused(self, event: yaml.Event, message: str) -> InvalidDeployment:
         return _refused(self._path() or "document", f"{message} (line {_line(event)})")
 
 
@@ -240,5 +240,5 @@ def _line(event: yaml.Event) -> int:
     return event.start_mark.line + 1 if event.start_mark else 0
 
 
-def _refused(path: str, message: str) -> Refused:
-    return Refused(Problem(path, message))
+def _refused(path: str, message: str) -> InvalidDeployment:
+    return InvalidDeployment(Problem(path, message))

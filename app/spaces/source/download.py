@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from app.errors import Permanent, Temporary
-from app.net.http_client import Fetcher, Limits
+from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.source import files
 from app.spaces.source.space import SourceLimits, Space, SpaceFile
 
@@ -77,7 +77,7 @@ class _Download:
 
     async def _save(self, file: SpaceFile, target: BinaryIO) -> None:
         most = min(self._limits.file_bytes, self._left_bytes)
-        limits = Limits(bytes=most, seconds=self._limits.seconds)
+        limits = FetchLimits(bytes=most, seconds=self._limits.seconds)
         try:
             await self._fetcher.save(file.url, target, limits=limits)
         except Permanent as error:

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from app.errors import Permanent
-from app.net.http_client import Fetcher, Limits
+from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.source import paths
 from app.spaces.source.fields import Fields
 
@@ -78,7 +78,7 @@ async def describe(fetcher: Fetcher, job_source_uri: str, *, limits: SourceLimit
         Temporary: What `Fetcher.get` raises.
     """
     seconds = min(limits.seconds, _DOCUMENT_SECONDS)
-    bounds = Limits(bytes=_DOCUMENT_BYTES, seconds=seconds)
+    bounds = FetchLimits(bytes=_DOCUMENT_BYTES, seconds=seconds)
     body = await fetcher.get(job_source_uri, limits=bounds)
     return read(body, max_files=limits.files)
 

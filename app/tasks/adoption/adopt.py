@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from app.admission.reservations.ledger import Book, Slot, holder
+from app.admission.reservations.ledger import Ledger, Slot, holder
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import Conflict, locks, redis_keys
@@ -18,7 +18,7 @@ from app.tasks.adoption.legacy_records import Record, Unusable
 from app.tasks.steps import apply
 from k8s.inventory import pod_requests
 from k8s.legacy import discovery
-from k8s.legacy.discovery import Former, Unlike
+from k8s.legacy.discovery import LegacyDeployment, Unlike
 from k8s.naming import labels
 from k8s.workload import Workload
 
@@ -70,7 +70,7 @@ def _adopt(context: Context, record: Record) -> None:
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
 
-def _found(context: Context, record: Record) -> Former:
+def _found(context: Context, record: Record) -> LegacyDeployment:
     with apply.translated():
         namespace = apply.namespace_of(record.wallet)
         found = discovery.find(context.cluster, namespace, record.space_uuid)
@@ -81,7 +81,7 @@ def _found(context: Context, record: Record) -> Former:
     return found
 
 
-def _planned(context: Context, record: Record, found: Former) -> tuple[Task, Workload]:
+def _planned(context: Context, record: Record, found: LegacyDeployment) -> tuple[Task, Workload]:
     """Return the task as it is now, and what would have to run, were it deployed again."""
     host = record.host or found.host
     if not host:
@@ -139,7 +139,7 @@ def _refuse_taken(context: Context, task: Task) -> None:
 def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
     """The room that its pods have, kept for those that may take their place."""
     found = []
-    for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.Pod])):
+    for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.InventoryPod])):
         if pod.spec.node_name and not pod.over:
             component = pod.metadata.labels[labels.COMPONENT]
             slot = Slot(
@@ -157,7 +157,7 @@ def _commit(
 ) -> None:
     for _ in range(_ATTEMPTS):
         _refuse_taken(context, task)
-        book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+        book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
         change = transitions.adopted(
             task,
             now=time.time(),

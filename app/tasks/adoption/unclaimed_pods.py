@@ -3,7 +3,7 @@
 import time
 
 from app.context import Context
-from app.errors import Unreadable
+from app.errors import UnreadableRecord
 from app.store import redis_keys, rq_queue
 from app.tasks.adoption.adopt import is_as_found
 from app.tasks.steps import apply
@@ -13,7 +13,7 @@ from k8s.naming import labels
 _CALLED_AT_MOST_EVERY_SECONDS = 2.0
 
 
-class Strangers:
+class UnclaimedPods:
     """Has a worker claim a pod that takes the place of another; not for several threads."""
 
     def __init__(self, context: Context) -> None:
@@ -44,7 +44,7 @@ class Strangers:
         task_id = self._context.store.field(redis_keys.HOLDERS, space_uuid)
         try:
             task = self._context.store.get(task_id) if task_id else None
-        except Unreadable:
+        except UnreadableRecord:
             return
         if task and is_as_found(task) and apply.namespace(task) == namespace:
             self._context.store.call(rq_queue.CLAIM, task.id)

@@ -6,10 +6,10 @@ from app.errors import Permanent
 from app.spaces import ldl, planning
 from app.spaces.ldl import hardware
 from app.spaces.source import Space
-from app.tasks.step import Work
+from app.tasks.step import StepContext
 
 
-async def admit(work: Work, space: Space) -> None:
+async def admit(work: StepContext, space: Space) -> None:
     """Check the owner against the operator's lists, and the bid against the prices.
 
     Raises:
@@ -23,7 +23,7 @@ async def admit(work: Work, space: Space) -> None:
         _refuse_low_bid(work, space)
 
 
-def _refuse_low_bid(work: Work, space: Space) -> None:
+def _refuse_low_bid(work: StepContext, space: Space) -> None:
     job = work.task.job
     if not admission_prices.bids(job):
         return
@@ -35,10 +35,10 @@ def _refuse_low_bid(work: Work, space: Space) -> None:
             space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
         )
         admission_prices.refuse_low(job, bound, prices, seconds=job.duration)
-    except ldl.Refused as refused:
+    except ldl.InvalidDeployment as refused:
         raise planning.refusal(refused) from None
     except admission_prices.TooLow as error:
         raise Permanent(str(error), category=admission_prices.TOO_LOW) from None
-    except admission_prices.Unreadable as error:
+    except admission_prices.UnreadablePrices as error:
         message = f"this provider's prices cannot be read: {error}"
         raise Permanent(message, category=admission_prices.UNREADABLE) from None

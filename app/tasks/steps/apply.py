@@ -10,7 +10,7 @@ from app.errors import Permanent, Temporary
 from app.store import locks, redis_keys
 from app.store.records import Task
 from app.tasks import transitions
-from app.tasks.step import Work
+from app.tasks.step import StepContext
 from k8s.api.errors import Refused, Unavailable, Unsupported
 from k8s.apply import apply as cluster_apply
 from k8s.inventory import capabilities
@@ -20,7 +20,7 @@ from k8s.policy.check import Violation
 from k8s.workload import Workload
 
 
-def apply(work: Work) -> None:
+def apply(work: StepContext) -> None:
     """Bring the wanted revision onto the cluster, all of it or none.
 
     Raises:
@@ -41,7 +41,7 @@ def apply(work: Work) -> None:
         )
 
 
-def deploy(context: Context, workload: Workload, work: Work) -> None:
+def deploy(context: Context, workload: Workload, work: StepContext) -> None:
     """Apply a workload and prune what its task has besides; `work` is asked before every write.
 
     Raises:

@@ -19,7 +19,7 @@ from app.store import Change, locks
 from app.store.build_log import BuildLog
 from app.tasks import transitions
 from app.tasks.cleanup import image_gc
-from app.tasks.step import Superseded, Work
+from app.tasks.step import StepContext, Superseded
 from app.tasks.steps.apply import overrides, translated
 from k8s import jobs
 from k8s.logs import Filter
@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 
 
 @contextmanager
-def turn(work: Work) -> Iterator[None]:
+def turn(work: StepContext) -> Iterator[None]:
     """Hold one of the places that the operator gives to builds.
 
     Raises:
@@ -53,7 +53,7 @@ def turn(work: Work) -> Iterator[None]:
     raise _later("the builds of other Spaces go first")
 
 
-def registry(work: Work) -> Registry:
+def registry(work: StepContext) -> Registry:
     """Return the operator's registry.
 
     Raises:
@@ -70,14 +70,14 @@ def registry(work: Work) -> Registry:
 
 
 def planned(
-    work: Work,
+    work: StepContext,
     space: Space,
     folder: Path,
     path: str,
     *,
-    names: planning.Names,
+    names: planning.WorkloadNames,
     hardware: Resources,
-) -> tuple[Work, planning.Plan]:
+) -> tuple[StepContext, planning.Plan]:
     """Build what is not built yet, and plan what has to run.
 
     Args:
@@ -109,7 +109,7 @@ def planned(
     return work.current(), plan
 
 
-def abandon(work: Work) -> None:
+def abandon(work: StepContext) -> None:
     """Remove what a dead worker left of a task's build on the cluster.
 
     Raises:
@@ -131,7 +131,7 @@ def _refuse_fetches(file: Dockerfile, table: Build) -> None:
         raise Permanent(message, category="build_refused")
 
 
-def _digest(work: Work, folder: Path, context: BuildContext, image: str) -> str:
+def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
     """Return the digest of the image, which nobody else builds or prunes meanwhile."""
     try:
         with image_gc.in_use(work.context, image):
@@ -142,7 +142,7 @@ def _digest(work: Work, folder: Path, context: BuildContext, image: str) -> str:
         raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error
 
 
-def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:
+def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
     """Return the digest of the image, which is built unless the registry has it."""
     target = registry(work)
     digest = asyncio.run(target.digest(image))
@@ -172,7 +172,7 @@ def _built(work: Work, folder: Path, context: BuildContext, image: str) -> str:
         journal.end()
 
 
-def _builder(work: Work) -> images.Builder | images.JobBuilder:
+def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
     """Return who builds.
 
     Raises:
@@ -196,16 +196,16 @@ def _builder(work: Work) -> images.Builder | images.JobBuilder:
 
 def _order(
     table: Build, folder: Path, context: BuildContext, image: str, target: Registry
-) -> images.Order:
+) -> images.BuildRequest:
     build = folder / "build"
     build.mkdir(mode=0o700)
-    limits = images.Limits(
+    limits = images.BuildLimits(
         seconds=table.timeout_seconds,
         memory_bytes=table.memory_bytes,
         cores=table.cpu,
         disk_bytes=table.max_disk_bytes,
     )
-    return images.Order(
+    return images.BuildRequest(
         image=image,
         context=context,
         folder=build,
@@ -226,7 +226,7 @@ def _also(check: Callable[[], None], other: Callable[[], None]) -> Callable[[], 
     return both
 
 
-def _commit(work: Work, becomes: Callable[..., Change]) -> None:
+def _commit(work: StepContext, becomes: Callable[..., Change]) -> None:
     """Write a change of the task as it is now: a renewal is no reason to build again.
 
     Raises:

@@ -28,7 +28,7 @@ from app.store import (
 from app.store.records import Fallback, State, Task, source_uuid
 from app.store.sync import encoded
 from app.tasks import transitions
-from app.tasks.step import Work
+from app.tasks.step import StepContext
 from app.tasks.steps import (
     admit,
     build,
@@ -41,13 +41,13 @@ from app.tasks.steps.reserve import Reserved
 from k8s.workload import Resources, Workload
 
 _T = TypeVar("_T")
-Becomes = Callable[[Work, Reserved, Task | None], Change | None]
+Becomes = Callable[[StepContext, Reserved, Task | None], Change | None]
 _POLL_SECONDS = 0.5
 _PREDECESSOR_SECONDS = 60
 _ATTEMPTS = 50
 
 
-def fetch(work: Work) -> None:
+def fetch(work: StepContext) -> None:
     """Fetch, check, build where that is needed, and plan; the task then waits to be applied.
 
     Raises:
@@ -72,12 +72,12 @@ def fetch(work: Work) -> None:
         _commit(work, space, plan)
 
 
-def _reserved(work: Work, space: Space) -> Work:
+def _reserved(work: StepContext, space: Space) -> StepContext:
     """Reserve room before anything is built: an image changes nothing of what its pod takes."""
     names, bound = _names(work.task, space), _bound(space)
     plan = planning.plan_image(names, "", Dockerfile(), hardware=bound)
 
-    def becomes(now: Work, room: Reserved, _: Task | None) -> Change | None:
+    def becomes(now: StepContext, room: Reserved, _: Task | None) -> Change | None:
         if room.kept:
             return None
         return transitions.reserved(now.task, room.where, guards=room.guards, now=time.time())
@@ -85,10 +85,10 @@ def _reserved(work: Work, space: Space) -> Work:
     return _with_room(work, space, plan.workload, becomes)
 
 
-def _commit(work: Work, space: Space, plan: planning.Plan) -> None:
+def _commit(work: StepContext, space: Space, plan: planning.Plan) -> None:
     """Reserve room and say what has to run."""
 
-    def becomes(now: Work, room: Reserved, predecessor: Task | None) -> Change:
+    def becomes(now: StepContext, room: Reserved, predecessor: Task | None) -> Change:
         return transitions.deploying(
             now.task,
             now=time.time(),
@@ -106,7 +106,9 @@ def _commit(work: Work, space: Space, plan: planning.Plan) -> None:
     _with_room(work, space, plan.workload, becomes)
 
 
-def _with_room(work: Work, space: Space, workload: Workload, becomes: Becomes) -> Work:
+def _with_room(
+    work: StepContext, space: Space, workload: Workload, becomes: Becomes
+) -> StepContext:
     """Commit a change with the room for it; who took room meanwhile has it decided anew."""
     for _ in range(_ATTEMPTS):
         predecessor = _predecessor(work, space)
@@ -123,7 +125,7 @@ def _with_room(work: Work, space: Space, workload: Workload, becomes: Becomes) -
     raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
 
 
-def _limits(work: Work) -> SourceLimits:
+def _limits(work: StepContext) -> SourceLimits:
     table = work.context.config.source
     return SourceLimits(
         files=table.max_files,
@@ -133,11 +135,11 @@ def _limits(work: Work) -> SourceLimits:
     )
 
 
-def _fetcher(work: Work) -> Fetcher:
+def _fetcher(work: StepContext) -> Fetcher:
     return Fetcher(allow_private=work.context.config.source.allow_private_addresses)
 
 
-async def _described(work: Work) -> Space:
+async def _described(work: StepContext) -> Space:
     async with _fetcher(work) as fetcher:
         space = await source.describe(fetcher, work.task.job.job_source_uri, limits=_limits(work))
     _refuse_stranger(work.task, space)
@@ -145,7 +147,7 @@ async def _described(work: Work) -> Space:
     return space
 
 
-async def _downloaded(work: Work, space: Space, folder: Path) -> source.Files:
+async def _downloaded(work: StepContext, space: Space, folder: Path) -> source.Files:
     async with _fetcher(work) as fetcher:
         return await source.download(fetcher, space, folder, limits=_limits(work))
 
@@ -161,7 +163,7 @@ def _refuse_stranger(task: Task, space: Space) -> None:
         raise Permanent(message, category="not_the_owner")
 
 
-def _guarded(work: Work, coroutine: Coroutine[Any, Any, _T]) -> _T:
+def _guarded(work: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a fetch, and stop it as soon as nobody wants it any more."""
 
     async def run() -> _T:
@@ -178,7 +180,7 @@ def _guarded(work: Work, coroutine: Coroutine[Any, Any, _T]) -> _T:
     return asyncio.run(run())
 
 
-def _predecessor(work: Work, space: Space) -> Task | None:
+def _predecessor(work: StepContext, space: Space) -> Task | None:
     """Return the task whose objects this Space has on the cluster now; wait for one that is ending.
 
     Raises:
@@ -205,8 +207,8 @@ def _fallback(task: Task, predecessor: Task | None) -> Fallback | None:
 
 
 def _planned(
-    work: Work, space: Space, files: source.Files, folder: Path
-) -> tuple[Work, planning.Plan]:
+    work: StepContext, space: Space, files: source.Files, folder: Path
+) -> tuple[StepContext, planning.Plan]:
     """Return what has to run, and the step with the task as it is after a build."""
     kind, names, bound = source.kind(space), _names(work.task, space), _bound(space)
     if kind.name == "image":
@@ -216,12 +218,12 @@ def _planned(
             return work, plan_step.planned(work, files[kind.path], names=names, hardware=bound)
         offer = context.offer(work.context.config)
         return work, planning.plan(names, files, kind.path, hardware=bound, offer=offer)
-    except ldl.Refused as refused:
+    except ldl.InvalidDeployment as refused:
         raise planning.refusal(refused) from None
 
 
-def _names(task: Task, space: Space) -> planning.Names:
-    return planning.Names(
+def _names(task: Task, space: Space) -> planning.WorkloadNames:
+    return planning.WorkloadNames(
         task_id=task.id,
         task_uuid=task.task_uuid,
         space_uuid=space.uuid,
@@ -237,11 +239,11 @@ def _bound(space: Space) -> Resources:
         return hardware.parse(
             space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
         )
-    except ldl.Refused as refused:
+    except ldl.InvalidDeployment as refused:
         raise planning.refusal(refused) from None
 
 
-def _claims(work: Work, workload: Workload, predecessor: Task | None) -> Iterator[Guard]:
+def _claims(work: StepContext, workload: Workload, predecessor: Task | None) -> Iterator[Guard]:
     """Claim the host names that the file asks for beside the task's own.
 
     Raises:

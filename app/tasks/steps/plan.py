@@ -6,13 +6,13 @@ from app.config import Config
 from app.errors import Permanent
 from app.spaces import images, inference, planning
 from app.spaces.images import Registry
-from app.spaces.inference import Described
-from app.tasks.step import Work
+from app.spaces.inference import ModelDescription
+from app.tasks.step import StepContext
 from k8s.workload import Resources
 
 
 def planned(
-    work: Work, setting: bytes, *, names: planning.Names, hardware: Resources
+    work: StepContext, setting: bytes, *, names: planning.WorkloadNames, hardware: Resources
 ) -> planning.Plan:
     """Plan what serves a model, by the digest that its image has in the operator's registry.
 
@@ -35,7 +35,7 @@ def planned(
 
 
 def plan(
-    config: Config, setting: bytes, *, names: planning.Names, hardware: Resources | None
+    config: Config, setting: bytes, *, names: planning.WorkloadNames, hardware: Resources | None
 ) -> planning.Plan:
     """Ask the hub what a model is, and plan what serves it, by the image's tag.
 
@@ -47,7 +47,7 @@ def plan(
     return _plan(config, *_served(config, setting), names=names, hardware=hardware)
 
 
-def _served(config: Config, setting: bytes) -> tuple[Described, str]:
+def _served(config: Config, setting: bytes) -> tuple[ModelDescription, str]:
     """Return the model, and the image that serves it."""
     model_id = inference.read(setting)
     registry = images.configured(config.registry)
@@ -57,10 +57,10 @@ def _served(config: Config, setting: bytes) -> tuple[Described, str]:
 
 def _plan(
     config: Config,
-    model: Described,
+    model: ModelDescription,
     image: str,
     *,
-    names: planning.Names,
+    names: planning.WorkloadNames,
     hardware: Resources | None,
 ) -> planning.Plan:
     cache_bytes = config.inference.cache_bytes

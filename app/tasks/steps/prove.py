@@ -63,7 +63,7 @@ def _start(context: Context, proof_id: str, order: Proof) -> None:
     table = context.config.cluster
     proof.start(
         context.cluster,
-        proof.Order(
+        proof.ProofJob(
             id=proof_id,
             image=table.proof_image,
             method=order.method,

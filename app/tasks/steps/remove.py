@@ -7,7 +7,7 @@ from app.store import Guard, locks, redis_keys
 from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.cleanup import pull_secrets
-from app.tasks.step import Work
+from app.tasks.step import StepContext
 from app.tasks.steps import build
 from app.tasks.steps.apply import deploy, namespace, translated
 from k8s.apply import apply as cluster_apply
@@ -16,7 +16,7 @@ _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 120
 
 
-def remove(work: Work) -> None:
+def remove(work: StepContext) -> None:
     """Delete a task's objects, by their labels, and wait until its pods are gone.
 
     What it had taken the place of serves again, if that goes on.
@@ -37,7 +37,7 @@ def remove(work: Work) -> None:
         work.commit(transitions.ended(task, now=time.time(), claims=_released(work, heir)))
 
 
-def _restored(work: Work) -> Task | None:
+def _restored(work: StepContext) -> Task | None:
     """Bring the version before back: its objects are its own again; return whose they are."""
     context, fallback = work.context, work.task.fallback
     if fallback is None or fallback.task_id == work.task.id:
@@ -52,7 +52,7 @@ def _restored(work: Work) -> Task | None:
     return other
 
 
-def _removed(work: Work, *, patiently: bool) -> None:
+def _removed(work: StepContext, *, patiently: bool) -> None:
     """Delete; wait for the pods to go, unless they go as those of a restored version come back."""
     task, until = work.task, time.monotonic() + _PATIENCE_SECONDS
     while True:
@@ -65,7 +65,7 @@ def _removed(work: Work, *, patiently: bool) -> None:
         work.pause(_POLL_SECONDS, until=until, what="its pods to end")
 
 
-def _released(work: Work, heir: Task | None) -> list[Guard]:
+def _released(work: StepContext, heir: Task | None) -> list[Guard]:
     space_uuid = work.task.space_uuid
     holder = work.context.store.field(redis_keys.HOLDERS, space_uuid)
     if holder != work.task.id:

@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.admission.reservations.placement import Demand, NoRoom
 from app.context import Context
 from app.errors import Permanent
 from app.store import Guard, redis_keys
 from app.store.records import Fallback, Task
-from app.tasks.step import Work
+from app.tasks.step import StepContext
 from app.tasks.steps.apply import overrides, translated
 from k8s import render
 from k8s.inventory import inventory, pod_requests
@@ -37,7 +37,7 @@ class Reserved:
     kept: bool
 
 
-def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserved:
+def reserve(work: StepContext, workload: Workload, fallback: Fallback | None) -> Reserved:
     """Find room for a task's wanted revision; what it holds already, and needs still, it keeps.
 
     Args:
@@ -53,7 +53,7 @@ def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserv
     with translated():
         seen = inventory.read(context.cluster, facts={})
         wanted = _demands(context, workload)
-    book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+    book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
     slots = book.of(task.id, task.revision)
     kept = placement.holds(wanted, seen, slots)
     if not kept:
@@ -65,7 +65,7 @@ def reserve(work: Work, workload: Workload, fallback: Fallback | None) -> Reserv
 def _placed(
     wanted: Iterable[Demand],
     seen: Inventory,
-    book: Book,
+    book: Ledger,
     *,
     task: Task,
     fallback: Fallback | None,

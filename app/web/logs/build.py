@@ -28,7 +28,7 @@ class _Page:
     is_cut: bool
 
 
-class Pages:
+class BuildLogPages:
     """Reads builds' logs: what several ask for at about the same time, once for all of them."""
 
     def __init__(self, store: AsyncStore, redaction: Redaction) -> None:
@@ -59,14 +59,14 @@ class Pages:
         return _Page(frames.of(lines), found[-1][0] if found else after, is_cut)
 
 
-class Build:
+class BuildLogWatcher:
     """One watcher of a build; a new build of the task follows on the old one.
 
     Attributes:
         over: Why nothing more will come; empty: something may.
     """
 
-    def __init__(self, store: AsyncStore, pages: Pages, task_id: str) -> None:
+    def __init__(self, store: AsyncStore, pages: BuildLogPages, task_id: str) -> None:
         self.over = ""
         self._store = store
         self._pages = pages

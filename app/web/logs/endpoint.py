@@ -22,7 +22,7 @@ from app.store import AsyncStore
 from app.store.records import UUID, Task
 from app.web import responses, signed_urls
 from app.web.logs import frames
-from app.web.logs.build import Build, Pages
+from app.web.logs.build import BuildLogPages, BuildLogWatcher
 from app.web.logs.feeds import Crowded, Feeds
 
 log = structlog.get_logger()
@@ -53,7 +53,7 @@ class LogSocket:
         self._store = store
         self._signer = signer
         self._plain = configuration.api.plain_log_urls
-        self._pages = Pages(store, Redaction(config.secrets(configuration)))
+        self._pages = BuildLogPages(store, Redaction(config.secrets(configuration)))
         self._feeds = Feeds(store)
         self.routes = [WebSocketRoute(signed_urls.LOGS, self._serve)]
 
@@ -125,7 +125,7 @@ class LogSocket:
     @asynccontextmanager
     async def _show(self, task: Task, kind: str) -> AsyncIterator[_Show]:
         if kind == "build":
-            yield Build(self._store, self._pages, task.id)
+            yield BuildLogWatcher(self._store, self._pages, task.id)
             return
         async with self._feeds.joined(task.id) as cursor:
             yield cursor

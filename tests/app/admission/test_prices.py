@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.admission import prices as admission_prices
-from app.admission.prices import PriceList, TooLow, Unreadable
+from app.admission.prices import PriceList, TooLow, UnreadablePrices
 from app.store.records import JobData
 from k8s.workload import Gpu, Resources
 
@@ -96,7 +96,7 @@ def test_no_prices(tmp_path: Path) -> None:
 def test_a_file_that_is_no_price_list(tmp_path: Path, text: str) -> None:
     """Is not taken for one without prices."""
     (tmp_path / "price.toml").write_bytes(text.encode("utf-8", "surrogateescape"))
-    with pytest.raises(Unreadable, match=r"price\.toml"):
+    with pytest.raises(UnreadablePrices, match=r"price\.toml"):
         admission_prices.load(tmp_path)
 
 

@@ -7,21 +7,21 @@ import pytest
 
 from app.admission import quotas as quota_policy
 from app.admission.quotas import Policy
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.errors import ConfigError
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 GI = 1 << 30
 NODE = Node(
     name="a",
-    allocatable=Amounts(
+    allocatable=ResourceAmounts(
         cpu_millis=8000, memory_bytes=16 * GI, storage_bytes=100 * GI, gpus=2, pods=9
     ),
     gpu_labels=("NVIDIA-RTX-3080",),
     products=(("NVIDIA-3080", 2),),
 )
-GPU_SLOT = Slot(name="x", component="web", node="a", amounts=Amounts(gpus=1, pods=1))
+GPU_SLOT = Slot(name="x", component="web", node="a", amounts=ResourceAmounts(gpus=1, pods=1))
 # As v0.3.0's own file, with one quota raised.
 DEFAULT = """{"cpu": {"quota": 0}, "memory": {"quota": 0, "unit": "GiB"},
  "storage": {"quota": 0, "unit": "GiB"}, "gpu": [{"name": "Nvidia-2060", "quota": 0},
@@ -57,18 +57,18 @@ def test_active_while_what_is_free_is_above_the_quotas(
 ) -> None:
     """Each in its unit; a product that no node has does not count."""
     seen = Inventory(nodes=(NODE,))
-    assert quota_policy.active(seen, Book(), read(tmp_path, text)) is active
+    assert quota_policy.active(seen, Ledger(), read(tmp_path, text)) is active
 
 
 def test_what_is_reserved_is_not_free(tmp_path: Path) -> None:
     """Nor is what pods take, or what nodes have that take none."""
     quotas = read(tmp_path, DEFAULT)
     seen = Inventory(nodes=(NODE,))
-    assert not quota_policy.active(seen, Book({"t:1": (GPU_SLOT,)}), quotas)
-    used = replace(NODE, used_by_others=Amounts(cpu_millis=8000))
-    assert not quota_policy.active(Inventory(nodes=(used,)), Book(), Policy())
+    assert not quota_policy.active(seen, Ledger({"t:1": (GPU_SLOT,)}), quotas)
+    used = replace(NODE, used_by_others=ResourceAmounts(cpu_millis=8000))
+    assert not quota_policy.active(Inventory(nodes=(used,)), Ledger(), Policy())
     withheld = replace(NODE, withheld="cordoned")
-    assert not quota_policy.active(Inventory(nodes=(withheld,)), Book(), Policy())
+    assert not quota_policy.active(Inventory(nodes=(withheld,)), Ledger(), Policy())
 
 
 def test_without_a_file_anything_free_will_do(tmp_path: Path) -> None:

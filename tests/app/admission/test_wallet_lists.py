@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.admission import wallet_lists
-from app.admission.wallet_lists import Lists, Unreadable
+from app.admission.wallet_lists import Lists, UnreadableList
 from app.config import Admission
 from app.errors import Permanent
 from app.store import Store
@@ -98,14 +98,14 @@ def test_lists_are_read_in_every_spelling(text: str) -> None:
 @pytest.mark.parametrize("text", ["<html>404</html>", '["x"]', "[1]", "[", "0x12"])
 def test_what_is_no_list(text: str) -> None:
     """An error page is not an empty list."""
-    with pytest.raises(Unreadable):
+    with pytest.raises(UnreadableList):
         wallet_lists.parse(text)
 
 
 @given(st.text())
 def test_any_text_is_a_list_or_not(text: str) -> None:
     """Nothing else happens."""
-    with suppress(Unreadable):
+    with suppress(UnreadableList):
         assert all(len(wallet) == 42 for wallet in wallet_lists.parse(text))
 
 

@@ -10,28 +10,31 @@ import pytest
 import redis
 from click.testing import CliRunner, Result
 
-from app.admission.inventory_snapshot import Stock
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.inventory_snapshot import InventorySnapshot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.cli import main
 from app.store import redis_keys
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from tests.support import market
 
 GI = 1 << 30
-HAS = Amounts(cpu_millis=8000, memory_bytes=16 * GI, storage_bytes=GI, gpus=4, pods=9)
+HAS = ResourceAmounts(cpu_millis=8000, memory_bytes=16 * GI, storage_bytes=GI, gpus=4, pods=9)
 NODES = (
     Node(
         name="gpu-1",
         architecture="amd64",
         allocatable=HAS,
-        used_by_others=Amounts(cpu_millis=1250, memory_bytes=GI, gpus=1, pods=2),
+        used_by_others=ResourceAmounts(cpu_millis=1250, memory_bytes=GI, gpus=1, pods=2),
         products=(("NVIDIA-A4000", 4),),
     ),
     Node(name="node-2", allocatable=HAS, withheld="cordoned"),
 )
 SLOT = Slot(
-    name="x", component="web", node="gpu-1", amounts=Amounts(cpu_millis=2000, gpus=2, pods=1)
+    name="x",
+    component="web",
+    node="gpu-1",
+    amounts=ResourceAmounts(cpu_millis=2000, gpus=2, pods=1),
 )
 
 
@@ -40,9 +43,10 @@ def connection(redis_url: str) -> Iterator[redis.Redis]:
     """A memory in which the inventory and a reservation are."""
     with redis.Redis.from_url(redis_url) as found:
         found.set(
-            redis_keys.INVENTORY, msgspec.json.encode(Stock(time.time(), Inventory(nodes=NODES)))
+            redis_keys.INVENTORY,
+            msgspec.json.encode(InventorySnapshot(time.time(), Inventory(nodes=NODES))),
         )
-        for guard in Book().reserving("x", 1, (SLOT,)):
+        for guard in Ledger().reserving("x", 1, (SLOT,)):
             found.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
         yield found
 

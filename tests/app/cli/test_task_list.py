@@ -19,7 +19,7 @@ from app.cli import main, task_list
 from app.store import Store, redis_keys
 from app.store.records import (
     JobData,
-    Market,
+    MarketStatus,
     Reason,
     State,
     Task,
@@ -52,7 +52,7 @@ def connection(redis_url: str) -> Iterator[redis.Redis]:
         yield opened
 
 
-def remembered(connection: redis.Redis, said: Market | None = None, **fields: object) -> Task:
+def remembered(connection: redis.Redis, said: MarketStatus | None = None, **fields: object) -> Task:
     """Return a task of which the store knows these fields, and Lagrange what it said."""
     job = msgspec.convert(market.job(), JobData)
     change = transitions.accepted(
@@ -72,7 +72,7 @@ def listed(folder: Path, *arguments: str) -> Result:
 
 def test_the_columns(provider_folder: Path, connection: redis.Redis) -> None:
     """They are those of v0.3.0, with Lagrange's words where it said any."""
-    said = Market(
+    said = MarketStatus(
         space_status="Running", payment_amount="12.5", running_time="400", remaining_time="n/a"
     )
     task = remembered(
@@ -99,7 +99,7 @@ def test_ids_are_shortened(provider_folder: Path, connection: redis.Redis) -> No
 
 def test_json(provider_folder: Path, connection: redis.Redis) -> None:
     """JSON has whole values, and what Lagrange said."""
-    remembered(connection, Market(space_status="Running"), space_name=HOSTILE)
+    remembered(connection, MarketStatus(space_status="Running"), space_name=HOSTILE)
     remembered(connection)
     first, second = json.loads(listed(provider_folder, "--json").stdout)
     assert first["space_name"] == HOSTILE

@@ -16,9 +16,9 @@ from app.store import Store, redis_keys
 from app.store.records import (
     Callback,
     JobData,
-    Market,
-    Pods,
-    PodSeen,
+    MarketStatus,
+    PodSummaries,
+    PodSummary,
     Reason,
     State,
     Task,
@@ -71,9 +71,11 @@ def called(folder: Path, *arguments: str) -> Result:
 
 def test_get(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
     """It shows the task, its events, its pods as the watcher saw them, and each delivery."""
-    pod = PodSeen(name="web-1", phase="Pending", restarts=3, node="n1", reason="ImagePullBackOff")
-    connection.set(redis_keys.pods(task.id), msgspec.json.encode(Pods(at=1, pods=(pod,))))
-    said = Market(space_status="Running", remaining_time="60", at=time.time())
+    pod = PodSummary(
+        name="web-1", phase="Pending", restarts=3, node="n1", reason="ImagePullBackOff"
+    )
+    connection.set(redis_keys.pods(task.id), msgspec.json.encode(PodSummaries(at=1, pods=(pod,))))
+    said = MarketStatus(space_status="Running", remaining_time="60", at=time.time())
     connection.hset(redis_keys.MARKET, task.id, msgspec.json.encode(said))
     connection.set(redis_keys.INVENTORY, "{}")
     result = called(provider_folder, "get", task.space_uuid.upper())

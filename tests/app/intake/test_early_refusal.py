@@ -8,14 +8,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from app.admission.inventory_snapshot import Stock
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.inventory_snapshot import InventorySnapshot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.context import Context, opened
 from app.store import redis_keys
 from app.store.sync import encoded
 from app.tasks import transitions
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
 from tests.support import market
 from tests.support.web_server import Answer, Web, serving
@@ -29,7 +29,7 @@ RESOURCES = Resources(
 )
 NODE = Node(
     name="gpu-1",
-    allocatable=Amounts(
+    allocatable=ResourceAmounts(
         cpu_millis=64000, memory_bytes=1 << 40, storage_bytes=1 << 42, gpus=4, pods=100
     ),
     gpu_labels=("NVIDIA-A4000",),
@@ -53,14 +53,14 @@ def web(own: Context) -> Iterator[Web]:
 
 def write_stock(context: Context, *, age: float = 0) -> None:
     """Write down what the watcher saw so many seconds ago: one node with four GPUs."""
-    stock = Stock(time.time() - age, Inventory(nodes=(NODE,)))
+    stock = InventorySnapshot(time.time() - age, Inventory(nodes=(NODE,)))
     context.redis.set(redis_keys.INVENTORY, msgspec.json.encode(stock))
 
 
 def occupy(context: Context, gpus: int) -> None:
     """Have another task hold so many GPUs."""
-    slot = Slot(name="x", component="web", node="gpu-1", amounts=Amounts(gpus=gpus, pods=1))
-    for guard in Book().reserving("x", 1, (slot,)):
+    slot = Slot(name="x", component="web", node="gpu-1", amounts=ResourceAmounts(gpus=gpus, pods=1))
+    for guard in Ledger().reserving("x", 1, (slot,)):
         context.redis.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
 
 

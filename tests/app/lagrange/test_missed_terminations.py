@@ -19,7 +19,7 @@ from app.lagrange import missed_terminations
 from app.lagrange.missed_terminations import CatchUp
 from app.net import http_client
 from app.store import AsyncStore, Change, Store
-from app.store.leases import Turns
+from app.store.leases import Leases
 from app.store.records import JobData, State, Task
 from app.tasks import transitions
 
@@ -64,7 +64,7 @@ async def ask(redis_url: str, lagrange: Lagrange, *, ends: bool, times: int = 1)
         task=TaskTable(end_terminated=ends),
     )
     store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
-    turn = await Turns(store.connection, "test", milliseconds=9000).take()
+    turn = await Leases(store.connection, "test", milliseconds=9000).take()
     assert turn
     async with http_client.client() as session:
         for _ in range(times):

@@ -22,7 +22,7 @@ async def upload(storage: Storage, content: bytes = b"{}", **config: str) -> str
     """Upload a result."""
     given = {"api_key": API_KEY, "bucket_name": "results", "server_url": storage.url} | config
     async with http_client.client() as session:
-        client = multichain_storage.Storage(session, Mcs(**given))
+        client = multichain_storage.MultichainStorage(session, Mcs(**given))
         return await client.upload("jobs", "a.json", content)
 
 

@@ -15,9 +15,9 @@ from app.config import Lag
 from app.demo.fake_lagrange import Behaviour, Lagrange
 from app.lagrange.report_loop import (
     Reporter,
+    ReportFacts,
     Schedule,
     Schedules,
-    Seen,
 )
 from app.lagrange.report_payloads import Provider
 from app.store import AsyncStore, redis_keys
@@ -30,7 +30,7 @@ SCHEDULES = Schedules(
     heartbeat=Schedule(every=0.2, timeout=0.5),
     summary=Schedule(every=0.2, timeout=0.5),
 )
-SEEN = Seen(Inventory(nodes=(Node(name="node-1", machine_id="7f3a"),)), free={}, active=True)
+SEEN = ReportFacts(Inventory(nodes=(Node(name="node-1", machine_id="7f3a"),)), free={}, active=True)
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def lagrange() -> Iterator[Lagrange]:
         yield running
 
 
-async def seen() -> Seen | None:
+async def seen() -> ReportFacts | None:
     """Look at a cluster of one node."""
     return SEEN
 
 
-async def busy() -> Seen | None:
+async def busy() -> ReportFacts | None:
     """Look at a cluster that has nothing left."""
-    return Seen(SEEN.inventory, free={}, active=False)
+    return ReportFacts(SEEN.inventory, free={}, active=False)
 
 
 @asynccontextmanager
 async def reporting(
-    lagrange: Lagrange, redis_url: str, look: Callable[[], Awaitable[Seen | None]] = seen
+    lagrange: Lagrange, redis_url: str, look: Callable[[], Awaitable[ReportFacts | None]] = seen
 ) -> AsyncIterator[None]:
     """Report while the block runs."""
     store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
@@ -133,7 +133,7 @@ async def test_a_cluster_that_nobody_sees(lagrange: Lagrange, redis_url: str) ->
     """Who cannot see the cluster is there, but Inactive, and reports no resources."""
     blind = asyncio.Event()
 
-    async def look() -> Seen | None:
+    async def look() -> ReportFacts | None:
         return None if blind.is_set() else SEEN
 
     async with reporting(lagrange, redis_url, look):

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.admission.reservations.free import free
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.lagrange import report_payloads
 from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 PROVIDER = report_payloads.Provider(
     name="cp-1", node_id="04ab", multi_address="/ip4/192.0.2.7/tcp/8085", region="Quebec-CA"
@@ -25,10 +25,12 @@ def node(**fields: object) -> Node:
         "name": "node-1",
         "machine_id": "7f3a",
         "architecture": "amd64",
-        "allocatable": Amounts(
+        "allocatable": ResourceAmounts(
             cpu_millis=64000, memory_bytes=int(62.351 * GIB), storage_bytes=900 * GIB, gpus=2
         ),
-        "used_by_others": Amounts(cpu_millis=1250, memory_bytes=GIB, storage_bytes=0, gpus=1),
+        "used_by_others": ResourceAmounts(
+            cpu_millis=1250, memory_bytes=GIB, storage_bytes=0, gpus=1
+        ),
     }
     return Node(**(found | fields))  # type: ignore[arg-type]  # whatever a test says.
 
@@ -92,7 +94,7 @@ def test_gpus_without_an_exporter() -> None:
         ("NVIDIA A4000", "occupied"),
         ("NVIDIA A4000", "available"),
     ]
-    bare = told(node(allocatable=Amounts()))
+    bare = told(node(allocatable=ResourceAmounts()))
     assert bare["cluster_info"][0]["gpu"]["details"] == []
 
 
@@ -109,10 +111,10 @@ def test_gpus_that_the_exporter_leaves_out() -> None:
 
 def test_what_is_reserved_is_reported_as_used() -> None:
     """What is told to be free is what the next job can have: `reservations.free`, no more."""
-    amounts = Amounts(cpu_millis=2750, memory_bytes=GIB, gpus=1, pods=1)
+    amounts = ResourceAmounts(cpu_millis=2750, memory_bytes=GIB, gpus=1, pods=1)
     slot = Slot(name="x", component="web", node="node-1", amounts=amounts)
     seen = Inventory(nodes=(node(products=(("NVIDIA-A4000", 2),)), node(name="n", withheld="x")))
-    left = free(seen, Book({"task:1": (slot,)}))
+    left = free(seen, Ledger({"task:1": (slot,)}))
     one, other = report_payloads.resources(PROVIDER, seen, left)["cluster_info"]
     assert left["node-1"].cpu_millis == 60000
     assert one["cpu"] == {"total": "64", "used": "4", "free": "60"}
@@ -131,7 +133,10 @@ def test_a_node_that_tenants_do_not_get_to() -> None:
 @given(total=st.integers(0, 10**6), used=st.integers(0, 2 * 10**6))
 def test_cores_add_up(total: int, used: int) -> None:
     """Whole cores: total is used and free together, and no part of a core is sold as one."""
-    one = node(allocatable=Amounts(cpu_millis=total), used_by_others=Amounts(cpu_millis=used))
+    one = node(
+        allocatable=ResourceAmounts(cpu_millis=total),
+        used_by_others=ResourceAmounts(cpu_millis=used),
+    )
     cpu = told(one)["cluster_info"][0]["cpu"]
     cores = {part: int(text) for part, text in cpu.items()}
     assert cores["total"] == cores["used"] + cores["free"] == total // 1000

@@ -13,10 +13,10 @@ from yarl import URL
 
 from app.errors import Permanent, Temporary
 from app.net import addresses, http_client
-from app.net.http_client import Fetcher, Limits
+from app.net.http_client import Fetcher, FetchLimits
 from app.net.response_bodies import retry_after
 
-LIMITS = Limits(bytes=1000, seconds=5)
+LIMITS = FetchLimits(bytes=1000, seconds=5)
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -83,7 +83,7 @@ class Names(AbstractResolver):
         """Nothing is held."""
 
 
-async def fetch(port: int, path: str = "/", limits: Limits = LIMITS) -> bytes:
+async def fetch(port: int, path: str = "/", limits: FetchLimits = LIMITS) -> bytes:
     """Fetch from a local port."""
     async with Fetcher(allow_private=True) as fetcher:
         return await fetcher.get(f"http://127.0.0.1:{port}{path}", limits=limits)
@@ -229,7 +229,7 @@ async def test_exactly_the_limit() -> None:
     async with serving(handler) as port:
         assert len(await fetch(port)) == 1000
         with pytest.raises(Permanent):
-            await fetch(port, limits=Limits(bytes=999, seconds=5))
+            await fetch(port, limits=FetchLimits(bytes=999, seconds=5))
 
 
 async def test_slow_drip() -> None:
@@ -246,7 +246,7 @@ async def test_slow_drip() -> None:
     async with serving(drip) as port:
         started = time.monotonic()
         with pytest.raises(Temporary, match=r"within 0\.3 s"):
-            await fetch(port, limits=Limits(bytes=1000, seconds=0.3))
+            await fetch(port, limits=FetchLimits(bytes=1000, seconds=0.3))
     assert time.monotonic() - started < 1.5
 
 
@@ -274,7 +274,7 @@ async def test_bad_encodings(body: bytes, encoding: str, category: str) -> None:
     handler, _ = answering(answer("200 OK", body, f"Content-Encoding: {encoding}"))
     async with serving(handler) as port:
         with pytest.raises(Permanent) as caught:
-            await fetch(port, limits=Limits(bytes=100_000, seconds=5))
+            await fetch(port, limits=FetchLimits(bytes=100_000, seconds=5))
     assert caught.value.category == category
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.context import Context, opened
 from app.processes import watcher, worker
-from app.processes.heartbeat_file import Pulse
+from app.processes.heartbeat_file import HeartbeatFile
 from tests.support import market
 from tests.support.provider import free_port
 
@@ -18,13 +18,13 @@ from tests.support.provider import free_port
 def test_a_beat_is_the_time_of_a_file(tmp_path: Path) -> None:
     """The file is made by the first beat and renewed by each; without a file nothing happens."""
     file = tmp_path / "alive"
-    pulse = Pulse(file)
+    pulse = HeartbeatFile(file)
     pulse.beat()
     first = file.stat().st_mtime_ns
     time.sleep(0.02)
     pulse.beat()
     assert file.stat().st_mtime_ns > first
-    Pulse().beat()
+    HeartbeatFile().beat()
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ def test_a_worker_that_waits_for_redis_is_alive(
     left = iter((False, True))
     monkeypatch.setattr(worker, "time", SimpleNamespace(sleep=sleep))
     with pytest.raises(InterruptedError):
-        worker._wait_for_redis(context, Pulse(file))
+        worker._wait_for_redis(context, HeartbeatFile(file))
 
 
 async def test_a_watcher_ends_with_any_part_of_it() -> None:

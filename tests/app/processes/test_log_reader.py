@@ -22,11 +22,11 @@ from app.store.container_log_stream import (
 from app.store.records import JobData, State
 from app.tasks import transitions
 from k8s import logs
-from k8s.logs import Piece, Place, Source
+from k8s.logs import LogPosition, LogSource, Piece
 
 TASK = "11111111-2222-3333-4444-555555555555"
 LINE = b"x" * 999 + b"\n"
-SOURCE = Source("/pods/web", "uid", "web", "web")
+SOURCE = LogSource("/pods/web", "uid", "web", "web")
 
 
 class Endless:
@@ -49,7 +49,7 @@ class Endless:
         self._ready.set()
         for _ in range(8):
             self._count += 64
-            yield Piece(LINE * 64, SOURCE, Place("stamp", self._count))
+            yield Piece(LINE * 64, SOURCE, LogPosition("stamp", self._count))
 
 
 @pytest.fixture

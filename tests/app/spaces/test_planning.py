@@ -6,9 +6,9 @@ import pytest
 
 from app.spaces import planning
 from app.spaces.dockerfile import Dockerfile
-from app.spaces.inference import Described
+from app.spaces.inference import ModelDescription
 from k8s import render
-from k8s.workload import Gpu, Mount, Offer, Port, Resources
+from k8s.workload import Capabilities, Gpu, Mount, Port, Resources
 
 HARDWARE = Resources(
     cpu_millis=4000,
@@ -18,9 +18,9 @@ HARDWARE = Resources(
 )
 
 
-def names(space_name: str = "My Space") -> planning.Names:
+def names(space_name: str = "My Space") -> planning.WorkloadNames:
     """Return names of a Space."""
-    return planning.Names(
+    return planning.WorkloadNames(
         task_id="7bbca25b-4f51-4b2a-9cc1-0ee6e4a31e55",
         task_uuid="5a9b4b36-8a5a-4f0b-8f4e-3a1d6c1c2d11",
         space_uuid="0b7a9f94-2d7e-4b36-9d0e-0f3f3a7ad1f2",
@@ -50,7 +50,7 @@ def test_one_service_with_all_of_the_order() -> None:
 
 def test_a_model_gets_all_of_the_order() -> None:
     """Its image knows the model and the task; what it keeps is a part of what was bought."""
-    model = Described("openai/whisper-tiny", "transformers", "automatic-speech-recognition")
+    model = ModelDescription("openai/whisper-tiny", "transformers", "automatic-speech-recognition")
     plan = planning.plan_model(names(), model, "an image", hardware=HARDWARE, cache_bytes=20 << 30)
     [component] = plan.workload.components
     [container] = component.containers
@@ -71,7 +71,7 @@ def test_a_model_gets_all_of_the_order() -> None:
 
 def test_a_cache_is_no_larger_than_the_order() -> None:
     """What the operator allows is bounded by the ephemeral storage that was bought."""
-    model = Described("x", "transformers", "text-generation")
+    model = ModelDescription("x", "transformers", "text-generation")
     hardware = replace(HARDWARE, storage_bytes=5 << 30)
     plan = planning.plan_model(names(), model, "an image", hardware=hardware, cache_bytes=20 << 30)
     assert plan.workload.components[0].volumes[0].size_bytes == 5 << 30
@@ -81,7 +81,7 @@ def test_a_cache_is_no_larger_than_the_order() -> None:
 def test_every_name_of_a_space_can_be_rendered(name: str) -> None:
     """Whatever a Space is called, its objects have names, and its own name is kept beside."""
     plan = planning.plan_image(names(name), "image", Dockerfile(80), hardware=None)
-    manifests = render.workload(plan.workload, Offer(domain="example.com"))
+    manifests = render.workload(plan.workload, Capabilities(domain="example.com"))
     kinds = [one["kind"] for one in manifests]
     assert {"Deployment", "Service", "Ingress"} <= set(kinds)
     assert plan.workload.space_name == name
@@ -98,11 +98,11 @@ deployment:
   api: {lagrange: {count: 2}}
 """
     plan = planning.plan(
-        names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, offer=Offer()
+        names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, offer=Capabilities()
     )
     found = {
         one["metadata"]["name"]: one["spec"]["replicas"]
-        for one in render.workload(plan.workload, Offer())
+        for one in render.workload(plan.workload, Capabilities())
         if one["kind"] == "Deployment"
     }
     space = names().space_uuid

@@ -17,7 +17,7 @@ from app.store.container_log_stream import (
     Watched,
     Writer,
 )
-from k8s.logs import Place
+from k8s.logs import LogPosition
 
 TASK = "11111111-2222-3333-4444-555555555555"
 
@@ -48,7 +48,9 @@ def entries(context: Context, after: Entry | None = None, count: int = 1) -> lis
 def one(text: str, number: int, **more: Any) -> Addition:
     """A line of a container."""
     lines = f"{text}\n".encode()
-    return Addition(task_id=TASK, lines=lines, key="u/web", read=Place("stamp", number), **more)
+    return Addition(
+        task_id=TASK, lines=lines, key="u/web", read=LogPosition("stamp", number), **more
+    )
 
 
 def test_lines_are_counted(context: Context, connection: Any) -> None:
@@ -97,7 +99,7 @@ def test_a_repeated_write_counts_once(
     writer.append(additions)
     writer.append([one("y", 2)])
     assert [entry.lines for entry in entries(context)] == [b"x\n", b"remark\n", b"y\n"]
-    assert writer.places(TASK) == {"u/web": Place("stamp", 2)}
+    assert writer.places(TASK) == {"u/web": LogPosition("stamp", 2)}
 
 
 def test_a_line_that_comes_in_pieces(context: Context, connection: Any) -> None:

@@ -21,13 +21,13 @@ from app.store.glance import Glance
 from app.store.lenient_decode import salvaged
 from app.store.records import (
     Callback,
-    Happening,
     JobData,
-    Market,
-    Pods,
-    PodSeen,
+    MarketStatus,
+    PodSummaries,
+    PodSummary,
     State,
     Task,
+    TimelineEntry,
 )
 from app.store.wire import Elaborate, Wire, connect
 from app.tasks import task_json, transitions
@@ -92,7 +92,10 @@ def test_what_lagrange_and_the_watcher_said(
     """The market's words and the watcher's pods are read; without them there is nothing."""
     glance = glance_at(redis_url)
     assert (glance.market(), glance.said("x"), glance.pods("x")) == ({}, None, None)
-    said, pods = Market(space_status="Running", at=1), Pods(at=1, pods=(PodSeen(name="web-1"),))
+    said, pods = (
+        MarketStatus(space_status="Running", at=1),
+        PodSummaries(at=1, pods=(PodSummary(name="web-1"),)),
+    )
     connection.hset(redis_keys.MARKET, "x", msgspec.json.encode(said))
     connection.set(redis_keys.pods("x"), msgspec.json.encode(pods))
     assert (glance.market(), glance.said("x"), glance.pods("x")) == ({"x": said}, said, pods)
@@ -241,7 +244,7 @@ def test_every_record_can_be_shown(content: bytes) -> None:
 @given(content=RECORDS)
 def test_every_part_can_be_shown(content: bytes) -> None:
     """Likewise whatever Lagrange, the timeline, the pods and the callbacks are said to be."""
-    said = salvaged(content, Market, space_status="")
+    said = salvaged(content, MarketStatus, space_status="")
     task_list.row(
         Task(
             id="x",
@@ -256,9 +259,9 @@ def test_every_part_can_be_shown(content: bytes) -> None:
         verbose=True,
     )
     check((task_get._said(said),))
-    if line := salvaged(content, Happening, at=0, what=""):
+    if line := salvaged(content, TimelineEntry, at=0, what=""):
         check(*task_get._events([line]))
-    if pods := salvaged(content, Pods):
+    if pods := salvaged(content, PodSummaries):
         check(*task_get._pods(pods))
     missing: dict[str, Any] = {"sequence": 0, "status": "", "reason": "", "timestamp": 0}
     if callback := salvaged(content, Callback, message_id="", **missing):

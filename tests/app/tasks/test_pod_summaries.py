@@ -9,7 +9,7 @@ import pytest
 from app.context import Context
 from app.store import redis_keys
 from app.store.glance import Glance
-from app.store.records import JobData, PodSeen
+from app.store.records import JobData, PodSummary
 from app.tasks import observation, transitions
 from app.tasks.observation import Observation
 from k8s.api.objects import (
@@ -53,7 +53,7 @@ def pod(task_id: str, *containers: ContainerStatus, deleting: bool = False) -> P
     return Pod(metadata=metadata, spec=PodSpec(node_name="n1"), status=status)
 
 
-def shown(context: Context, task_id: str) -> tuple[PodSeen, ...]:
+def shown(context: Context, task_id: str) -> tuple[PodSummary, ...]:
     """Return the pods that people see."""
     with closing(Glance(context.config.api.redis_url, "")) as glance:
         found = glance.pods(task_id)
@@ -68,7 +68,7 @@ def test_pods_are_shown(context: Context, task_id: str) -> None:
     listed: Listed[Object] = Listed((pod(task_id, up, down),))
     seen.take(Pod, listed)
     seen.look(1)
-    expected = PodSeen(
+    expected = PodSummary(
         name="web-1", phase="Running", restarts=3, node="n1", reason="CrashLoopBackOff"
     )
     assert shown(context, task_id) == (expected,)

@@ -11,7 +11,7 @@ from app.errors import Temporary
 from app.store import Change, locks
 from app.store.records import JobData, State, Task
 from app.tasks import transitions
-from app.tasks.step import Superseded, Work
+from app.tasks.step import StepContext, Superseded
 from tests.support import market
 
 
@@ -47,7 +47,7 @@ def test_a_step_that_is_not_wanted(context: Context, change: Callable[[Task], Ch
     """A termination or a redeploy ends the step before its next write, and its commit."""
     task = accepted(context)
     with locks.held(context.redis, f"task:{task.id}") as lock:
-        work = Work(context, task, lock)
+        work = StepContext(context, task, lock)
         work.check()
         context.store.commit(change(task))
         with pytest.raises(Superseded):
@@ -60,7 +60,7 @@ def test_a_renewal_is_no_reason_to_stop(context: Context) -> None:
     """More time changes nothing of what is being done; the record is read again to be written."""
     task = accepted(context)
     with locks.held(context.redis, f"task:{task.id}") as lock:
-        work = Work(context, task, lock)
+        work = StepContext(context, task, lock)
         context.store.commit(transitions.renewed(task, seconds=60, now=time.time()))
         work.check()
         work.current().commit(transitions.fetching(held(context, task.id), now=time.time()))
@@ -72,4 +72,4 @@ def test_a_lost_lock(context: Context) -> None:
     with locks.held(context.redis, f"task:{task.id}") as lock:
         context.redis.delete(f"cp:lock:task:{task.id}")
         with pytest.raises(Temporary):
-            Work(context, task, lock).check()
+            StepContext(context, task, lock).check()

@@ -11,13 +11,13 @@ import pytest
 import redis
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
-from app.admission.inventory_snapshot import Stock
+from app.admission.inventory_snapshot import InventorySnapshot
 from app.context import Context, opened
 from app.lagrange import report_thread
 from app.store import redis_keys
 from app.tasks import transitions
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from tests.support import market
 from tests.support.web_server import Web, serving
 
@@ -47,7 +47,7 @@ def test_resources(web: Web, context: Context, redis_url: str, path: str) -> Non
     assert (answer.status, answer.json["code"]) == (503, "unavailable")
     for at, status in ((time.time() - 120, 503), (time.time(), 200)):
         content = msgspec.json.encode(
-            Stock(at, Inventory(nodes=(Node(name="n", machine_id="7f"),)))
+            InventorySnapshot(at, Inventory(nodes=(Node(name="n", machine_id="7f"),)))
         )
         with redis.Redis.from_url(redis_url) as connection:
             connection.set(redis_keys.INVENTORY, content)
@@ -60,9 +60,9 @@ def test_resources(web: Web, context: Context, redis_url: str, path: str) -> Non
 async def test_the_status_by_policy(provider_folder: Path, redis_url: str) -> None:
     """The provider is active while more is free than its quotas, if its policy is readable."""
     context = opened(str(provider_folder))
-    room = Amounts(cpu_millis=4000, memory_bytes=8 << 30, storage_bytes=8 << 30)
+    room = ResourceAmounts(cpu_millis=4000, memory_bytes=8 << 30, storage_bytes=8 << 30)
     nodes = (Node(name="n", allocatable=room),)
-    content = msgspec.json.encode(Stock(time.time(), Inventory(nodes=nodes)))
+    content = msgspec.json.encode(InventorySnapshot(time.time(), Inventory(nodes=nodes)))
     with redis.Redis.from_url(redis_url) as connection:
         connection.set(redis_keys.INVENTORY, content)
     for text, active in (

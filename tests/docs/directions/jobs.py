@@ -7,7 +7,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.lagrange import result_upload
 from app.lagrange.callbacks import Sender
 from app.net.http_client import Fetcher
@@ -18,7 +18,7 @@ from app.store.records import JobData, Reason, State, Task
 from app.store.sync import encoded
 from app.store.transaction import Change
 from app.tasks import transitions
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.workload import Component, Container, Gpu, Resources, Workload
 from tests.docs.directions.words import means
 from tests.docs.story import LAGRANGE, Story
@@ -40,7 +40,9 @@ _SLOT = Slot(
     name=f"{FIRST}/1",
     component="web",
     node="gpu-1",
-    amounts=Amounts(cpu_millis=2000, memory_bytes=4 << 30, storage_bytes=30 << 30, gpus=1, pods=1),
+    amounts=ResourceAmounts(
+        cpu_millis=2000, memory_bytes=4 << 30, storage_bytes=30 << 30, gpus=1, pods=1
+    ),
 )
 
 
@@ -130,7 +132,7 @@ def _deploying(story: Story) -> None:
         story,
         transitions.deploying,
         workload=encoded(workload),
-        guards=tuple(Book().reserving(FIRST, 1, (_SLOT,))),
+        guards=tuple(Ledger().reserving(FIRST, 1, (_SLOT,))),
         notes=(),
         space_name="visitors",
         wallet=WALLET,

@@ -10,7 +10,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
-from app.admission.inventory_snapshot import KEPT, Stock
+from app.admission.inventory_snapshot import KEPT, InventorySnapshot
 from app.lagrange import report_thread
 from app.lagrange.missed_terminations import CatchUp
 from app.lagrange.report_loop import Reporter, Schedule, Schedules
@@ -20,7 +20,7 @@ from app.store.records import Proof
 from app.web import proofs
 from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from tests.docs.directions.jobs import (
     FIRST,
     SPACE,
@@ -39,10 +39,10 @@ _NODE = Node(
     name="gpu-1",
     machine_id="6cc1b9d9b3b74a4c8ff1b1ad0d6de3a5",
     architecture="amd64",
-    allocatable=Amounts(
+    allocatable=ResourceAmounts(
         cpu_millis=8000, memory_bytes=125 << 28, storage_bytes=450 << 30, gpus=1, pods=110
     ),
-    used_by_others=Amounts(cpu_millis=1000, memory_bytes=2 << 30, storage_bytes=30 << 30),
+    used_by_others=ResourceAmounts(cpu_millis=1000, memory_bytes=2 << 30, storage_bytes=30 << 30),
     gpu_labels=("NVIDIA-A4000",),
     products=(("NVIDIA-A4000", 1),),
     facts=GpuFacts(
@@ -123,7 +123,7 @@ def _provers(story: Story) -> list[bytes]:
 
 @means("The watcher has seen the cluster.")
 def _seen(story: Story) -> None:
-    stock = Stock(story.now, Inventory(nodes=(_NODE,)))
+    stock = InventorySnapshot(story.now, Inventory(nodes=(_NODE,)))
     story.context.store.keep(redis_keys.INVENTORY, msgspec.json.encode(stock), KEPT)
 
 

@@ -12,8 +12,8 @@ from k8s.inventory import gpu_exporter, inventory
 from k8s.inventory.gpu_exporter import GpuDetail, GpuFacts, Usage
 from k8s.inventory.inventory import Inventory, Node, Tenant
 from k8s.inventory.nodes import NodeObject
-from k8s.inventory.pod_requests import Pod
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.pod_requests import InventoryPod
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels
 
 GI = 1 << 30
@@ -83,7 +83,7 @@ def taken(
     """The inventory of these."""
     return inventory.take(
         msgspec.convert(nodes or [node()], list[NodeObject]),
-        msgspec.convert(list(pods), list[Pod]),
+        msgspec.convert(list(pods), list[InventoryPod]),
         facts or {},
     )
 
@@ -95,10 +95,10 @@ def test_a_node() -> None:
         name="node-1",
         machine_id="abc",
         architecture="amd64",
-        allocatable=Amounts(
+        allocatable=ResourceAmounts(
             cpu_millis=3920, memory_bytes=8 * GI, storage_bytes=100 * GI, gpus=2, pods=110
         ),
-        used_by_others=Amounts(cpu_millis=133, memory_bytes=2 * GI, gpus=1, pods=2),
+        used_by_others=ResourceAmounts(cpu_millis=133, memory_bytes=2 * GI, gpus=1, pods=2),
         gpu_labels=("NVIDIA-A4000",),
         products=(("NVIDIA-A4000", 2),),
     )
@@ -141,7 +141,7 @@ def test_our_tasks_pods_are_told_apart() -> None:
     strange = pod()
     strange["metadata"]["labels"] = {labels.TASK: "t"}
     [found] = taken(pod(ours="t"), pod(ours="t", ending=True), strange).nodes
-    amounts = Amounts(cpu_millis=100, memory_bytes=GI, pods=1)
+    amounts = ResourceAmounts(cpu_millis=100, memory_bytes=GI, pods=1)
     assert found.tenants == (
         Tenant(task_id="t", component="web", revision="1", amounts=amounts),
         Tenant(task_id="t", component="web", revision="1", amounts=amounts, ending=True),
@@ -155,8 +155,8 @@ def test_nodes_for_gpus_only() -> None:
     taints = [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]
     [found] = taken(pod(on=""), nodes=[node(spec={"taints": taints})]).nodes
     assert (found.withheld, found.gpus_only, found.used.pods) == ("", True, 0)
-    assert not found.admits(Amounts(cpu_millis=1))
-    assert found.admits(Amounts(gpus=1))
+    assert not found.admits(ResourceAmounts(cpu_millis=1))
+    assert found.admits(ResourceAmounts(gpus=1))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from k8s.inventory import quantities
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 
 
 @pytest.mark.parametrize(
@@ -43,24 +43,24 @@ def test_what_is_no_quantity(text: str) -> None:
 def test_requests_are_rounded_up_and_nodes_down() -> None:
     """So that nothing is sold that is not there."""
     told = {"cpu": "1500u", "memory": "100m", "ephemeral-storage": "1k", "nvidia.com/gpu": "2"}
-    whole = Amounts(cpu_millis=2, memory_bytes=1, storage_bytes=1000, gpus=2)
+    whole = ResourceAmounts(cpu_millis=2, memory_bytes=1, storage_bytes=1000, gpus=2)
     assert quantities.asked(told) == whole
-    assert quantities.offered(told) == Amounts(cpu_millis=1, storage_bytes=1000, gpus=2)
+    assert quantities.offered(told) == ResourceAmounts(cpu_millis=1, storage_bytes=1000, gpus=2)
 
 
 def test_what_is_not_asked_for_is_never_missing() -> None:
     """A node that has less than nothing left takes what needs nothing of it."""
-    left = Amounts(cpu_millis=100, gpus=-1)
-    assert Amounts(cpu_millis=100).fits(left)
-    assert Amounts(cpu_millis=101, gpus=1).missing(left) == ("cpu_millis", "gpus")
+    left = ResourceAmounts(cpu_millis=100, gpus=-1)
+    assert ResourceAmounts(cpu_millis=100).fits(left)
+    assert ResourceAmounts(cpu_millis=101, gpus=1).missing(left) == ("cpu_millis", "gpus")
 
 
-@given(st.lists(st.builds(Amounts, cpu_millis=st.integers(0, 9), gpus=st.integers(0, 9))))
-def test_sums(parts: list[Amounts]) -> None:
+@given(st.lists(st.builds(ResourceAmounts, cpu_millis=st.integers(0, 9), gpus=st.integers(0, 9))))
+def test_sums(parts: list[ResourceAmounts]) -> None:
     """A total is what its parts add up to, in any order, and taking it away leaves nothing."""
     whole = quantities.total(parts)
     assert quantities.total(reversed(parts)) == whole
     left = whole
     for part in parts:
         left = left - part
-    assert left == Amounts()
+    assert left == ResourceAmounts()

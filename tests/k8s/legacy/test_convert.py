@@ -8,7 +8,7 @@ from k8s.legacy import convert
 from k8s.workload import Gpu, Resources
 
 SPACE = "0b7a9f94-2d7e-4b36-9d0e-0f3f3a7ad1f2"
-NAMES = convert.Names(space_uuid=SPACE, space_name="My Space", host="a.example.com")
+NAMES = convert.LegacyNames(space_uuid=SPACE, space_name="My Space", host="a.example.com")
 HARDWARE = {"cpu": "2", "memory": "4Gi", "ephemeral-storage": "30Gi", "nvidia.com/gpu": "1"}
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from k8s.api.client import Cluster
-from k8s.logs import Extent, Filter, Place, TaskLog, task
+from k8s.logs import Extent, Filter, LogPosition, TaskLog, task
 from k8s.naming import labels
 
 
@@ -54,7 +54,7 @@ class Shown:
 
     log: TaskLog
     lines: list[str] = field(default_factory=list)
-    places: dict[str, Place] = field(default_factory=dict)
+    places: dict[str, LogPosition] = field(default_factory=dict)
 
     def read(self) -> list[str]:
         """Take what there is; return all that was ever taken."""

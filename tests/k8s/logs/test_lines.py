@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from k8s.logs import NOWHERE, Filter, Place
-from k8s.logs.lines import MAX_LINE_BYTES, Lines
+from k8s.logs import NOWHERE, Filter, LogPosition
+from k8s.logs.lines import MAX_LINE_BYTES, LineSplitter
 
 STAMPS = [
     "2026-11-22T10:00:00.000000001Z",
@@ -20,9 +20,11 @@ STAMPS = [
 SECRET = Filter(lambda part: part.replace(b"hunter2", b"***"), 7)
 
 
-def read(parts: list[bytes], place: Place = NOWHERE, filter_: Filter | None = None) -> list[bytes]:
+def read(
+    parts: list[bytes], place: LogPosition = NOWHERE, filter_: Filter | None = None
+) -> list[bytes]:
     """Return the lines of a whole log that comes in these parts."""
-    lines = Lines("web", place, filter_ or Filter())
+    lines = LineSplitter("web", place, filter_ or Filter())
     return split(b"".join(lines.feed(part) for part in parts) + lines.end())
 
 
@@ -74,7 +76,7 @@ def test_a_long_line_becomes_several() -> None:
 
 def test_memory_is_bounded_by_no_line_end() -> None:
     """Of a line that never ends little is kept."""
-    lines = Lines("web", NOWHERE, SECRET)
+    lines = LineSplitter("web", NOWHERE, SECRET)
     lines.feed(STAMPS[0].encode() + b" ")
     for _ in range(100):
         lines.feed(b"x" * 10_000)
@@ -95,7 +97,7 @@ def test_a_secret_is_found_wherever_a_line_is_cut(at: int, size: int) -> None:
 def test_what_was_read_is_not_told_again(count: int) -> None:
     """From any place on, a log that is sent again from its beginning goes on where it was."""
     whole = [f"{stamp} {number}\n".encode() for number, stamp in enumerate(STAMPS)]
-    first = Lines("web", NOWHERE, Filter())
+    first = LineSplitter("web", NOWHERE, Filter())
     told = split(b"".join(first.feed(part) for part in whole[:count]))
     told += read(whole, first.place)
     assert [line.split()[-1] for line in told] == [b"0", b"1", b"2", b"3", b"4"]
@@ -104,13 +106,13 @@ def test_what_was_read_is_not_told_again(count: int) -> None:
 def test_lines_of_one_moment_are_counted() -> None:
     """Several lines with one time stamp are each told once, and a further one too."""
     whole = [f"{STAMPS[0]} {number}\n".encode() for number in range(5)]
-    first = Lines("web", NOWHERE, Filter())
+    first = LineSplitter("web", NOWHERE, Filter())
     told = split(first.feed(whole[0]) + first.feed(b"".join(whole[1:3])))
-    assert first.place == Place(STAMPS[0], 3)
-    second = Lines("web", first.place, Filter())
+    assert first.place == LogPosition(STAMPS[0], 3)
+    second = LineSplitter("web", first.place, Filter())
     told += split(second.feed(b"".join(whole)))
     assert [line.split()[-1] for line in told] == [b"0", b"1", b"2", b"3", b"4"]
-    assert second.place == Place(STAMPS[0], 5)
+    assert second.place == LogPosition(STAMPS[0], 5)
 
 
 def test_what_has_no_time_stamp_gets_one() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from k8s import render
 from k8s.manifests import pull_secrets
-from k8s.workload import Component, Container, Offer, Resources, Workload
+from k8s.workload import Capabilities, Component, Container, Resources, Workload
 
 SPACE = "4f1e7a52-58a4-4e0d-9f0e-1f51d3bb8a11"
 OTHER = "5b444d14-7b30-4620-b16b-cbe801fa5792"
@@ -27,7 +27,7 @@ def workload(image: str) -> Workload:
     )
 
 
-def named(image: str, offer: Offer) -> list[dict[str, str]]:
+def named(image: str, offer: Capabilities) -> list[dict[str, str]]:
     """Return the Secrets that the pods of a workload with this image name."""
     [deployment] = [
         one for one in render.workload(workload(image), offer) if one["kind"] == "Deployment"
@@ -39,7 +39,7 @@ def named(image: str, offer: Offer) -> list[dict[str, str]]:
 @pytest.mark.parametrize("rest", [f"{SPACE}@{DIGEST}", f"text_to_image:v1.0@{DIGEST}"])
 def test_own_images(rest: str) -> None:
     """Pods that run what was built for the Space, or by the operator, name the Secret."""
-    offer = Offer(private_images=PLACE)
+    offer = Capabilities(private_images=PLACE)
     assert named(f"{PLACE}/{rest}", offer) == [{"name": pull_secrets.NAME}]
     assert pull_secrets.is_needed(workload(f"{PLACE}/{rest}"), offer)
 
@@ -59,7 +59,7 @@ def test_own_images(rest: str) -> None:
 )
 def test_others_images(image: str) -> None:
     """Who names another Space's image in a file does not get it pulled with our credentials."""
-    offer = Offer(private_images=PLACE)
+    offer = Capabilities(private_images=PLACE)
     assert named(image, offer) == []
     assert not pull_secrets.is_needed(workload(image), offer)
 
@@ -70,7 +70,7 @@ def test_others_images(image: str) -> None:
 )
 def test_beside_others_images(beside: str) -> None:
     """Credentials are a whole pod's: one image that they are not for, and the pod gets none."""
-    offer = Offer(private_images=PLACE)
+    offer = Capabilities(private_images=PLACE)
     found = workload(f"{PLACE}/{SPACE}@{DIGEST}")
     [component] = found.components
     [own] = component.containers
@@ -82,7 +82,7 @@ def test_beside_others_images(beside: str) -> None:
 
 def test_docker_hub() -> None:
     """An image that names no registry is Docker Hub's."""
-    offer = Offer(private_images="docker.io/team/lagrange")
+    offer = Capabilities(private_images="docker.io/team/lagrange")
     found = workload(f"docker.io/team/lagrange/{SPACE}@{DIGEST}")
     assert pull_secrets.is_needed(found, offer)
     [component] = found.components
@@ -95,8 +95,8 @@ def test_docker_hub() -> None:
 
 def test_a_registry_without_credentials() -> None:
     """Nothing is named where none are needed."""
-    assert named(f"{PLACE}/{SPACE}@{DIGEST}", Offer()) == []
-    assert named(f"/{SPACE}@{DIGEST}", Offer()) == []
+    assert named(f"{PLACE}/{SPACE}@{DIGEST}", Capabilities()) == []
+    assert named(f"/{SPACE}@{DIGEST}", Capabilities()) == []
 
 
 def test_the_secret_changes_with_each_deployment() -> None:

@@ -6,16 +6,16 @@ from typing import Any
 import msgspec
 
 from k8s import render
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 from tests.support.documents import ROOT
 
 WORKLOAD = msgspec.json.decode(
     (ROOT / "tests" / "k8s" / "workloads" / "everything.json").read_bytes(), type=Workload
 )
-OFFER = Offer(node_ports=True, load_balancers=True)
+OFFER = Capabilities(node_ports=True, load_balancers=True)
 
 
-def of(offer: Offer, kind: str) -> list[Any]:
+def of(offer: Capabilities, kind: str) -> list[Any]:
     """Return what is rendered of a kind."""
     return [one for one in render.workload(WORKLOAD, offer) if one["kind"] == kind]
 

@@ -9,10 +9,10 @@ import pytest
 
 from k8s import render
 from k8s.policy import check
-from k8s.workload import Offer, Workload
+from k8s.workload import Capabilities, Workload
 from tests.support.documents import ROOT
 
-OFFER = Offer(node_ports=True, load_balancers=True, blocked_networks=("198.51.100.0/24",))
+OFFER = Capabilities(node_ports=True, load_balancers=True, blocked_networks=("198.51.100.0/24",))
 WORKLOAD = msgspec.json.decode(
     (ROOT / "tests" / "k8s" / "workloads" / "everything.json").read_bytes(), type=Workload
 )
@@ -174,7 +174,7 @@ def test_violations(case: str) -> None:
 def test_what_is_not_offered() -> None:
     """Services of a type that the operator does not offer are violations."""
     with pytest.raises(check.Violation, match="not offered"):
-        check.check(MANIFESTS, WORKLOAD, Offer())
+        check.check(MANIFESTS, WORKLOAD, Capabilities())
 
 
 def test_a_tighter_template_passes() -> None:

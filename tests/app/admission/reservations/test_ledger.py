@@ -12,19 +12,19 @@ import redis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import Demand
 from app.store import Store, redis_keys
 from k8s.inventory import quantities
 from k8s.inventory.inventory import Inventory, Node
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from tests.support import contenders
 from tests.support.contenders import Plan
 
 PROCESSES = 4
 
 nodes = st.builds(
-    Amounts,
+    ResourceAmounts,
     cpu_millis=st.integers(0, 8000),
     memory_bytes=st.just(1 << 36),
     gpus=st.integers(0, 4),
@@ -35,7 +35,7 @@ demands = st.builds(
     component=st.sampled_from(["web", "db"]),
     replicas=st.integers(1, 3),
     amounts=st.builds(
-        Amounts,
+        ResourceAmounts,
         cpu_millis=st.integers(100, 3000),
         gpus=st.integers(0, 2),
         pods=st.just(1),
@@ -59,13 +59,13 @@ def pool() -> Iterator[ProcessPoolExecutor]:
         yield found
 
 
-def overbooked(book: Book, seen: Inventory) -> list[str]:
+def overbooked(book: Ledger, seen: Inventory) -> list[str]:
     """The nodes on which more is reserved than there is; a slot of two holders counts once."""
-    slots: dict[tuple[str, str], Amounts] = {}
+    slots: dict[tuple[str, str], ResourceAmounts] = {}
     for held in book.held.values():
         for slot in held:
             key = slot.node, slot.name
-            slots[key] = quantities.most(slots.get(key, Amounts()), slot.amounts)
+            slots[key] = quantities.most(slots.get(key, ResourceAmounts()), slot.amounts)
     found = []
     for node in seen.nodes:
         there = quantities.total(one for (name, _), one in slots.items() if name == node.name)
@@ -97,9 +97,9 @@ class Inspector:
         while not self._over.is_set():
             self.look()
 
-    def look(self) -> Book:
+    def look(self) -> Ledger:
         """Look once."""
-        book = Book.read(self._store.fields(redis_keys.RESERVATIONS))
+        book = Ledger.read(self._store.fields(redis_keys.RESERVATIONS))
         self.found += overbooked(book, self._seen)
         self.looks += 1
         return book
@@ -112,7 +112,7 @@ class Inspector:
 )
 @given(st.lists(nodes, min_size=1, max_size=3), st.lists(plans, min_size=2, max_size=16))
 def test_never_more_is_reserved_than_there_is(
-    pool: ProcessPoolExecutor, redis_url: str, there: list[Amounts], jobs: list[Plan]
+    pool: ProcessPoolExecutor, redis_url: str, there: list[ResourceAmounts], jobs: list[Plan]
 ) -> None:
     """On any node, at any moment, however jobs, redeploys and ends interleave."""
     with redis.Redis.from_url(redis_url) as connection:
@@ -133,8 +133,8 @@ def test_never_more_is_reserved_than_there_is(
 
 def test_two_jobs_at_once_for_the_last_room(pool: ProcessPoolExecutor, redis_url: str) -> None:
     """Of twenty that arrive together exactly as many come in as there is room for."""
-    seen = Inventory(nodes=(Node(name="n", allocatable=Amounts(cpu_millis=3999, pods=99)),))
-    wanted = Demand(component="web", replicas=1, amounts=Amounts(cpu_millis=1000, pods=1))
+    seen = Inventory(nodes=(Node(name="n", allocatable=ResourceAmounts(cpu_millis=3999, pods=99)),))
+    wanted = Demand(component="web", replicas=1, amounts=ResourceAmounts(cpu_millis=1000, pods=1))
     plan = Plan((wanted,), "stays")
     lives = [pool.submit(contenders.live, redis_url, plan, seen, number) for number in range(20)]
     assert sum(bool(one.result(timeout=30)) for one in lives) == 3

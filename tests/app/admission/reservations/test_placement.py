@@ -6,14 +6,14 @@ import pytest
 
 from app.admission.reservations import free as free_room
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Book, Slot
+from app.admission.reservations.ledger import Ledger, Slot
 from app.admission.reservations.placement import Demand, NoRoom
 from k8s.inventory.inventory import Inventory, Node, Tenant
-from k8s.inventory.quantities import Amounts
+from k8s.inventory.quantities import ResourceAmounts
 from k8s.workload import Component, Container, Gpu, Resources, Volume, Workload
 
 GI = 1 << 30
-HAS = Amounts(cpu_millis=8000, memory_bytes=32 * GI, storage_bytes=100 * GI, pods=10)
+HAS = ResourceAmounts(cpu_millis=8000, memory_bytes=32 * GI, storage_bytes=100 * GI, pods=10)
 
 
 def node(name: str, **amounts: int) -> Node:
@@ -37,20 +37,20 @@ def demand(
     return Demand(
         component=component,
         replicas=replicas,
-        amounts=Amounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1),
+        amounts=ResourceAmounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1),
         models=((model,),) if model else (),
     )
 
 
 def placed(
-    seen: Inventory, *wanted: Demand, book: Book | None = None, before: tuple[Slot, ...] = ()
+    seen: Inventory, *wanted: Demand, book: Ledger | None = None, before: tuple[Slot, ...] = ()
 ) -> list[str]:
     """The nodes of the slots that are found for revision 2 of task `t`, in order."""
-    slots = placement.place(wanted, seen, book or Book(), task_id="t", revision=2, before=before)
+    slots = placement.place(wanted, seen, book or Ledger(), task_id="t", revision=2, before=before)
     return sorted(slot.node for slot in slots)
 
 
-def refused(seen: Inventory, *wanted: Demand, book: Book | None = None) -> str:
+def refused(seen: Inventory, *wanted: Demand, book: Ledger | None = None) -> str:
     """Why there is no room."""
     with pytest.raises(NoRoom) as caught:
         placed(seen, *wanted, book=book)
@@ -59,7 +59,7 @@ def refused(seen: Inventory, *wanted: Demand, book: Book | None = None) -> str:
 
 def held(name: str, on: str, *, cpu: float = 1, gpus: int = 0) -> Slot:
     """A slot that somebody has."""
-    amounts = Amounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1)
+    amounts = ResourceAmounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1)
     return Slot(name=name, component="web", node=on, amounts=amounts)
 
 
@@ -69,7 +69,7 @@ def pod(task_id: str, *, revision: int = 1, cpu: float = 1, ending: bool = False
         task_id=task_id,
         component="web",
         revision=str(revision),
-        amounts=Amounts(cpu_millis=int(cpu * 1000), pods=1),
+        amounts=ResourceAmounts(cpu_millis=int(cpu * 1000), pods=1),
         ending=ending,
     )
 
@@ -85,7 +85,7 @@ def test_a_fit_is_per_node_and_not_in_sum() -> None:
 def test_what_is_missing_is_said(model: str) -> None:
     """With the product, and the node that comes nearest."""
     gpu = node("gpu-1", gpus=4)
-    book = Book({"x:1": (held("x", "gpu-1", gpus=3), held("y", "gpu-2", gpus=4))})
+    book = Ledger({"x:1": (held("x", "gpu-1", gpus=3), held("y", "gpu-2", gpus=4))})
     seen = inventory(node("cpu-1"), gpu, replace(gpu, name="gpu-2"))
     why = refused(seen, demand(gpus=2, model=model), book=book)
     assert why == "needs 2 × NVIDIA-A4000, 1 free on node gpu-1"
@@ -97,11 +97,13 @@ def test_what_is_missing_is_said(model: str) -> None:
         (demand(cpu=8.5), "needs 8.5 CPU, 8 free on node a"),
         (demand(gpus=1, model="NVIDIA-H100"), "needs 1 × NVIDIA-H100, which no node has"),
         (
-            replace(demand(), amounts=Amounts(memory_bytes=64 * GI, pods=1)),
+            replace(demand(), amounts=ResourceAmounts(memory_bytes=64 * GI, pods=1)),
             "needs 64 GiB of memory, 32 GiB of memory free on node a",
         ),
         (
-            replace(demand(), amounts=Amounts(cpu_millis=9000, storage_bytes=200 * GI, pods=1)),
+            replace(
+                demand(), amounts=ResourceAmounts(cpu_millis=9000, storage_bytes=200 * GI, pods=1)
+            ),
             (
                 "needs 9 CPU and 200 GiB of ephemeral storage,"
                 " 8 CPU and 100 GiB of ephemeral storage free on node a"
@@ -146,7 +148,7 @@ def test_the_largest_are_placed_first() -> None:
     """What comes first in the file does not take the room of what only fits there."""
     seen = inventory(node("a", cpu_millis=4000), node("b", cpu_millis=2000))
     small, large = demand(cpu=2, component="small"), demand(cpu=4, component="large")
-    slots = placement.place((small, large), seen, Book(), task_id="t", revision=1)
+    slots = placement.place((small, large), seen, Ledger(), task_id="t", revision=1)
     assert {slot.component: slot.node for slot in slots} == {"large": "a", "small": "b"}
 
 
@@ -167,7 +169,7 @@ def test_a_container_for_each_product() -> None:
 
 def test_pods_count_where_they_are() -> None:
     """A slot's pod that was put elsewhere takes room there, and none where it was reserved."""
-    book = Book({"x:1": (held("x", "a", cpu=8),)})
+    book = Ledger({"x:1": (held("x", "a", cpu=8),)})
     assert placed(inventory(node("a"), node("b")), demand(cpu=8), book=book) == ["b"]
     there = replace(node("b"), tenants=(pod("x", cpu=8),))
     assert placed(inventory(node("a"), there), demand(cpu=8), book=book) == ["a"]
@@ -186,14 +188,16 @@ def test_pods_count_where_they_are() -> None:
 def test_nothing_counts_twice_and_nothing_is_left_out(tenant: Tenant | None, free: int) -> None:
     """A pod with its slot counts once; one that ends beside its successor, or has no slot, too."""
     one = replace(node("a"), tenants=(tenant,) if tenant else ())
-    book = Book({"x:1": (held("x", "a", cpu=2),)})
+    book = Ledger({"x:1": (held("x", "a", cpu=2),)})
     assert free_room.free(inventory(one), book)["a"].cpu_millis == free
 
 
 def test_what_others_take_is_not_free() -> None:
     """And what is free is never less than nothing."""
-    one = replace(node("a"), used_by_others=Amounts(cpu_millis=9000, memory_bytes=GI, pods=3))
-    found = free_room.free(inventory(one), Book())["a"]
+    one = replace(
+        node("a"), used_by_others=ResourceAmounts(cpu_millis=9000, memory_bytes=GI, pods=3)
+    )
+    found = free_room.free(inventory(one), Ledger())["a"]
     assert (found.cpu_millis, found.memory_bytes, found.pods) == (0, 31 * GI, 7)
 
 
@@ -201,14 +205,14 @@ def test_a_version_needs_room_beside_the_one_that_it_replaces() -> None:
     """One pod more than there are, while the others are replaced one by one."""
     seen = inventory(node("a", cpu_millis=4000))
     before = tuple(held(f"t:1:web:{number}", "a") for number in range(3))
-    book = Book({"t:1": before})
+    book = Ledger({"t:1": before})
     slots = placement.place(
         (demand(replicas=3),), seen, book, task_id="t", revision=2, before=before
     )
     names = {slot.name for slot in slots}
     assert len(names) == 3
     assert len(names - {slot.name for slot in before}) == 1
-    full = Book({**book.held, "u:1": (held("u", "a"),)})
+    full = Ledger({**book.held, "u:1": (held("u", "a"),)})
     with pytest.raises(NoRoom):
         placement.place((demand(replicas=3),), seen, full, task_id="t", revision=2, before=before)
 
@@ -218,7 +222,7 @@ def test_only_slots_that_are_large_enough_are_inherited(cpu: float, *, fits: boo
     """What is larger than before needs room of its own."""
     seen = inventory(node("a", cpu_millis=4000))
     before = tuple(held(f"t:1:web:{number}", "a") for number in range(2))
-    book = Book({"t:1": before})
+    book = Ledger({"t:1": before})
     wanted = demand(cpu=cpu, replicas=2)
     if fits:
         assert placed(seen, wanted, book=book, before=before) == ["a", "a"]
@@ -232,7 +236,7 @@ def test_what_starts_after_the_end_of_the_old_takes_all_its_room() -> None:
     seen = inventory(node("a", cpu_millis=1000))
     before = (held("t:1:web:0", "a"),)
     wanted = replace(demand(), succeeds=True)
-    assert placed(seen, wanted, book=Book({"t:1": before}), before=before) == ["a"]
+    assert placed(seen, wanted, book=Ledger({"t:1": before}), before=before) == ["a"]
 
 
 def test_a_slot_is_inherited_where_its_pod_is() -> None:
@@ -241,13 +245,13 @@ def test_a_slot_is_inherited_where_its_pod_is() -> None:
     there = replace(node("b"), tenants=(pod("t", cpu=8),))
     wanted = replace(demand(cpu=8), succeeds=True)
     seen = inventory(node("a"), there)
-    assert placed(seen, wanted, book=Book({"t:1": before}), before=before) == ["b"]
+    assert placed(seen, wanted, book=Ledger({"t:1": before}), before=before) == ["b"]
 
 
 def test_slots_of_the_same_revision_are_given_up() -> None:
     """Deciding again does not need the room twice."""
     seen = inventory(node("a", cpu_millis=1000))
-    book = Book({"t:2": (held("t:2:web:0", "a"),)})
+    book = Ledger({"t:2": (held("t:2:web:0", "a"),)})
     assert placed(seen, demand(), book=book) == ["a"]
 
 
@@ -275,7 +279,7 @@ def test_what_a_workload_needs() -> None:
     claim = Volume(name="data", size_bytes=1, kind="claim")
     second = Component(name="db", containers=(container(1),), volumes=(claim,))
     web, database = placement.demands(workload(first, second))
-    assert web.amounts == Amounts(
+    assert web.amounts == ResourceAmounts(
         cpu_millis=350, memory_bytes=2 * GI, storage_bytes=4 * GI, gpus=3, pods=1
     )
     assert (web.replicas, web.models, web.succeeds) == (2, (("NVIDIA-A4000",),), False)
@@ -307,7 +311,7 @@ def test_what_is_held_is_kept() -> None:
     """Room for exactly these pods is kept while its nodes take them; else it is looked for anew."""
     seen = inventory(node("a"), node("b", gpus=2))
     wanted = (demand(2, replicas=2), demand(1, 1, component="gpu", model="NVIDIA-A4000"))
-    slots = placement.place(wanted, seen, Book(), task_id="t", revision=2)
+    slots = placement.place(wanted, seen, Ledger(), task_id="t", revision=2)
     assert placement.holds(wanted, seen, slots)
     assert not placement.holds(wanted, seen, ())
     assert not placement.holds(wanted[:1], seen, slots)

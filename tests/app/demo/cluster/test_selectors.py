@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.demo.cluster import selectors
-from app.demo.cluster.api_errors import Failure
+from app.demo.cluster.api_errors import ApiError
 
 LABELS = {"app.kubernetes.io/name": "web", "team": "a", "empty": ""}
 
@@ -33,7 +33,7 @@ def test_selects(text: str, *, selected: bool) -> None:
 @pytest.mark.parametrize("text", ["a==b==c", ",", "a,", "team in a", "a=b c=d", "=x", "(a)"])
 def test_no_selector(text: str) -> None:
     """What is no selector is a bad request."""
-    with pytest.raises(Failure) as failure:
+    with pytest.raises(ApiError) as failure:
         selectors.parse(text)
     assert failure.value.code == 400
 
@@ -44,6 +44,6 @@ def test_any_text(text: str) -> None:
     codes = []
     try:
         selectors.parse(text)(LABELS)
-    except Failure as failure:
+    except ApiError as failure:
         codes.append(failure.code)
     assert codes in ([], [400])

@@ -12,7 +12,7 @@ from k8s.api.objects import Deployment, Pod
 from k8s.apply import apply
 from k8s.health import health
 from k8s.naming import labels
-from k8s.workload import Component, Container, Gpu, Offer, Port, Resources, Volume, Workload
+from k8s.workload import Capabilities, Component, Container, Gpu, Port, Resources, Volume, Workload
 
 SMALL = Resources(cpu_millis=100, memory_bytes=64 << 20, storage_bytes=1 << 30)
 TASK = "6f1c1f0a-0a4e-4d0e-9c39-0d5a0d2a8b11"
@@ -83,7 +83,7 @@ def cluster(simulated: Any) -> Cluster:
 
 def test_life_of_workload(cluster: Cluster) -> None:
     """It comes up, fails to be replaced by a broken version, and leaves nothing."""
-    offer = Offer(domain="example.com", storage_classes={"*": "standard"})
+    offer = Capabilities(domain="example.com", storage_classes={"*": "standard"})
     apply.deploy(cluster, workload(), offer)
     assert until(cluster, 1) == health.Health(ready=True, problem=None)
     apply.deploy(cluster, workload(image="nginx:missing", revision=2), offer)

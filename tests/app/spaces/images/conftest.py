@@ -7,8 +7,8 @@ import pytest
 
 from app.spaces.images import (
     BuildContext,
-    Limits,
-    Order,
+    BuildLimits,
+    BuildRequest,
     Registry,
 )
 from tests.support.fake_registry import FakeRegistry, serving
@@ -28,13 +28,13 @@ def registry(fake: FakeRegistry) -> Registry:
 
 
 @pytest.fixture
-def order(tmp_path: Path, registry: Registry) -> Order:
+def order(tmp_path: Path, registry: Registry) -> BuildRequest:
     """A build of an empty context."""
     folder, context = tmp_path / "build", tmp_path / "files"
     folder.mkdir()
     context.mkdir()
-    limits = Limits(seconds=20, memory_bytes=1 << 30, cores=1.5, disk_bytes=1 << 24)
-    return Order(
+    limits = BuildLimits(seconds=20, memory_bytes=1 << 30, cores=1.5, disk_bytes=1 << 24)
+    return BuildRequest(
         image=f"{registry.place}/lagrange/space:digest",
         context=BuildContext(context, "Dockerfile", "digest"),
         folder=folder,

@@ -8,10 +8,10 @@ from unittest.mock import create_autospec
 import pytest
 
 from app.errors import Failure, Permanent, Temporary
-from app.spaces.images import Order, context_image
+from app.spaces.images import BuildRequest, context_image
 from app.spaces.images.buildkit_job import PROGRAM, _addresses
 from app.spaces.images.detect import choose
-from app.spaces.images.job_logs import Following
+from app.spaces.images.job_logs import JobLogs
 from k8s.api.client import Cluster
 from k8s.jobs import Progress
 from tests.support.fake_registry import FakeRegistry
@@ -21,24 +21,24 @@ DISK = 'Usage of EmptyDir volume "state" exceeds the limit "100Mi". '
 
 
 @pytest.fixture
-def following(order: Order) -> Following:
+def following(order: BuildRequest) -> JobLogs:
     """A build that was followed, and told two lines."""
     cluster = create_autospec(Cluster, instance=True)
     cluster.log.return_value = "newuidmap: not permitted\n"
-    found = Following(cluster, "build-x", order, lambda: None, lambda _: None)
+    found = JobLogs(cluster, "build-x", order, lambda: None, lambda _: None)
     found._begin()
     found._lines.take(b"one\ntwo\n")
     return found
 
 
-def failed(following: Following, seen: Progress) -> Failure:
+def failed(following: JobLogs, seen: Progress) -> Failure:
     """Return what an end means."""
     with pytest.raises(Failure) as caught:
         following._outcome(seen)
     return caught.value
 
 
-def test_success(following: Following) -> None:
+def test_success(following: JobLogs) -> None:
     """The digest is what the Job's last word is."""
     assert following._outcome(Progress(status=0, digest=DIGEST)) == DIGEST
 
@@ -51,7 +51,7 @@ def test_success(following: Following) -> None:
         (Progress(status=137, ended=True, reason="Evicted", message=DISK), "build_too_large"),
     ],
 )
-def test_for_good(following: Following, seen: Progress, category: str) -> None:
+def test_for_good(following: JobLogs, seen: Progress, category: str) -> None:
     """What is the tenant's affair, or the registry's no, fails the task with the last lines."""
     error = failed(following, seen)
     assert isinstance(error, Permanent)
@@ -71,7 +71,7 @@ def test_for_good(following: Following, seen: Progress, category: str) -> None:
         Progress(ended=True, message="its Job was removed"),
     ],
 )
-def test_for_now(following: Following, seen: Progress) -> None:
+def test_for_now(following: JobLogs, seen: Progress) -> None:
     """What is the cluster's affair is tried again, in its words."""
     error = failed(following, seen)
     assert isinstance(error, Temporary)
@@ -82,7 +82,7 @@ def test_for_now(following: Following, seen: Progress) -> None:
         assert "newuidmap: not permitted" in error.message
 
 
-def test_a_push_while_the_registry_is_away(following: Following, fake: FakeRegistry) -> None:
+def test_a_push_while_the_registry_is_away(following: JobLogs, fake: FakeRegistry) -> None:
     """It is tried again, as with other builders."""
     fake.answer = lambda _path, _authorization: (503, {}, b"")
     error = failed(following, Progress(status=6))
@@ -98,7 +98,7 @@ def test_addresses() -> None:
         list(_addresses("registry.invalid", plain_http=False))
 
 
-def test_the_same_files_make_the_same_parcel(order: Order, tmp_path: Path) -> None:
+def test_the_same_files_make_the_same_parcel(order: BuildRequest, tmp_path: Path) -> None:
     """Whose they are and of when does not matter; no name of theirs means anything."""
     files = order.context.folder
     (files / "sub").mkdir()
@@ -123,6 +123,6 @@ def test_it_is_no_program_of_this_machine() -> None:
         choose(PROGRAM)
 
 
-def test_credentials_are_not_shown(order: Order) -> None:
+def test_credentials_are_not_shown(order: BuildRequest) -> None:
     """Neither as they are, nor as the registry wants them."""
     assert "hunter2" not in repr(replace(order))

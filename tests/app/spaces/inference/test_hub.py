@@ -9,7 +9,7 @@ from app.config import Inference
 from app.errors import Permanent, Temporary
 from app.spaces.inference import (
     FRAMEWORKS,
-    Described,
+    ModelDescription,
     describe,
     image,
 )
@@ -35,7 +35,7 @@ def table(market: Hub, token: str = "") -> Inference:
 
 async def test_a_model(market: Hub) -> None:
     """Framework and task come from the hub; without a token none is sent, with one it is."""
-    assert await describe(table(market), "a/b") == Described(
+    assert await describe(table(market), "a/b") == ModelDescription(
         "a/b", "transformers", "text-generation"
     )
     await describe(table(market, TOKEN), "a/b")

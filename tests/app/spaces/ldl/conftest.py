@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from app.spaces import ldl
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 
 HOST = "abc1234567.provider.example"
-EVERYTHING = Offer(
+EVERYTHING = Capabilities(
     node_ports=True,
     load_balancers=True,
     storage_classes={"*": "standard"},
@@ -34,7 +34,7 @@ def refusals() -> Callable[..., list[str]]:
     """The refusals of a file that must not be accepted, as lines."""
 
     def of(text: str, **arguments: Any) -> list[str]:
-        with pytest.raises(ldl.Refused) as refused:
+        with pytest.raises(ldl.InvalidDeployment) as refused:
             _read(text, **arguments)
         return [str(problem) for problem in refused.value.problems]
 

@@ -6,13 +6,13 @@ from dataclasses import replace
 import pytest
 
 from app.spaces.ldl import Deployment
-from k8s.workload import Offer, Port
+from k8s.workload import Capabilities, Port
 
 Read = Callable[..., Deployment]
 Lines = Callable[..., list[str]]
 Web = Callable[[str], str]
 HOST = "abc1234567.provider.example"
-OFFER = Offer(node_ports=True, load_balancers=True, domain="provider.example")
+OFFER = Capabilities(node_ports=True, load_balancers=True, domain="provider.example")
 GLOBAL = "to: [{global: true}]"
 
 
@@ -61,7 +61,7 @@ def test_a_further_web_port_may_have_hosts_of_its_own(read: Read, web: Web) -> N
       - {{port: 80, accept: [a.example.com], {GLOBAL}}}
       - {{port: 8443, as: 443, accept: [a.example.com, b.example.com], {GLOBAL}}}
     """
-    found = read(web(rest), offer=Offer())
+    found = read(web(rest), offer=Capabilities())
     assert [port.hosts for port in ports(found)] == [(HOST, "a.example.com"), ("b.example.com",)]
     assert "leads elsewhere already" in str(found.warnings[-1])
 
@@ -98,7 +98,7 @@ def test_endpoints_must_be_declared_and_offered(refusals: Lines, web: Web) -> No
     text = web("expose: [{port: 80, to: [{global: true, ip: lease}]}]")
     assert "`endpoints` has no `lease`" in refusals(text)[0]
     declared = "endpoints: {lease: {kind: ip}}\n" + text
-    assert "offers no addresses" in refusals(declared, offer=Offer())[0]
+    assert "offers no addresses" in refusals(declared, offer=Capabilities())[0]
     assert refusals("endpoints: {lease: {kind: name}}\n" + text)[0].startswith(
         "endpoints.lease.kind: must be `ip`"
     )

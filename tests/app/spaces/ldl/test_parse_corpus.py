@@ -3,7 +3,7 @@
 import pytest
 
 from app.spaces import ldl
-from k8s.workload import Offer
+from k8s.workload import Capabilities
 from tests.support.documents import ROOT
 
 CORPUS = ROOT.parent / "shared" / "corpus"
@@ -18,7 +18,7 @@ REFUSED = {
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"needs the real files in {CORPUS}")
 def test_exactly_the_broken_files_are_refused() -> None:
     """Every real file is accepted where everything is offered, but for those that are broken."""
-    offer = Offer(node_ports=True, load_balancers=True, storage_classes={"*": "standard"})
+    offer = Capabilities(node_ports=True, load_balancers=True, storage_classes={"*": "standard"})
     found = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
     refused = {}
     for path in found:
@@ -26,7 +26,7 @@ def test_exactly_the_broken_files_are_refused() -> None:
             deployment = ldl.read(
                 path.read_bytes(), hardware=None, offer=offer, host="abc.provider.example"
             )
-        except ldl.Refused as error:
+        except ldl.InvalidDeployment as error:
             refused[str(path.relative_to(CORPUS))] = str(error.problems[0])
         else:
             assert deployment.components

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from app.spaces import ldl
 from app.spaces.ldl import hardware
-from k8s.workload import Offer, Resources
+from k8s.workload import Capabilities, Resources
 
 WORDS = st.sampled_from(
     [
@@ -120,9 +120,12 @@ def test_no_bytes_crash(content: bytes) -> None:
 def _check(content: bytes, order: Resources | None) -> None:
     try:
         deployment = ldl.read(
-            content, hardware=order, offer=Offer(node_ports=True), host="abc.provider.example"
+            content,
+            hardware=order,
+            offer=Capabilities(node_ports=True),
+            host="abc.provider.example",
         )
-    except ldl.Refused as refused:
+    except ldl.InvalidDeployment as refused:
         problems = refused.problems
         assert problems
     else:

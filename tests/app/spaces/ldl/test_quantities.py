@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.spaces.ldl import Refused, hardware, quantities
+from app.spaces.ldl import InvalidDeployment, hardware, quantities
 from k8s.workload import Gpu, Resources
 
 GI = 1 << 30
@@ -93,7 +93,7 @@ def test_an_order_with_gpu() -> None:
 )
 def test_an_order_of_another_form_is_refused(description: str) -> None:
     """The problem's path is `hardware`."""
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidDeployment) as refused:
         hardware.parse(description)
     assert refused.value.problems[0].path == "hardware"
 
@@ -103,5 +103,5 @@ def test_no_order_crashes(description: str, gpus: int | None, storage: int | Non
     """Any description is read or refused."""
     try:
         hardware.parse(description, gpu_count=gpus, storage_bytes=storage)
-    except Refused as refused:
+    except InvalidDeployment as refused:
         assert refused.problems  # noqa: PT017 - either outcome is right, no other is.

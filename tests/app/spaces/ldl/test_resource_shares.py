@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from app.spaces.ldl import Deployment, hardware
-from k8s.workload import Gpu, Offer, Resources, Volume
+from k8s.workload import Capabilities, Gpu, Resources, Volume
 
 Read = Callable[..., Deployment]
 Lines = Callable[..., list[str]]
@@ -158,7 +158,7 @@ def stored(mounts: str, *, count: int = 1) -> str:
 
 def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
     """`ram` counts as memory, a mounted disk as ephemeral storage, the rest is the container's."""
-    offer = Offer(storage_classes={"beta3": "fast"})
+    offer = Capabilities(storage_classes={"beta3": "fast"})
     mounts = "{data: {mount: /data/, readOnly: true}, shm: {mount: /dev/shm}, tmp: {mount: /t}}"
     (component,) = read(stored(mounts), offer=offer).components
     assert component.volumes == (
@@ -179,21 +179,46 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
 @pytest.mark.parametrize(
     ("mounts", "count", "offer", "expected"),
     [
-        ("{gone: {mount: /x}}", 1, Offer(), "services.web.params.storage.gone: `gone` is no name"),
-        ("{tmp: {mount: x}}", 1, Offer(), "services.web.params.storage.tmp.mount: must be an abso"),
-        ("{tmp: {mount: /}}", 1, Offer(), "services.web.params.storage.tmp.mount: must be below"),
-        ("{tmp: {mount: /a/../b}}", 1, Offer(), "services.web.params.storage.tmp.mount: must not"),
-        ("{tmp: {mount: //proc}}", 1, Offer(), "services.web.params.storage.tmp.mount: `/proc`"),
+        (
+            "{gone: {mount: /x}}",
+            1,
+            Capabilities(),
+            "services.web.params.storage.gone: `gone` is no name",
+        ),
+        (
+            "{tmp: {mount: x}}",
+            1,
+            Capabilities(),
+            "services.web.params.storage.tmp.mount: must be an abso",
+        ),
+        (
+            "{tmp: {mount: /}}",
+            1,
+            Capabilities(),
+            "services.web.params.storage.tmp.mount: must be below",
+        ),
+        (
+            "{tmp: {mount: /a/../b}}",
+            1,
+            Capabilities(),
+            "services.web.params.storage.tmp.mount: must not",
+        ),
+        (
+            "{tmp: {mount: //proc}}",
+            1,
+            Capabilities(),
+            "services.web.params.storage.tmp.mount: `/proc`",
+        ),
         (
             "{tmp: {mount: /a}, shm: {mount: /a/}}",
             1,
-            Offer(),
+            Capabilities(),
             "services.web.params.storage.shm.mount: `/a` is mounted twice",
         ),
         (
             "{data: {mount: /a}}",
             1,
-            Offer(storage_classes={"beta1": "slow"}),
+            Capabilities(storage_classes={"beta1": "slow"}),
             (
                 "profiles.compute.web.resources.storage[1].attributes: "
                 "persistent storage of `beta3` is not offered; offered classes: beta1"
@@ -202,7 +227,7 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
         (
             "{data: {mount: /a}}",
             2,
-            Offer(storage_classes={"*": "slow"}),
+            Capabilities(storage_classes={"*": "slow"}),
             (
                 "profiles.compute.web.resources.storage[1].attributes: "
                 "persistent storage cannot be shared by 2 replicas"
@@ -211,7 +236,7 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
     ],
 )
 def test_storages_that_cannot_be_had_are_refused(
-    refusals: Lines, mounts: str, count: int, offer: Offer, expected: str
+    refusals: Lines, mounts: str, count: int, offer: Capabilities, expected: str
 ) -> None:
     """Unknown names, paths of the system, classes that nobody offers."""
     (line,) = refusals(stored(mounts, count=count), offer=offer)

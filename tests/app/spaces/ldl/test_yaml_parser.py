@@ -2,13 +2,13 @@
 
 import pytest
 
-from app.spaces.ldl import Refused, yaml_parser
+from app.spaces.ldl import InvalidDeployment, yaml_parser
 
 
 def refusal(text: str | bytes) -> str:
     """The first refusal of a document that must not be accepted."""
     content = text if isinstance(text, bytes) else text.encode()
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(InvalidDeployment) as refused:
         yaml_parser.parse(content)
     return str(refused.value)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from app.admission.reservations import free as free_room
-from app.admission.reservations.ledger import Book
+from app.admission.reservations.ledger import Ledger
 from app.context import Context
 from app.errors import Temporary
 from app.store import Conflict, redis_keys, rq_queue
@@ -18,7 +18,7 @@ from app.tasks import (
     transitions,
 )
 from app.tasks.adoption import adopt
-from app.tasks.adoption.unclaimed_pods import Strangers
+from app.tasks.adoption.unclaimed_pods import UnclaimedPods
 from k8s.api import url_paths
 from k8s.api.errors import NotFound, Unavailable
 from k8s.api.objects import Metadata, Pod
@@ -118,7 +118,7 @@ def test_its_room_is_reserved_once(context: Context) -> None:
     free = total_free(context)
     task = adopted(context, one)
     assert total_free(context) == free
-    book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+    book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
     [slot] = book.of(task.id, 1)
     [pod] = one.pods(context.cluster)
     assert slot.node == pod["spec"]["nodeName"]
@@ -130,7 +130,7 @@ def test_its_room_is_reserved_once(context: Context) -> None:
 def total_free(context: Context) -> int:
     """Return how much CPU is free on all nodes."""
     seen = inventory.read(context.cluster, facts={})
-    book = Book.read(context.store.fields(redis_keys.RESERVATIONS))
+    book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
     return sum(amount.cpu_millis for amount in free_room.free(seen, book).values())
 
 
@@ -381,7 +381,7 @@ def test_who_is_met_is_claimed(context: Context) -> None:
     """A worker is called for a pod of an adopted task, and for nobody else's."""
     one, other = left(context), Left().deploy(context.cluster)
     task = adopted(context, one)
-    strangers = Strangers(context)
+    strangers = UnclaimedPods(context)
     for each in (one, other):
         metadata = Metadata(namespace=each.namespace, labels={labels.SPACE: each.space_uuid})
         strangers.meet(Pod(metadata=metadata))

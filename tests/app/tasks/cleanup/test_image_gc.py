@@ -56,7 +56,7 @@ class Provider:
             job, host=f"{task_id[:8]}.example.com", now=now, start_timeout_seconds=900
         )
         self.context.store.commit(born)
-        names = planning.Names(
+        names = planning.WorkloadNames(
             task_id=task_id, space_uuid=task_id, space_name="x", wallet="0x0", host="h.example"
         )
         reference = f"{image.rpartition(':')[0]}@{DIGEST}"

@@ -22,9 +22,9 @@ from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
 from k8s.apply import apply
-from k8s.apply.namespaces import MARK, Mark, mark, remove
+from k8s.apply.namespaces import MARK, MarkedNamespace, mark, remove
 from k8s.naming import labels, names
-from k8s.workload import Component, Container, Offer, Resources, Workload
+from k8s.workload import Capabilities, Component, Container, Resources, Workload
 from tests.support import market
 from tests.support.provider import eventually
 
@@ -67,7 +67,7 @@ def workload(monkeypatch: pytest.MonkeyPatch) -> Workload:
 def vacated(context: Context, workload: Workload) -> str:
     """Deploy, and remove it again; return the namespace that is left."""
     namespace = names.namespace(workload.wallet)
-    apply.deploy(context.cluster, workload, Offer())
+    apply.deploy(context.cluster, workload, Capabilities())
     eventually(
         "everything gone",
         lambda: apply.remove(context.cluster, namespace=namespace, task_id=workload.task_id),
@@ -168,7 +168,7 @@ def test_a_deployment_that_comes_in_between(context: Context, workload: Workload
     namespace = vacated(context, workload)
     marked = mark(context.cluster, namespace)
     again = replace(workload, task_id=str(uuid.uuid4()))
-    apply.deploy(context.cluster, again, Offer())
+    apply.deploy(context.cluster, again, Capabilities())
     assert not remove(context.cluster, marked)
     assert is_there(context.cluster, namespace)
     annotations = context.cluster.get(f"/api/v1/namespaces/{namespace}")["metadata"]
@@ -181,7 +181,7 @@ def test_a_task_that_comes_in_between(
     """A task that gets its plan after the first look is seen at the second."""
     namespace = vacated(context, workload)
 
-    def marking(cluster: Cluster, name: str) -> Mark:
+    def marking(cluster: Cluster, name: str) -> MarkedNamespace:
         remember(context, workload, state=State.DEPLOYING)
         return mark(cluster, name)
 
@@ -196,7 +196,7 @@ def test_a_namespace_made_anew(context: Context, workload: Workload) -> None:
     marked = mark(context.cluster, namespace)
     context.cluster.delete(f"/api/v1/namespaces/{namespace}")
     eventually("it is gone", lambda: not namespaced(context.cluster, namespace))
-    apply.deploy(context.cluster, workload, Offer())
+    apply.deploy(context.cluster, workload, Capabilities())
     assert not remove(context.cluster, marked)
     assert is_there(context.cluster, namespace)
 
