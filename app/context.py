@@ -21,7 +21,7 @@ from app.errors import ConfigError, Permanent
 from app.store import AsyncStore, Store
 from k8s.api import client
 from k8s.api.client import Cluster
-from k8s.inventory import capabilities
+from k8s.inventory import capabilities as cluster_capabilities
 from k8s.manifests.pull_secrets import Credentials
 from k8s.workload import Capabilities
 
@@ -121,7 +121,7 @@ class Context:
         return Credentials(registry.docker_config()) if registry else None
 
     @property
-    def offer(self) -> Capabilities:
+    def capabilities(self) -> Capabilities:
         """What tenants are offered on this cluster, with its networks as they were a moment ago.
 
         Raises:
@@ -129,12 +129,15 @@ class Context:
         """
         kept: tuple[float, Capabilities] | None = self.__dict__.get("_offered")
         if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
-            kept = time.monotonic(), capabilities.offered(self.cluster, offer(self.config))
+            kept = (
+                time.monotonic(),
+                cluster_capabilities.offered(self.cluster, configured_capabilities(self.config)),
+            )
             self.__dict__["_offered"] = kept
         return kept[1]
 
 
-def offer(config: Config) -> Capabilities:
+def configured_capabilities(config: Config) -> Capabilities:
     """Return what the operator's configuration offers to tenants."""
     table = config.cluster
     return Capabilities(

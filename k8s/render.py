@@ -22,7 +22,7 @@ __all__ = ["Manifest", "TemplateError", "Unsupported", "workload"]
 
 def workload(
     workload: Workload,
-    offer: Capabilities,
+    capabilities: Capabilities,
     *,
     addresses: Mapping[str, str] | None = None,
     overrides: Path | None = None,
@@ -31,7 +31,7 @@ def workload(
 
     Args:
         workload: What must run.
-        offer: What the operator's cluster offers.
+        capabilities: What the operator's cluster offers.
         addresses: Name of a Kubernetes Service → its ClusterIP, once known: services then reach
             each other by the names in the file.
         overrides: The operator's folder of templates, or None.
@@ -41,7 +41,7 @@ def workload(
         TemplateError: A template of the operator's is no template.
         policy.Violation: A template of the operator's weakens the isolation of tenants.
     """
-    frame = Scope(workload=workload, offer=offer, templates=Templates(overrides))
+    frame = Scope(workload=workload, capabilities=capabilities, templates=Templates(overrides))
     manifests = [
         *tenant.objects(frame),
         *volumes.config_maps(frame),
@@ -52,5 +52,5 @@ def workload(
         *deployments.disruption_budgets(frame),
         *routes.routes(frame),
     ]
-    check.check(manifests, workload, offer)
+    check.check(manifests, workload, capabilities)
     return manifests

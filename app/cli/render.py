@@ -10,7 +10,7 @@ import click
 
 from app import config as configuration
 from app.cli import refuse
-from app.context import offer as configured_offer
+from app.context import configured_capabilities
 from app.errors import ConfigError, Failure, Permanent
 from app.spaces import (
     dockerfile,
@@ -49,14 +49,14 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
     import yaml  # noqa: PLC0415 - only here.
 
     try:
-        offer = _offer()
-        names = _names(path, wallet, host or f"preview.{offer.domain or 'example.com'}")
-        plan = _plan(path, names, hardware=_bound(hardware), offer=offer)
+        capabilities = _capabilities()
+        names = _names(path, wallet, host or f"preview.{capabilities.domain or 'example.com'}")
+        plan = _plan(path, names, hardware=_bound(hardware), capabilities=capabilities)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
         overrides = configuration.folder(click.get_current_context().find_root().obj) / "templates"
         manifests = rendering.workload(
-            plan.workload, offer, overrides=overrides if overrides.is_dir() else None
+            plan.workload, capabilities, overrides=overrides if overrides.is_dir() else None
         )
     except ldl.InvalidDeployment as refused:
         refuse(*map(str, refused.problems))
@@ -68,7 +68,11 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
 
 
 def _plan(
-    path: Path, names: planning.WorkloadNames, *, hardware: Resources | None, offer: Capabilities
+    path: Path,
+    names: planning.WorkloadNames,
+    *,
+    hardware: Resources | None,
+    capabilities: Capabilities,
 ) -> planning.Plan:
     files, kind = _read(path)
     if kind.name == "image":
@@ -80,7 +84,7 @@ def _plan(
             configuration.folder(click.get_current_context().find_root().obj)
         )
         return plan_step.plan(config, files[kind.path], names=names, hardware=hardware)
-    return planning.plan(names, files, kind.path, hardware=hardware, offer=offer)
+    return planning.plan(names, files, kind.path, hardware=hardware, capabilities=capabilities)
 
 
 def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:
@@ -93,9 +97,9 @@ def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: s
     return images.name(registry, space_uuid, context.digest)
 
 
-def _offer() -> Capabilities:
+def _capabilities() -> Capabilities:
     where = configuration.folder(click.get_current_context().find_root().obj)
-    offered = configured_offer(configuration.load(where))
+    offered = configured_capabilities(configuration.load(where))
     if (where / "config.toml").exists():
         return offered
     click.echo(f"no {where / 'config.toml'}: for a provider that offers everything", err=True)

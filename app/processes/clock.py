@@ -92,7 +92,7 @@ class Clock:
         self._context.store.purge(time.time() - ENDED_KEPT.total_seconds())
 
 
-def serve(context: Context, pulse: HeartbeatFile) -> None:
+def serve(context: Context, heartbeat: HeartbeatFile) -> None:
     """Tick until SIGTERM."""
     stopped = threading.Event()
 
@@ -105,7 +105,7 @@ def serve(context: Context, pulse: HeartbeatFile) -> None:
     reports = report_thread.start(context, stopped)
     while not stopped.is_set():
         clock.tick()
-        pulse.beat()
+        heartbeat.touch()
         stopped.wait(_TICK_SECONDS)
     if reports:
         reports.join(_GOODBYE_SECONDS)

@@ -14,7 +14,7 @@ class HeartbeatFile:
 
     file: Path | None = None
 
-    def beat(self) -> None:
+    def touch(self) -> None:
         """Say that the process goes on.
 
         Raises:

@@ -34,19 +34,19 @@ _GOODBYE_SECONDS = 5
 Message = tuple[type[Object], watch.Event[Object]]
 
 
-def serve(context: Context, pulse: HeartbeatFile) -> None:
+def serve(context: Context, heartbeat: HeartbeatFile) -> None:
     """Watch and deliver until SIGTERM; exit with 1 when a part of it breaks."""
-    if not asyncio.run(_serve(context, pulse)):
+    if not asyncio.run(_serve(context, heartbeat)):
         sys.exit(1)
 
 
-async def _serve(context: Context, pulse: HeartbeatFile) -> bool:
+async def _serve(context: Context, heartbeat: HeartbeatFile) -> bool:
     """Return whether nothing broke."""
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
     stopped = threading.Event()
-    threads = _threads(context, pulse, stopped)
+    threads = _threads(context, heartbeat, stopped)
     for thread in threads:
         thread.start()
     tending = asyncio.create_task(_tend(threads, stopping))
@@ -59,7 +59,7 @@ async def _serve(context: Context, pulse: HeartbeatFile) -> bool:
 
 
 def _threads(
-    context: Context, pulse: HeartbeatFile, stopped: threading.Event
+    context: Context, heartbeat: HeartbeatFile, stopped: threading.Event
 ) -> list[threading.Thread]:
     """The parts that wait for the cluster; the last two have something to finish at the end."""
     changed = threading.Event()
@@ -71,7 +71,7 @@ def _threads(
         ),
         ("stock", SnapshotLoop(context).run, (changed, stopped)),
         ("logs", LogReader(context).run, (stopped,)),
-        ("observation", _observe, (context, messages, changed, stopped, pulse)),
+        ("observation", _observe, (context, messages, changed, stopped, heartbeat)),
     ]
     return [
         threading.Thread(target=target, args=args, name=name, daemon=True)
@@ -113,12 +113,12 @@ def _observe(
     messages: "queue.SimpleQueue[Message]",
     changed: threading.Event,
     stopped: threading.Event,
-    pulse: HeartbeatFile,
+    heartbeat: HeartbeatFile,
 ) -> None:
     """Take in what comes, a little at once, and look at the tasks that it is about."""
     observation = Observation(context)
     while not stopped.is_set():
-        pulse.beat()
+        heartbeat.touch()
         with contextlib.suppress(queue.Empty):
             observation.take(*messages.get(timeout=_TICK_SECONDS))
             changed.set()

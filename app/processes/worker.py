@@ -36,7 +36,7 @@ class QuickWorker(Worker):
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
         """RQ calls it wherever it goes round: idle, at work, and while Redis is away."""
-        self.pulse.beat()
+        self.pulse.touch()
         super().heartbeat(*args, **kwargs)
 
 
@@ -65,7 +65,7 @@ def serve(context: Context, pulse: HeartbeatFile) -> None:
 def _wait_for_redis(context: Context, pulse: HeartbeatFile) -> None:
     """RQ gives up when Redis is away at its start; we do not."""
     while True:
-        pulse.beat()
+        pulse.touch()
         with suppress(redis.exceptions.RedisError, OSError):
             context.redis.ping()
             return

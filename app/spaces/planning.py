@@ -55,7 +55,7 @@ def plan(
     deploy_file: str,
     *,
     hardware: Resources | None,
-    offer: Capabilities,
+    capabilities: Capabilities,
 ) -> Plan:
     """Read the deployment file of a Space.
 
@@ -64,7 +64,7 @@ def plan(
         files: Path in the Space → content; `deploy_file` is one of them.
         deploy_file: The LDL file.
         hardware: The order's, which the file may not exceed; None: nothing bounds it.
-        offer: What the operator's cluster offers.
+        capabilities: What the operator's cluster offers.
 
     Raises:
         ldl.Refused: With every problem, by its path in the file.
@@ -79,7 +79,7 @@ def plan(
         files[deploy_file],
         files=_Below(files, inner),
         hardware=hardware,
-        offer=offer,
+        capabilities=capabilities,
         host=names.host,
     )
     workload = _workload(names, deployment.components)

@@ -35,15 +35,15 @@ def advance(context: Context, task_id: str) -> None:
 
 def _advance(context: Context, task_id: str) -> None:
     with locks.held(context.redis, f"task:{task_id}") as lock:
-        while (task := context.store.get(task_id)) and (step := next_step(task)):
-            work = StepContext(context, task, lock)
-            with structlog.contextvars.bound_contextvars(task=task_id, step=step.__name__):
+        while (task := context.store.get(task_id)) and (run := next_step(task)):
+            step = StepContext(context, task, lock)
+            with structlog.contextvars.bound_contextvars(task=task_id, step=run.__name__):
                 try:
-                    step(work)
+                    run(step)
                 except Superseded:
                     log.info("step superseded")
                 except Permanent as error:
-                    _fail(work, Reason(error.category, context.redaction.text(error.message)))
+                    _fail(step, Reason(error.category, context.redaction.text(error.message)))
 
 
 def next_step(task: Task) -> Step | None:
@@ -59,17 +59,17 @@ def next_step(task: Task) -> Step | None:
     return None
 
 
-def _fail(work: StepContext, reason: Reason) -> None:
+def _fail(step: StepContext, reason: Reason) -> None:
     """A step failed for good: go back to what served before, else end the task.
 
     Raises:
         Temporary: It is being ended already, and what is left has to go all the same.
     """
     log.warning("step failed", category=reason.category, message=reason.message)
-    if work.task.stopping:
+    if step.task.stopping:
         raise Temporary(reason.message, category=reason.category)
     try:
-        current = work.current()
+        current = step.current()
         current.commit(failure(current.task, reason, now=time.time()))
     except Superseded:
         log.info("failure superseded")

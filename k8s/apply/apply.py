@@ -42,7 +42,7 @@ def _go_on() -> None:
 def deploy(
     cluster: Cluster,
     workload: Workload,
-    offer: Capabilities,
+    capabilities: Capabilities,
     *,
     credentials: pull_secrets.Credentials | None = None,
     overrides: Path | None = None,
@@ -59,16 +59,16 @@ def deploy(
         Refused: An object was refused; what this call had created is gone again.
         Unavailable: Try the whole again: what was applied stays.
     """
-    before = render.workload(workload, offer, overrides=overrides)
+    before = render.workload(workload, capabilities, overrides=overrides)
     journal = _Journal(cluster, checkpoint)
     journal.succeed(before)
     first = next(i for i, one in enumerate(before) if one["kind"] == _NEEDS_ADDRESSES)
     journal.apply(before[:first])
-    if credentials and pull_secrets.is_needed(workload, offer):
+    if credentials and pull_secrets.is_needed(workload, capabilities):
         journal.apply([pull_secrets.secret(workload, credentials)])
     namespace = names.namespace(workload.wallet)
     addresses = service_addresses(cluster, namespace, workload.space_uuid)
-    manifests = render.workload(workload, offer, addresses=addresses, overrides=overrides)
+    manifests = render.workload(workload, capabilities, addresses=addresses, overrides=overrides)
     journal.apply(manifests[first:])
     return manifests
 

@@ -17,11 +17,11 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _ADDRESSES = ("InternalIP", "ExternalIP")
 
 
-def offered(cluster: Cluster, offer: Capabilities) -> Capabilities:
-    """`offer` on this cluster: without a Gateway that it cannot have, its own networks blocked."""
-    networks = sorted({*offer.blocked_networks, *node_networks(cluster)})
-    gateway = offer.gateway if offer.gateway and has_routes(cluster) else ""
-    return replace(offer, gateway=gateway, blocked_networks=tuple(networks))
+def offered(cluster: Cluster, capabilities: Capabilities) -> Capabilities:
+    """Return the capabilities on this cluster: no Gateway that it lacks, its networks blocked."""
+    networks = sorted({*capabilities.blocked_networks, *node_networks(cluster)})
+    gateway = capabilities.gateway if capabilities.gateway and has_routes(cluster) else ""
+    return replace(capabilities, gateway=gateway, blocked_networks=tuple(networks))
 
 
 def has_routes(cluster: Cluster) -> bool:

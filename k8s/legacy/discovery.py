@@ -124,7 +124,7 @@ def _mounted(deployment: _Document, space_uuid: str) -> Iterator[str]:
 
 
 def claim(
-    cluster: Cluster, former: LegacyDeployment, workload: Workload, offer: Capabilities
+    cluster: Cluster, former: LegacyDeployment, workload: Workload, capabilities: Capabilities
 ) -> list[_Document]:
     """Label what v0.3.0 made as ours, and close its doors; harmless to repeat from any line.
 
@@ -136,7 +136,7 @@ def claim(
     Raises:
         ClusterError: The API server is away, or refuses.
     """
-    frame = Scope(workload=workload, offer=offer, templates=Templates(None))
+    frame = Scope(workload=workload, capabilities=capabilities, templates=Templates(None))
     [component] = workload.components
     cluster.apply(*_namespace(frame))
     policy = network_policies.policies(frame)[0]

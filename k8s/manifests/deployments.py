@@ -58,7 +58,7 @@ def _deployment(frame: Scope, component: Component, addresses: Mapping[str, str]
         selector=frame.selector(component),
         strategy={"type": "Recreate"} if claims else _ROLLING,
         pod_labels=frame.labels(component) | {labels.REVISION: str(frame.workload.revision)},
-        runtime_class=frame.offer.runtime_class or None,
+        runtime_class=frame.capabilities.runtime_class or None,
         host_aliases=_host_aliases(frame, component, addresses) or None,
         node_selector=selector,
         affinity=affinity,
@@ -103,7 +103,7 @@ def _nodes(component: Component) -> tuple[dict[str, str] | None, dict[str, Any] 
 
 
 def _is_private(frame: Scope, component: Component) -> bool:
-    return pull_secrets.needs(frame.workload, component, frame.offer)
+    return pull_secrets.needs(frame.workload, component, frame.capabilities)
 
 
 def _needs_gpus(component: Component) -> bool:

@@ -34,7 +34,7 @@ def _init_container(frame: Scope, component: Component, container: Container) ->
         "fetch-container",
         {
             "name": _name(container),
-            "image": frame.offer.fetch_image,
+            "image": frame.capabilities.fetch_image,
             "args": [_program(), FOLDER, str(most), *map(_argument, container.models)],
             "resources": {
                 "cpu": f"{taken.cpu_millis}m",

@@ -61,9 +61,9 @@ def _controller(frame: Scope) -> list[Rule]:
             {"key": labels.MANAGED_BY, "operator": "NotIn", "values": [labels.MANAGER]}
         ]
     }
-    if frame.offer.ingress_namespace:
-        where = {"matchLabels": {NAMESPACE_NAME: frame.offer.ingress_namespace}}
-    nodes = networks.hosts(frame.offer.blocked_networks)
+    if frame.capabilities.ingress_namespace:
+        where = {"matchLabels": {NAMESPACE_NAME: frame.capabilities.ingress_namespace}}
+    nodes = networks.hosts(frame.capabilities.blocked_networks)
     return [{"namespaceSelector": where}, *({"ipBlock": {"cidr": node}} for node in nodes)]
 
 
@@ -90,7 +90,7 @@ def _to_services(frame: Scope, component: Component) -> list[Rule]:
 
 
 def _to_internet(frame: Scope) -> list[Rule]:
-    closed = networks.closed(frame.offer.blocked_networks)
+    closed = networks.closed(frame.capabilities.blocked_networks)
     return [
         {"to": [{"ipBlock": {"cidr": cidr, "except": left_out}}]}
         for cidr in networks.EVERYWHERE

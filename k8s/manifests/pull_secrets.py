@@ -32,22 +32,22 @@ class Credentials:
     docker_config: bytes = field(repr=False)
 
 
-def is_needed(workload: Workload, offer: Capabilities) -> bool:
+def is_needed(workload: Workload, capabilities: Capabilities) -> bool:
     """Whether a pod of the workload has to be pulled for with the operator's credentials."""
-    return any(needs(workload, one, offer) for one in workload.components)
+    return any(needs(workload, one, capabilities) for one in workload.components)
 
 
-def needs(workload: Workload, component: Component, offer: Capabilities) -> bool:
+def needs(workload: Workload, component: Component, capabilities: Capabilities) -> bool:
     """Whether the component's pods run an image that was built here for this Space, or for all.
 
     Not beside another one of the same registry: the credentials are the whole pod's, and whoever
     names what was built for another Space must not get it.
     """
-    if not offer.private_images:
+    if not capabilities.private_images:
         return False
-    host = _host(offer.private_images)
+    host = _host(capabilities.private_images)
     images = [one.image for one in component.containers if _host(one.image) == host]
-    return bool(images) and all(_is_for(one, workload.space_uuid, offer) for one in images)
+    return bool(images) and all(_is_for(one, workload.space_uuid, capabilities) for one in images)
 
 
 def _host(image: str) -> str:
@@ -58,8 +58,8 @@ def _host(image: str) -> str:
     return first.lower().removeprefix("index.") if first.endswith(_DOCKER_HUB) else first.lower()
 
 
-def _is_for(image: str, space_uuid: str, offer: Capabilities) -> bool:
-    start = f"{offer.private_images}/"
+def _is_for(image: str, space_uuid: str, capabilities: Capabilities) -> bool:
+    start = f"{capabilities.private_images}/"
     if not image.startswith(start):
         return False
     called = image.removeprefix(start)

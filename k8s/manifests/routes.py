@@ -10,7 +10,7 @@ from k8s.workload import Component, Container, Port
 
 def routes(frame: Scope) -> list[Manifest]:
     """One Ingress or HTTPRoute for each port that has host names."""
-    draw = _http_route if frame.offer.gateway else _ingress
+    draw = _http_route if frame.capabilities.gateway else _ingress
     found: list[Manifest] = []
     taken: set[str] = set()
     for component, container, port in frame.ports():
@@ -44,7 +44,7 @@ def _ingress(
         name,
         component,
         container.name,
-        ingress_class=frame.offer.ingress_class,
+        ingress_class=frame.capabilities.ingress_class,
         rules=[_rule(host, service, port.service_port) for host in port.hosts],
     )
 
@@ -58,7 +58,7 @@ def _rule(host: str, service: str, port: int) -> dict[str, Any]:
 def _http_route(
     frame: Scope, name: str, component: Component, container: Container, port: Port
 ) -> Manifest:
-    namespace, _, gateway = frame.offer.gateway.rpartition("/")
+    namespace, _, gateway = frame.capabilities.gateway.rpartition("/")
     return frame.fill(
         "http-route",
         name,

@@ -17,7 +17,7 @@ class Scope:
     """One task as its objects see it."""
 
     workload: Workload
-    offer: Capabilities
+    capabilities: Capabilities
     templates: Templates
 
     @property

@@ -36,7 +36,7 @@ def _inside(frame: Scope, component: Component, container: Container) -> Manifes
 def _on_nodes(
     frame: Scope, component: Component, container: Container, ports: Iterable[Port]
 ) -> Manifest:
-    if not frame.offer.node_ports:
+    if not frame.capabilities.node_ports:
         raise Unsupported(
             f"services.{container.name}.expose",
             "this provider publishes no port beside the one that gets the host name",
@@ -57,7 +57,7 @@ def _addresses(frame: Scope) -> list[Manifest]:
     for component, container, port in frame.ports():
         if port.public == "address":
             endpoints.setdefault(port.endpoint or "", []).append((component, container, port))
-    if endpoints and not frame.offer.load_balancers:
+    if endpoints and not frame.capabilities.load_balancers:
         raise Unsupported("endpoints", "this provider offers no addresses of their own")
     return [_address(frame, name, ports) for name, ports in endpoints.items()]
 

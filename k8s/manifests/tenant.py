@@ -16,14 +16,16 @@ POD_SECURITY = {
 
 def objects(frame: Scope) -> list[Manifest]:
     """The tenant's Namespace, ResourceQuota, LimitRange and default-deny NetworkPolicy."""
-    offer = frame.offer
+    capabilities = frame.capabilities
     common = tenant_labels(frame.workload.wallet)
-    published = offer.node_ports or offer.load_balancers  # A LoadBalancer takes node ports too.
+    published = (
+        capabilities.node_ports or capabilities.load_balancers
+    )  # A LoadBalancer takes node ports too.
     namespace = {labels.NAMESPACE: names.label(frame.namespace), **POD_SECURITY}
     values = {"namespace": frame.namespace, "labels": common}
     quota = {
         "node_ports": str(MAX_PUBLISHED_PORTS if published else 0),
-        "load_balancers": str(MAX_LOAD_BALANCERS if offer.load_balancers else 0),
+        "load_balancers": str(MAX_LOAD_BALANCERS if capabilities.load_balancers else 0),
     }
     fill = frame.templates.fill
     return [

@@ -35,11 +35,13 @@ _INGRESS_KEYS = {"ingressClassName", "rules", "tls"}
 _ROUTE_KEYS = {"parentRefs", "hostnames", "rules"}
 
 
-def check(manifests: Sequence[Mapping[str, Any]], workload: Workload, offer: Capabilities) -> None:
+def check(
+    manifests: Sequence[Mapping[str, Any]], workload: Workload, capabilities: Capabilities
+) -> None:
     """Raise `Violation` unless every object keeps to every rule, and the tenant's are all there."""
     for manifest in manifests:
         with _well_formed(manifest):
-            _object(manifest, workload, offer)
+            _object(manifest, workload, capabilities)
     _all_different(manifests)
     kinds = {manifest["kind"] for manifest in manifests}
     for kind in tenant.KINDS:
@@ -70,7 +72,7 @@ def _well_formed(manifest: Mapping[str, Any]) -> Iterator[None]:
         raise Violation(f"{manifest.get('kind', '')}/{name}", f"is malformed: {error!r}") from error
 
 
-def _object(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
+def _object(manifest: Mapping[str, Any], workload: Workload, capabilities: Capabilities) -> None:
     kind, metadata = manifest.get("kind", ""), manifest.get("metadata", {})
     allowed = kind in url_paths.PREFIXES and kind not in {"Pod", "ReplicaSet", "Secret"}
     require(allowed, manifest, "this kind is not allowed")
@@ -87,15 +89,15 @@ def _object(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities
         case "Namespace":
             _pod_security(manifest)
         case "Deployment":
-            _deployment(manifest, workload, offer)
+            _deployment(manifest, workload, capabilities)
         case "Service":
-            _service(manifest, workload, offer)
+            _service(manifest, workload, capabilities)
         case "NetworkPolicy":
-            network.check(manifest, workload, offer)
+            network.check(manifest, workload, capabilities)
         case "Ingress":
             _keys(manifest, _INGRESS_KEYS)
         case "HTTPRoute":
-            _route(manifest, offer)
+            _route(manifest, capabilities)
 
 
 def _owner(manifest: Mapping[str, Any], workload: Workload) -> None:
@@ -122,7 +124,9 @@ def _keys(manifest: Mapping[str, Any], allowed: set[str]) -> None:
         require(key in allowed, manifest, f"spec.{key} is not allowed")
 
 
-def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
+def _deployment(
+    manifest: Mapping[str, Any], workload: Workload, capabilities: Capabilities
+) -> None:
     spec = manifest["spec"]
     selected = spec.get("selector", {}).get("matchLabels", {})
     space = names.label(workload.space_uuid)
@@ -132,9 +136,13 @@ def _deployment(manifest: Mapping[str, Any], workload: Workload, offer: Capabili
         require(key in found, manifest, f"its pods have to have the label {key}")
     pod_policy.check(manifest, spec["template"].get("spec", {}))
     _models(manifest, workload)
-    if offer.runtime_class:
+    if capabilities.runtime_class:
         runtime = spec["template"]["spec"].get("runtimeClassName")
-        require(runtime == offer.runtime_class, manifest, "has to use the operator's RuntimeClass")
+        require(
+            runtime == capabilities.runtime_class,
+            manifest,
+            "has to use the operator's RuntimeClass",
+        )
 
 
 def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
@@ -148,13 +156,13 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
             require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
 
-def _service(manifest: Mapping[str, Any], workload: Workload, offer: Capabilities) -> None:
+def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capabilities) -> None:
     _keys(manifest, _SERVICE_KEYS)
     spec = manifest["spec"]
     offered = {
         "ClusterIP": True,
-        "NodePort": offer.node_ports,
-        "LoadBalancer": offer.load_balancers,
+        "NodePort": capabilities.node_ports,
+        "LoadBalancer": capabilities.load_balancers,
     }
     kind = spec.get("type", "ClusterIP")
     require(offered.get(kind, False), manifest, f"type {kind} is not offered")
@@ -163,9 +171,9 @@ def _service(manifest: Mapping[str, Any], workload: Workload, offer: Capabilitie
     require(found == space, manifest, "has to select the Space's pods alone")
 
 
-def _route(manifest: Mapping[str, Any], offer: Capabilities) -> None:
+def _route(manifest: Mapping[str, Any], capabilities: Capabilities) -> None:
     _keys(manifest, _ROUTE_KEYS)
     for rule in manifest["spec"].get("rules", ()):
         for backend in rule.get("backendRefs", ()):
             require("namespace" not in backend, manifest, "leads to another namespace")
-    require(bool(offer.gateway), manifest, "no Gateway is configured")
+    require(bool(capabilities.gateway), manifest, "no Gateway is configured")

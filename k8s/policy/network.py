@@ -22,7 +22,7 @@ def check_default(manifests: Sequence[Manifest]) -> None:
         raise Violation("NetworkPolicy", f"the tenant has to have {tenant.DEFAULT_DENY}")
 
 
-def check(policy: Manifest, workload: Workload, offer: Capabilities) -> None:
+def check(policy: Manifest, workload: Workload, capabilities: Capabilities) -> None:
     """Raise `Violation` unless the policy opens only what may be open."""
     spec = policy["spec"]
     require(set(spec.get("policyTypes", ())) == _BOTH, policy, "has to govern both directions")
@@ -32,7 +32,7 @@ def check(policy: Manifest, workload: Workload, offer: Capabilities) -> None:
     selected = spec.get("podSelector", {}).get("matchLabels", {}).get(labels.SPACE)
     space = names.label(workload.space_uuid)
     require(selected == space, policy, "has to select the Space's pods alone")
-    _egress(policy, space, networks.closed(offer.blocked_networks))
+    _egress(policy, space, networks.closed(capabilities.blocked_networks))
     _ingress(policy)
 
 

@@ -17,7 +17,7 @@ from k8s.api.errors import (
     Unavailable,
 )
 from k8s.apply import apply
-from k8s.inventory import capabilities
+from k8s.inventory.capabilities import has_routes, missing_storage_classes, node_networks, offered
 from k8s.naming import names
 from k8s.workload import Capabilities, Workload
 from tests.support import workloads
@@ -33,14 +33,16 @@ def test_the_api_server_takes_what_is_rendered(
 ) -> None:
     """Every object of every stored workload passes a server-side dry run."""
     workload = workloads.stored(name, wallets())
-    offer = Capabilities(node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",))
-    manifests = render.workload(workload, offer)
+    capabilities = Capabilities(
+        node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",)
+    )
+    manifests = render.workload(workload, capabilities)
     cluster.apply(url_paths.of(manifests[0]), manifests[0])
     for manifest in manifests:
         cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
-    if not capabilities.has_routes(cluster):
+    if not has_routes(cluster):
         return
-    for manifest in render.workload(workload, replace(offer, gateway="default/public")):
+    for manifest in render.workload(workload, replace(capabilities, gateway="default/public")):
         if manifest["kind"] == "HTTPRoute":
             cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
 
@@ -96,12 +98,12 @@ def test_prune_deletes_what_a_redeployment_lacks(
 ) -> None:
     """Services, files and components that a later revision dropped go; the others stay."""
     wallet = wallets()
-    offer = Capabilities(node_ports=True, load_balancers=True)
+    capabilities = Capabilities(node_ports=True, load_balancers=True)
     first = _paused(workloads.stored("everything", wallet))
-    apply.deploy(cluster, first, offer)
+    apply.deploy(cluster, first, capabilities)
     smaller = replace(first, components=first.components[1:2], revision=2)
     other = _paused(replace(workloads.stored("single", wallet)))
-    apply.deploy(cluster, other, offer)
+    apply.deploy(cluster, other, capabilities)
     web, *_ = smaller.components
     ports = tuple(replace(port, clients=()) for port in web.containers[1].ports)
     containers = (
@@ -109,7 +111,7 @@ def test_prune_deletes_what_a_redeployment_lacks(
         replace(web.containers[1], ports=ports, files=()),
     )
     smaller = replace(smaller, components=(replace(web, containers=containers),))
-    manifests = apply.deploy(cluster, smaller, offer)
+    manifests = apply.deploy(cluster, smaller, capabilities)
     namespace = names.namespace(wallet)
     kept = {f"{one['kind']}/{one['metadata']['name']}" for one in manifests}
 
@@ -178,14 +180,14 @@ def test_an_object_that_is_being_deleted_is_waited_for(
 ) -> None:
     """Nothing is applied to an object that is about to vanish: try again."""
     workload = _paused(workloads.stored("everything", wallets()))
-    offer = Capabilities(node_ports=True, load_balancers=True)
-    manifests = apply.deploy(cluster, workload, offer)
+    capabilities = Capabilities(node_ports=True, load_balancers=True)
+    manifests = apply.deploy(cluster, workload, capabilities)
     claim = next(one for one in manifests if one["kind"] == "PersistentVolumeClaim")
     claim["metadata"]["finalizers"] = ["example.com/wait"]
     cluster.apply(url_paths.of(claim), claim)
     cluster.delete(url_paths.of(claim))
     with pytest.raises(Unavailable, match="still being deleted"):
-        apply.deploy(cluster, workload, offer)
+        apply.deploy(cluster, workload, capabilities)
     claim["metadata"]["finalizers"] = []
     cluster.apply(url_paths.of(claim), claim)
 
@@ -225,9 +227,9 @@ def test_what_the_cluster_has(cluster: Cluster) -> None:
         for address in node["status"]["addresses"]
         if address["type"] == "InternalIP"
     }
-    networks = capabilities.node_networks(cluster)
+    networks = node_networks(cluster)
     assert {f"{one}/32" for one in nodes if ":" not in one} <= set(networks)
-    offer = capabilities.offered(cluster, Capabilities(blocked_networks=("192.0.2.0/24",)))
-    assert set(offer.blocked_networks) == {"192.0.2.0/24", *networks}
-    missing = capabilities.missing_storage_classes(cluster, ["no-such-class"])
+    capabilities = offered(cluster, Capabilities(blocked_networks=("192.0.2.0/24",)))
+    assert set(capabilities.blocked_networks) == {"192.0.2.0/24", *networks}
+    missing = missing_storage_classes(cluster, ["no-such-class"])
     assert missing == {"no-such-class"}

@@ -28,7 +28,7 @@ from app.store import build_log
 from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
-from k8s.inventory import capabilities
+from k8s.inventory.capabilities import offered
 from k8s.manifests import networks
 from k8s.naming import names
 from k8s.policy.violation import Violation
@@ -115,12 +115,12 @@ def prepared(order: BuildRequest, step: str) -> BuildRequest:
 @pytest.fixture
 def builder(cluster: Cluster) -> JobBuilder:
     """A builder for a task that nobody has, which knows the cluster's networks."""
-    offer = capabilities.offered(cluster, Capabilities())
+    capabilities = offered(cluster, Capabilities())
     return JobBuilder(
         cluster=cluster,
         task_id=str(uuid.uuid4()),
         image=IMAGE,
-        blocked_networks=offer.blocked_networks,
+        blocked_networks=capabilities.blocked_networks,
     )
 
 

@@ -10,7 +10,7 @@ import urllib3
 
 from k8s.api.client import Cluster
 from k8s.apply import apply
-from k8s.inventory import capabilities
+from k8s.inventory.capabilities import offered
 from k8s.naming import names
 from k8s.workload import Capabilities, File, Port
 from tests.support import workloads
@@ -45,8 +45,8 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
     service = names.of_space("svc", workload.space_uuid, "api")
     container = replace(web.containers[0], env=(("SVC", service),))
     workload = replace(workload, components=(replace(web, containers=(container,)), api))
-    offer = capabilities.offered(cluster, Capabilities(ingress_class="nginx"))
-    apply.deploy(cluster, workload, offer)
+    capabilities = offered(cluster, Capabilities(ingress_class="nginx"))
+    apply.deploy(cluster, workload, capabilities)
     workloads.up(cluster, workload)
 
     seen = {"api": "api-9000", "dns": "api-9000", "kube": "closed", "closed": "-"}
@@ -70,7 +70,7 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
         for wallet in (wallets(), workload.wallet)
     ]
     for stranger in strangers:
-        apply.deploy(cluster, stranger, offer)
+        apply.deploy(cluster, stranger, capabilities)
     for stranger in strangers:
         workloads.up(cluster, stranger)
         seen = {"service": "closed", "pod": "closed", "web": "closed"}

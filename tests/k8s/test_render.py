@@ -63,11 +63,11 @@ def _single(**changes: Any) -> Workload:
         ("models", OFFER, "models"),
     ],
 )
-def test_rendered_as_before(name: str, offer: Capabilities, golden: str) -> None:
+def test_rendered_as_before(name: str, capabilities: Capabilities, golden: str) -> None:
     """What is rendered is what the golden file says; `UPDATE_RENDERED=1` writes it anew."""
     workload = _workload(name)
-    first = render.workload(workload, offer)
-    manifests = render.workload(workload, offer, addresses=_addresses(first))
+    first = render.workload(workload, capabilities)
+    manifests = render.workload(workload, capabilities, addresses=_addresses(first))
     for one in _of(manifests, "Deployment"):
         for container in one["spec"]["template"]["spec"].get("initContainers", ()):
             container["args"][0] = "(k8s/manifests/model_fetcher.py)"
@@ -234,13 +234,13 @@ def test_a_template_without_init_containers_is_refused(tmp_path: Path) -> None:
 )
 def test_images_that_serve_models_are_pulled_with_credentials(image: str, *, needed: bool) -> None:
     """They are in the operator's registry; beside an image of somebody else's they are not."""
-    offer = replace(Capabilities(), private_images="r.example/lagrange")
+    capabilities = replace(Capabilities(), private_images="r.example/lagrange")
     workload = _single(image=image)
-    assert pull_secrets.is_needed(workload, offer) is needed
+    assert pull_secrets.is_needed(workload, capabilities) is needed
     (component,) = workload.components
     stranger = replace(component.containers[0], name="x", image=f"r.example/lagrange/y@{'0' * 64}")
     both = replace(component, containers=(*component.containers, stranger))
-    assert not pull_secrets.is_needed(replace(workload, components=(both,)), offer)
+    assert not pull_secrets.is_needed(replace(workload, components=(both,)), capabilities)
 
 
 def test_names_that_meet_are_refused() -> None:

@@ -44,7 +44,7 @@ def read(
     *,
     files: Mapping[str, bytes] = MappingProxyType({}),
     hardware: Resources | None,
-    offer: Capabilities,
+    capabilities: Capabilities,
     host: str,
 ) -> Deployment:
     """What the deployment file `document` asks to run.
@@ -54,7 +54,7 @@ def read(
         files: The Space's files by their paths in it; `config` takes from them.
         hardware: What the order bought, the bound of everything that the file asks for together;
             None bounds nothing.
-        offer: What the cluster has beyond containers and one host name.
+        capabilities: What the cluster has beyond containers and one host name.
         host: The host name of the Space.
 
     Raises:
@@ -68,9 +68,9 @@ def read(
     placed = deployment_section.read(root, every)
     running = {name: every[name] for name in placed}
     grouped = pod_groups.group(every, placed, findings)
-    publication = Publication(root, running, offer=offer, host=host)
+    publication = Publication(root, running, capabilities=capabilities, host=host)
     ports = {name: publication.ports(service) for name, service in running.items()}
-    stored = _stored(grouped, running, placed, offer, findings)
+    stored = _stored(grouped, running, placed, capabilities, findings)
     main = publication.main[0] if publication.main else None
     shares = resource_shares.share(placed, stored, order=hardware, main=main, findings=findings)
     findings.conclude()
@@ -95,14 +95,14 @@ def _stored(
     grouped: list[PodGroup],
     running: dict[str, Service],
     placed: dict[str, Placement],
-    offer: Capabilities,
+    capabilities: Capabilities,
     findings: Findings,
 ) -> dict[str, Stored]:
     return {
         name: volumes.read(
             running[name],
             placed[name],
-            offer=offer,
+            capabilities=capabilities,
             shared_pod=len(pod.services) > 1,
             findings=findings,
         )

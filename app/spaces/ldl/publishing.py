@@ -18,11 +18,11 @@ class Publication:
     """Decides for one file which port has the host name and how the others are published."""
 
     def __init__(
-        self, root: Node, services: dict[str, Service], *, offer: Capabilities, host: str
+        self, root: Node, services: dict[str, Service], *, capabilities: Capabilities, host: str
     ) -> None:
         self._findings = root.findings
         self._services = services
-        self._offer = offer
+        self._offer = capabilities
         self._host = host
         self._taken: dict[str, str] = {host: "the host name of the Space"}
         self._addresses: dict[tuple[str, int, str], str] = {}

@@ -35,7 +35,7 @@ def read(
     service: Service,
     placement: Placement,
     *,
-    offer: Capabilities,
+    capabilities: Capabilities,
     shared_pod: bool,
     findings: Findings,
 ) -> Stored:
@@ -44,7 +44,7 @@ def read(
     Args:
         service: Of the file.
         placement: With its profile.
-        offer: Whose classes persistent storages get.
+        capabilities: Whose classes persistent storages get.
         shared_pod: Other services mount volumes in the same pod; names tell them apart.
         findings: Gets what does not match.
     """
@@ -63,7 +63,7 @@ def read(
         prefix = f"{service.name}/" if shared_pod else ""
         name = safe(f"{prefix}{storage.name}", limit=MAX_VOLUME_NAME)
         if storage.name not in mounted:
-            mounted[storage.name] = _volume(name, storage, placement, offer, findings)
+            mounted[storage.name] = _volume(name, storage, placement, capabilities, findings)
         mounts.append(Mount(volume=name, path=request.mount, read_only=request.read_only))
     _check_paths(service, findings)
     return _stored(storages, mounted, tuple(mounts), findings)
@@ -93,7 +93,11 @@ def _stored(
 
 
 def _volume(
-    name: str, storage: Storage, placement: Placement, offer: Capabilities, findings: Findings
+    name: str,
+    storage: Storage,
+    placement: Placement,
+    capabilities: Capabilities,
+    findings: Findings,
 ) -> Volume:
     if storage.kind != "claim":
         if storage.storage_class not in {"", "ram", "default"}:
@@ -102,7 +106,7 @@ def _volume(
     path = step(storage.path, "attributes")
     if placement.count > 1:
         findings.refuse(path, f"persistent storage cannot be shared by {placement.count} replicas")
-    offered = offer.storage_classes
+    offered = capabilities.storage_classes
     storage_class = offered.get(storage.storage_class or "default", offered.get("*"))
     if storage_class is None:
         classes = ", ".join(sorted(offered)) or "none"

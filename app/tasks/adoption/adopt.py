@@ -65,7 +65,7 @@ def _adopt(context: Context, record: Record) -> None:
         task, workload = _planned(context, record, found)
         _refuse_taken(context, task)
         with apply.translated():
-            pods = discovery.claim(context.cluster, found, workload, context.offer)
+            pods = discovery.claim(context.cluster, found, workload, context.capabilities)
         _commit(context, record, task, workload, _slots(task, pods))
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
@@ -196,4 +196,4 @@ def claim(context: Context, task_id: str) -> None:
             namespace = apply.namespace(task)
             found = discovery.find(context.cluster, namespace, task.space_uuid)
             if found is not None:
-                discovery.claim(context.cluster, found, workload, context.offer)
+                discovery.claim(context.cluster, found, workload, context.capabilities)

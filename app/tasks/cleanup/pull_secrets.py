@@ -38,11 +38,11 @@ def refresh(context: Context, _: str = "") -> int:
 
 def _served(context: Context) -> Iterator[str]:
     """Yield the wallets of tasks with a version that runs an image of ours, or may again."""
-    offer = context.offer
+    capabilities = context.capabilities
     for task in context.store.active():
         revisions = {task.revision, task.running_revision, *_fallback(task)} - {0, None}
         workloads = (context.store.workload(task.id, one) for one in revisions)
-        if task.wallet and any(one and is_needed(one, offer) for one in workloads):
+        if task.wallet and any(one and is_needed(one, capabilities) for one in workloads):
             yield task.wallet
 
 

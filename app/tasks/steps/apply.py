@@ -13,7 +13,7 @@ from app.tasks import transitions
 from app.tasks.step import StepContext
 from k8s.api.errors import Refused, Unavailable, Unsupported
 from k8s.apply import apply as cluster_apply
-from k8s.inventory import capabilities
+from k8s.inventory.capabilities import missing_storage_classes
 from k8s.manifests.templates import TemplateError
 from k8s.naming import names
 from k8s.policy.check import Violation
@@ -48,12 +48,11 @@ def deploy(context: Context, workload: Workload, work: StepContext) -> None:
         Permanent, Superseded, Temporary: As `apply`.
     """
     with translated():
-        offer = context.offer
         _refuse_missing_classes(context, workload)
         manifests = cluster_apply.deploy(
             context.cluster,
             workload,
-            offer,
+            context.capabilities,
             credentials=context.credentials,
             overrides=overrides(context),
             checkpoint=work.check,
@@ -80,7 +79,7 @@ def _refuse_missing_classes(context: Context, workload: Workload) -> None:
     }
     if not wanted:
         return
-    missing = capabilities.missing_storage_classes(context.cluster, wanted)
+    missing = missing_storage_classes(context.cluster, wanted)
     if missing:
         shown = ", ".join(sorted(name or "(the default class)" for name in missing))
         raise Permanent(f"this cluster has no StorageClass {shown}", category="storage_class")

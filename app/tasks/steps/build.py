@@ -183,13 +183,13 @@ def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
     if table.builder != images.JOB:
         return images.choose(table.builder)
     with translated():
-        offer = context.offer
+        capabilities = context.capabilities
     return images.JobBuilder(
         cluster=context.cluster,
         task_id=work.task.id,
         image=table.buildkit_image,
-        blocked_networks=offer.blocked_networks,
-        runtime_class=offer.runtime_class,
+        blocked_networks=capabilities.blocked_networks,
+        runtime_class=capabilities.runtime_class,
         overrides=overrides(context),
     )
 

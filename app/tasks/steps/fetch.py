@@ -216,8 +216,10 @@ def _planned(
     try:
         if kind.name == "model":
             return work, plan_step.planned(work, files[kind.path], names=names, hardware=bound)
-        offer = context.offer(work.context.config)
-        return work, planning.plan(names, files, kind.path, hardware=bound, offer=offer)
+        capabilities = context.configured_capabilities(work.context.config)
+        return work, planning.plan(
+            names, files, kind.path, hardware=bound, capabilities=capabilities
+        )
     except ldl.InvalidDeployment as refused:
         raise planning.refusal(refused) from None
 

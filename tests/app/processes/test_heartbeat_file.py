@@ -18,13 +18,13 @@ from tests.support.provider import free_port
 def test_a_beat_is_the_time_of_a_file(tmp_path: Path) -> None:
     """The file is made by the first beat and renewed by each; without a file nothing happens."""
     file = tmp_path / "alive"
-    pulse = HeartbeatFile(file)
-    pulse.beat()
+    heartbeat = HeartbeatFile(file)
+    heartbeat.touch()
     first = file.stat().st_mtime_ns
     time.sleep(0.02)
-    pulse.beat()
+    heartbeat.touch()
     assert file.stat().st_mtime_ns > first
-    HeartbeatFile().beat()
+    HeartbeatFile().touch()
 
 
 @pytest.fixture

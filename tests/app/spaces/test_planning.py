@@ -98,7 +98,7 @@ deployment:
   api: {lagrange: {count: 2}}
 """
     plan = planning.plan(
-        names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, offer=Capabilities()
+        names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, capabilities=Capabilities()
     )
     found = {
         one["metadata"]["name"]: one["spec"]["replicas"]

@@ -75,8 +75,8 @@ def test_what_is_rendered_takes_what_the_workload_says(name: str) -> None:
     """The sum of a component's containers is what its Deployment's pods take."""
     stored = ROOT / "tests" / "k8s" / "workloads" / f"{name}.json"
     workload = msgspec.json.decode(stored.read_bytes(), type=Workload)
-    offer = Capabilities(node_ports=True, load_balancers=True, storage_classes={"*": ""})
-    found = pod_requests.rendered(render.workload(workload, offer))
+    capabilities = Capabilities(node_ports=True, load_balancers=True, storage_classes={"*": ""})
+    found = pod_requests.rendered(render.workload(workload, capabilities))
     assert len(found) == len(workload.components)
     for component, amounts in zip(workload.components, found.values(), strict=True):
         resources = [one.resources for one in component.containers]

@@ -27,10 +27,10 @@ def workload(image: str) -> Workload:
     )
 
 
-def named(image: str, offer: Capabilities) -> list[dict[str, str]]:
+def named(image: str, capabilities: Capabilities) -> list[dict[str, str]]:
     """Return the Secrets that the pods of a workload with this image name."""
     [deployment] = [
-        one for one in render.workload(workload(image), offer) if one["kind"] == "Deployment"
+        one for one in render.workload(workload(image), capabilities) if one["kind"] == "Deployment"
     ]
     found: list[dict[str, str]] = deployment["spec"]["template"]["spec"].get("imagePullSecrets", [])
     return found
@@ -39,9 +39,9 @@ def named(image: str, offer: Capabilities) -> list[dict[str, str]]:
 @pytest.mark.parametrize("rest", [f"{SPACE}@{DIGEST}", f"text_to_image:v1.0@{DIGEST}"])
 def test_own_images(rest: str) -> None:
     """Pods that run what was built for the Space, or by the operator, name the Secret."""
-    offer = Capabilities(private_images=PLACE)
-    assert named(f"{PLACE}/{rest}", offer) == [{"name": pull_secrets.NAME}]
-    assert pull_secrets.is_needed(workload(f"{PLACE}/{rest}"), offer)
+    capabilities = Capabilities(private_images=PLACE)
+    assert named(f"{PLACE}/{rest}", capabilities) == [{"name": pull_secrets.NAME}]
+    assert pull_secrets.is_needed(workload(f"{PLACE}/{rest}"), capabilities)
 
 
 @pytest.mark.parametrize(
@@ -59,9 +59,9 @@ def test_own_images(rest: str) -> None:
 )
 def test_others_images(image: str) -> None:
     """Who names another Space's image in a file does not get it pulled with our credentials."""
-    offer = Capabilities(private_images=PLACE)
-    assert named(image, offer) == []
-    assert not pull_secrets.is_needed(workload(image), offer)
+    capabilities = Capabilities(private_images=PLACE)
+    assert named(image, capabilities) == []
+    assert not pull_secrets.is_needed(workload(image), capabilities)
 
 
 @pytest.mark.parametrize(
@@ -70,27 +70,27 @@ def test_others_images(image: str) -> None:
 )
 def test_beside_others_images(beside: str) -> None:
     """Credentials are a whole pod's: one image that they are not for, and the pod gets none."""
-    offer = Capabilities(private_images=PLACE)
+    capabilities = Capabilities(private_images=PLACE)
     found = workload(f"{PLACE}/{SPACE}@{DIGEST}")
     [component] = found.components
     [own] = component.containers
     for image, needed in ((beside, False), ("nginx", True)):
         containers = (own, replace(own, name="second", image=image))
         both = replace(found, components=(replace(component, containers=containers),))
-        assert pull_secrets.is_needed(both, offer) is needed
+        assert pull_secrets.is_needed(both, capabilities) is needed
 
 
 def test_docker_hub() -> None:
     """An image that names no registry is Docker Hub's."""
-    offer = Capabilities(private_images="docker.io/team/lagrange")
+    capabilities = Capabilities(private_images="docker.io/team/lagrange")
     found = workload(f"docker.io/team/lagrange/{SPACE}@{DIGEST}")
-    assert pull_secrets.is_needed(found, offer)
+    assert pull_secrets.is_needed(found, capabilities)
     [component] = found.components
     [own] = component.containers
     for image in ("team/secret", "index.docker.io/team/secret", "nginx"):
         containers = (own, replace(own, name="second", image=image))
         both = replace(found, components=(replace(component, containers=containers),))
-        assert not pull_secrets.is_needed(both, offer)
+        assert not pull_secrets.is_needed(both, capabilities)
 
 
 def test_a_registry_without_credentials() -> None:

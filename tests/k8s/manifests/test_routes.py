@@ -15,9 +15,9 @@ WORKLOAD = msgspec.json.decode(
 OFFER = Capabilities(node_ports=True, load_balancers=True)
 
 
-def of(offer: Capabilities, kind: str) -> list[Any]:
+def of(capabilities: Capabilities, kind: str) -> list[Any]:
     """Return what is rendered of a kind."""
-    return [one for one in render.workload(WORKLOAD, offer) if one["kind"] == kind]
+    return [one for one in render.workload(WORKLOAD, capabilities) if one["kind"] == kind]
 
 
 def test_paths_that_controllers_take() -> None:
@@ -33,11 +33,11 @@ def test_paths_that_controllers_take() -> None:
 
 def test_a_gateway_takes_the_place_of_ingresses() -> None:
     """Where the operator has a Gateway there are HTTPRoutes, and no Ingress."""
-    offer = replace(OFFER, gateway="gateways/public")
-    assert of(offer, "Ingress") == []
+    capabilities = replace(OFFER, gateway="gateways/public")
+    assert of(capabilities, "Ingress") == []
     matches = [
         match["path"]
-        for route in of(offer, "HTTPRoute")
+        for route in of(capabilities, "HTTPRoute")
         for rule in route["spec"]["rules"]
         for match in rule["matches"]
     ]

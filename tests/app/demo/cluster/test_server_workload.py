@@ -83,10 +83,10 @@ def cluster(simulated: Any) -> Cluster:
 
 def test_life_of_workload(cluster: Cluster) -> None:
     """It comes up, fails to be replaced by a broken version, and leaves nothing."""
-    offer = Capabilities(domain="example.com", storage_classes={"*": "standard"})
-    apply.deploy(cluster, workload(), offer)
+    capabilities = Capabilities(domain="example.com", storage_classes={"*": "standard"})
+    apply.deploy(cluster, workload(), capabilities)
     assert until(cluster, 1) == health.Health(ready=True, problem=None)
-    apply.deploy(cluster, workload(image="nginx:missing", revision=2), offer)
+    apply.deploy(cluster, workload(image="nginx:missing", revision=2), capabilities)
     failed = until(cluster, 2)
     assert failed.problem is not None
     assert failed.problem.category is health.Category.IMAGE_PULL

@@ -61,7 +61,7 @@ def test_a_further_web_port_may_have_hosts_of_its_own(read: Read, web: Web) -> N
       - {{port: 80, accept: [a.example.com], {GLOBAL}}}
       - {{port: 8443, as: 443, accept: [a.example.com, b.example.com], {GLOBAL}}}
     """
-    found = read(web(rest), offer=Capabilities())
+    found = read(web(rest), capabilities=Capabilities())
     assert [port.hosts for port in ports(found)] == [(HOST, "a.example.com"), ("b.example.com",)]
     assert "leads elsewhere already" in str(found.warnings[-1])
 
@@ -76,7 +76,7 @@ def test_hosts_of_the_provider_cannot_be_claimed(refusals: Lines, web: Web, name
 def test_further_ports_need_an_offer(refusals: Lines, web: Web) -> None:
     """Where nodes' ports are not offered the author learns what to do."""
     rest = f"expose: [{{port: 80, {GLOBAL}}}, {{port: 53, proto: udp, {GLOBAL}}}]"
-    (refusal,) = refusals(web(rest), offer=replace(OFFER, node_ports=False))
+    (refusal,) = refusals(web(rest), capabilities=replace(OFFER, node_ports=False))
     assert refusal.startswith("services.web.expose[1].to: only one port gets the host name")
 
 
@@ -98,7 +98,7 @@ def test_endpoints_must_be_declared_and_offered(refusals: Lines, web: Web) -> No
     text = web("expose: [{port: 80, to: [{global: true, ip: lease}]}]")
     assert "`endpoints` has no `lease`" in refusals(text)[0]
     declared = "endpoints: {lease: {kind: ip}}\n" + text
-    assert "offers no addresses" in refusals(declared, offer=Capabilities())[0]
+    assert "offers no addresses" in refusals(declared, capabilities=Capabilities())[0]
     assert refusals("endpoints: {lease: {kind: name}}\n" + text)[0].startswith(
         "endpoints.lease.kind: must be `ip`"
     )

@@ -18,13 +18,18 @@ REFUSED = {
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"needs the real files in {CORPUS}")
 def test_exactly_the_broken_files_are_refused() -> None:
     """Every real file is accepted where everything is offered, but for those that are broken."""
-    offer = Capabilities(node_ports=True, load_balancers=True, storage_classes={"*": "standard"})
+    capabilities = Capabilities(
+        node_ports=True, load_balancers=True, storage_classes={"*": "standard"}
+    )
     found = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
     refused = {}
     for path in found:
         try:
             deployment = ldl.read(
-                path.read_bytes(), hardware=None, offer=offer, host="abc.provider.example"
+                path.read_bytes(),
+                hardware=None,
+                capabilities=capabilities,
+                host="abc.provider.example",
             )
         except ldl.InvalidDeployment as error:
             refused[str(path.relative_to(CORPUS))] = str(error.problems[0])

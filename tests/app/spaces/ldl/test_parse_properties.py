@@ -122,7 +122,7 @@ def _check(content: bytes, order: Resources | None) -> None:
         deployment = ldl.read(
             content,
             hardware=order,
-            offer=Capabilities(node_ports=True),
+            capabilities=Capabilities(node_ports=True),
             host="abc.provider.example",
         )
     except ldl.InvalidDeployment as refused:

@@ -158,9 +158,9 @@ def stored(mounts: str, *, count: int = 1) -> str:
 
 def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
     """`ram` counts as memory, a mounted disk as ephemeral storage, the rest is the container's."""
-    offer = Capabilities(storage_classes={"beta3": "fast"})
+    capabilities = Capabilities(storage_classes={"beta3": "fast"})
     mounts = "{data: {mount: /data/, readOnly: true}, shm: {mount: /dev/shm}, tmp: {mount: /t}}"
-    (component,) = read(stored(mounts), offer=offer).components
+    (component,) = read(stored(mounts), capabilities=capabilities).components
     assert component.volumes == (
         Volume(name="data", size_bytes=2 * GI, kind="claim", storage_class="fast"),
         Volume(name="shm", size_bytes=GI, kind="memory"),
@@ -236,10 +236,10 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
     ],
 )
 def test_storages_that_cannot_be_had_are_refused(
-    refusals: Lines, mounts: str, count: int, offer: Capabilities, expected: str
+    refusals: Lines, mounts: str, count: int, capabilities: Capabilities, expected: str
 ) -> None:
     """Unknown names, paths of the system, classes that nobody offers."""
-    (line,) = refusals(stored(mounts, count=count), offer=offer)
+    (line,) = refusals(stored(mounts, count=count), capabilities=capabilities)
     assert line.startswith(expected)
 
 

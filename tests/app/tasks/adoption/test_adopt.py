@@ -402,7 +402,7 @@ def test_nothing_is_claimed_of_a_deployment_of_ours(context: Context) -> None:
     eventually("it is gone", lambda: not one.pods(context.cluster))
     workload = context.store.workload(task.id, 1)
     assert workload
-    apply.deploy(context.cluster, workload, context.offer)
+    apply.deploy(context.cluster, workload, context.capabilities)
     adopt.claim(context, task.id)
 
 
