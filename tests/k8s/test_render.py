@@ -54,7 +54,7 @@ def _single(**changes: Any) -> Workload:
 
 
 @pytest.mark.parametrize(
-    ("name", "offer", "golden"),
+    ("name", "capabilities", "golden"),
     [
         ("single", Capabilities(), "single"),
         ("everything", OFFER, "everything"),

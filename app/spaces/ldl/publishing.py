@@ -22,7 +22,7 @@ class Publication:
     ) -> None:
         self._findings = root.findings
         self._services = services
-        self._offer = capabilities
+        self._capabilities = capabilities
         self._host = host
         self._taken: dict[str, str] = {host: "the host name of the Space"}
         self._addresses: dict[tuple[str, int, str], str] = {}
@@ -94,7 +94,7 @@ class Publication:
         return published
 
     def _node(self, exposure: Exposure, port: Port) -> Port:
-        if not self._offer.node_ports:
+        if not self._capabilities.node_ports:
             self._findings.refuse(
                 f"{exposure.path}.to",
                 "only one port gets the host name, and this provider publishes no further ones; "
@@ -107,7 +107,7 @@ class Publication:
         if name not in self._endpoints:
             self._findings.refuse(path, f"`endpoints` has no {shown(name)} of kind ip")
             return False
-        if not self._offer.load_balancers:
+        if not self._capabilities.load_balancers:
             self._findings.refuse(path, "this provider offers no addresses (`ip`); remove it")
             return False
         key = (name, exposure.service_port, exposure.protocol)
@@ -129,7 +129,7 @@ class Publication:
         return tuple(name for name in exposure.hosts if self._is_free(name, path))
 
     def _is_free(self, name: str, path: str) -> bool:
-        domain = self._offer.domain.lower().strip(".")
+        domain = self._capabilities.domain.lower().strip(".")
         if name != self._host and domain and (name == domain or name.endswith(f".{domain}")):
             self._findings.refuse(path, f"{shown(name)} is the provider's; use a name of your own")
             return False

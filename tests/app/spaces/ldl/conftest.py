@@ -19,7 +19,7 @@ EVERYTHING = Capabilities(
 
 
 def _read(text: str, **arguments: Any) -> ldl.Deployment:
-    asked: dict[str, Any] = {"hardware": None, "offer": EVERYTHING, "host": HOST} | arguments
+    asked: dict[str, Any] = {"hardware": None, "capabilities": EVERYTHING, "host": HOST} | arguments
     return ldl.read(dedent(text).encode(), **asked)
 
 

@@ -177,7 +177,7 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
 
 
 @pytest.mark.parametrize(
-    ("mounts", "count", "offer", "expected"),
+    ("mounts", "count", "capabilities", "expected"),
     [
         (
             "{gone: {mount: /x}}",
