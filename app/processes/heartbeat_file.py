@@ -1,4 +1,4 @@
-"""A file that says when a process last went round: for a liveness probe, which must cost little."""
+"""A file whose time is a process' last heartbeat: a liveness probe that costs next to nothing."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -6,16 +6,16 @@ from pathlib import Path
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatFile:
-    """A process that beats it goes on; what it waits for may be away meanwhile.
+    """The heartbeat of a process; it beats on while Redis or the cluster is away.
 
     Attributes:
-        file: Whose time is that of the last beat; None: nobody looks.
+        file: Its modification time is that of the last beat; None: there is no probe.
     """
 
     file: Path | None = None
 
     def touch(self) -> None:
-        """Say that the process goes on.
+        """Record a heartbeat.
 
         Raises:
             OSError: The file cannot be written.

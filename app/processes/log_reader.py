@@ -1,4 +1,4 @@
-"""Reads the logs of the tasks that somebody watches, in the process that may read the cluster."""
+"""Reader of the container logs that somebody watches; runs in the watcher, which may read pods."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ _ROUND_BYTES = 1 << 20
 
 
 class LogReader:
-    """Passes on what containers write; not for several threads."""
+    """Copies container logs to their streams in Redis; not thread-safe."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
@@ -63,7 +63,7 @@ class LogReader:
                 self._end(task_id)
 
     def _attend(self, now: float) -> None:
-        """Begin what is watched since, end what is no longer."""
+        """Start reading the tasks that are watched by now, stop the others."""
         if now - self._attended_at < _ATTEND_SECONDS:
             return
         self._attended_at = now
@@ -77,15 +77,15 @@ class LogReader:
             self._renewed_at = now
             for task_id in self._writer.renew(self._tasks):
                 self._tasks.pop(task_id).stop()
-        for one in self._tasks.values():
-            one.look(now, self._writer)
+        for task in self._tasks.values():
+            task.look(now, self._writer)
 
     def _end(self, task_id: str) -> None:
         self._tasks.pop(task_id).stop()
         self._writer.release(task_id)
 
     def _pass_on(self, now: float) -> None:
-        """Write what was read; what could not be written is written first the next time."""
+        """Write what was read; what could not be written goes first in the next round."""
         if not self._held:
             unseen = self._writer.unseen(self._tasks)
             self._held = list(self._read(unseen, now))
@@ -94,14 +94,14 @@ class LogReader:
             self._held = []
 
     def _read(self, unseen: dict[str, int], now: float) -> Iterator[Addition]:
-        """So much that nobody waits for it long, of one task after another."""
+        """Yield one round's additions, task by task, of a size that delays nobody for long."""
         size = 0
-        for task_id, one in list(self._tasks.items()):
-            if one.has_to_wait(unseen[task_id], now):
+        for task_id, task in list(self._tasks.items()):
+            if task.has_to_wait(unseen[task_id], now):
                 self._ready.set()
                 continue
             self._tasks[task_id] = self._tasks.pop(task_id)
-            for addition in one.read():
+            for addition in task.read():
                 size += len(addition.lines)
                 yield addition
             if size > _ROUND_BYTES:
@@ -110,7 +110,7 @@ class LogReader:
 
 
 class _Followed:
-    """A task whose logs are read."""
+    """One task whose container logs are read."""
 
     def __init__(
         self, context: Context, task_id: str, filter_: logs.Filter, ready: threading.Event
@@ -128,7 +128,7 @@ class _Followed:
         self._waits_from: float | None = None
 
     def has_to_wait(self, unseen: int, now: float) -> bool:
-        """Tell whether so many bytes are more than the watchers have to be given time for."""
+        """Return True while watchers are to be given time for so many unseen bytes."""
         if unseen <= _MOST_UNSEEN_BYTES:
             self._waits_from = None
             return False
@@ -139,7 +139,7 @@ class _Followed:
         return False
 
     def look(self, now: float, writer: Writer) -> None:
-        """See how the task is, from time to time.
+        """Look at the task's record from time to time, and start or finish its log.
 
         Raises:
             Temporary: Redis is away.
@@ -191,7 +191,7 @@ class _Followed:
         return Addition(task_id=self._task_id, lines=line, over=over)
 
     def read(self) -> Iterator[Addition]:
-        """Yield what is to be written."""
+        """Yield the additions that are to be written."""
         additions, self._additions = self._additions, []
         yield from additions
         yield from self._left()
@@ -202,7 +202,7 @@ class _Followed:
             yield Addition(task_id=self._task_id, lines=piece.lines, key=key, read=piece.place)
 
     def stop(self) -> None:
-        """Have every thread and connection of it end."""
+        """End all of its threads and connections."""
         if self._log:
             self._log.stop()
 

@@ -1,4 +1,4 @@
-"""Log lines: for people on a terminal, JSON otherwise; one event each, and no secrets."""
+"""Logging of a process: coloured lines on a terminal, JSON otherwise, secrets redacted."""
 
 import logging
 import sys
@@ -26,7 +26,7 @@ def start(process: str, *, secrets: Iterable[str] = ()) -> None:
         if terminal
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(_encoded)]
     )
-    tail = [*renderers, _striking(secrets)]
+    tail = [*renderers, _redacting(secrets)]
     structlog.configure(
         processors=[*shared, *tail],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
@@ -54,11 +54,11 @@ def _named(process: str) -> Processor:
     return add
 
 
-def _striking(secrets: Iterable[str]) -> Processor:
-    """Whatever leads a secret into a log line, it does not get out of it."""
+def _redacting(secrets: Iterable[str]) -> Processor:
+    """Redact secrets in finished lines, whatever put them there."""
     redaction = Redaction(secrets)
 
-    def strike(_: Any, __: str, line: Any) -> str:
+    def redact(_: Any, __: str, line: Any) -> str:
         return redaction.text(str(line))
 
-    return strike
+    return redact

@@ -1,4 +1,4 @@
-"""The functions that RQ calls by name in a worker; their one argument is a task's id."""
+"""RQ jobs: the functions that workers call by name, with a task's id as their one argument."""
 
 import time
 from collections.abc import Callable
@@ -26,17 +26,17 @@ _AFTER_FAILURE_SECONDS = 5
 
 @cache
 def _context() -> Context:
-    """The process's own, opened before RQ forks."""
+    """Return the context of the process, opened before RQ forks."""
     return opened()
 
 
 def prepare() -> None:
-    """Open what every piece of work needs, so that forks share it."""
+    """Open what every job needs, so that forks share it."""
     _ = _context().cluster
 
 
 def begin() -> None:
-    """Do what a changed configuration asks for; what fails now is done with the next `clean`."""
+    """Bring pull secrets up to date with the configuration; `clean` retries what fails now."""
     try:
         pull_secrets.refresh(_context())
     except Failure as error:
@@ -59,13 +59,13 @@ def upload(task_id: str) -> Retry | None:
 
 
 def clean(_: str) -> Retry | None:
-    """Remove what tenants have left behind, and bring the registry's credentials up to date."""
+    """Garbage-collect namespaces and images, and bring pull secrets up to date."""
     steps = namespaces.clean, image_gc.prune, pull_secrets.refresh
     return next(filter(None, (_tried(step, "") for step in steps)), None)
 
 
 def adopt(_: str) -> Retry | None:
-    """Make tasks of the jobs that v0.3.0 left."""
+    """Adopt the jobs that v0.3.0 left behind."""
     try:
         adoption.adopt(_context(), "")
     except Temporary as error:
@@ -75,12 +75,12 @@ def adopt(_: str) -> Retry | None:
 
 
 def claim(task_id: str) -> Retry | None:
-    """Claim pods that took the place of others of an adopted task."""
+    """Label the pods that replaced those of an adopted task."""
     return _tried(adoption.claim, task_id)
 
 
 def prove(proof_id: str) -> Retry | None:
-    """Take a proof one step further, and come back while it is not over."""
+    """Take a proof one step further; retry until it is over."""
     try:
         under_way = prove_step.prove(_context(), proof_id)
     except Temporary as error:
@@ -90,7 +90,7 @@ def prove(proof_id: str) -> Retry | None:
 
 
 def _tried(operation: Callable[[Context, str], object], task_id: str) -> Retry | None:
-    """Carry out an operation; what is away now is tried again later."""
+    """Run an operation; on Temporary return when RQ is to retry it."""
     context = _context()
     try:
         operation(context, task_id)

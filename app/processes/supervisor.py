@@ -1,4 +1,4 @@
-"""`run`: all processes under one that restarts what dies and shuts down in order."""
+"""The supervisor of `run`: starts all processes, restarts what dies, shuts down in order."""
 
 import ctypes
 import os
@@ -27,7 +27,7 @@ _PR_SET_PDEATHSIG = 1
 
 @dataclass
 class Child:
-    """One process: its name, its command, and how it has fared."""
+    """One supervised process: its name, its command and its restarts."""
 
     name: str
     command: Sequence[str]
@@ -39,11 +39,11 @@ class Child:
 
 @dataclass
 class Supervisor:
-    """Keeps children running; they are stopped in the order in which they are listed.
+    """Keeps children running, and stops them in the order in which they are listed.
 
     Attributes:
-        children: What runs.
-        environment: Theirs.
+        children: The processes.
+        environment: Their environment variables.
     """
 
     children: Sequence[Child]
@@ -52,8 +52,8 @@ class Supervisor:
 
     def run(self) -> None:
         """Keep the children running until SIGTERM or SIGINT, then stop them."""
-        for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, self._on_signal)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
         try:
             while not self._stopped.wait(_POLL_SECONDS):
                 self.tick()
@@ -64,17 +64,17 @@ class Supervisor:
         self._stopped.set()
 
     def tick(self) -> None:
-        """Start what does not run and may be started by now."""
+        """Start each child that does not run and whose back-off is over."""
         now = time.monotonic()
         for child in self.children:
             if child.process is not None and child.process.poll() is not None:
-                self._mourn(child, now)
+                self._schedule_restart(child, now)
             if child.process is None and now >= child.start_at:
                 child.process = start(child.command, self.environment)
                 child.started_at = now
                 log.info("process started", name=child.name, pid=child.process.pid)
 
-    def _mourn(self, child: Child, now: float) -> None:
+    def _schedule_restart(self, child: Child, now: float) -> None:
         assert child.process is not None  # noqa: S101 - the caller's condition.
         steady = now - child.started_at > _STEADY_SECONDS
         child.failures = 1 if steady else child.failures + 1
@@ -85,7 +85,7 @@ class Supervisor:
         child.process, child.start_at = None, now + delay
 
     def stop(self) -> None:
-        """Stop the children one after the other, by force when one does not go."""
+        """Stop the children one after the other; kill one that does not exit in time."""
         for child in self.children:
             if child.process is not None:
                 end(child.process, _STOP_SECONDS)
@@ -94,7 +94,7 @@ class Supervisor:
 
 
 def start(command: Sequence[str], environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
-    """Start a process that the kernel ends with us, whatever ends us."""
+    """Start a process that the kernel terminates when ours dies, however it dies."""
     return subprocess.Popen(  # noqa: S603 - only our own commands come here.
         command,
         env=dict(environment),
@@ -110,7 +110,7 @@ def _die_with_parent() -> None:
 
 
 def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
-    """Ask a process to end, wait, and kill what is left of its session."""
+    """Terminate a process, wait, and kill what is left of its session."""
     if process.poll() is None:
         process.terminate()
     with suppress(subprocess.TimeoutExpired):
@@ -120,7 +120,7 @@ def end(process: "subprocess.Popen[bytes]", seconds: float) -> None:
 
 
 def kill_session(leader: int) -> None:
-    """Kill what is left of a session; a piece of work has a group of its own in its worker's."""
+    """Kill what is left of a session; RQ's work horse has a process group of its own in it."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(leader, signal.SIGKILL)
     for pid in _members(leader):
@@ -129,7 +129,7 @@ def kill_session(leader: int) -> None:
 
 
 def _members(session: int) -> Iterator[int]:
-    """Yield the processes of a session, as far as this system tells."""
+    """Yield the processes of a session, as far as /proc lists them."""
     for entry in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):
             fields = entry.read_text(errors="replace").rpartition(")")[2].split()
@@ -138,5 +138,5 @@ def _members(session: int) -> Iterator[int]:
 
 
 def own(*arguments: str) -> list[str]:
-    """Return the command line of one of our own processes."""
+    """Return the command line that starts one of our own commands."""
     return [sys.executable, "-m", "app.cli", *arguments]

@@ -1,4 +1,4 @@
-"""The process `watcher`: what the cluster says becomes the state of tasks, and callbacks go out."""
+"""The process `watcher`: turns pod events into states of tasks, and delivers callbacks."""
 
 import asyncio
 import contextlib
@@ -35,33 +35,33 @@ Message = tuple[type[Object], watch.Event[Object]]
 
 
 def serve(context: Context, heartbeat: HeartbeatFile) -> None:
-    """Watch and deliver until SIGTERM; exit with 1 when a part of it breaks."""
+    """Watch and deliver until SIGTERM; exit with 1 when a thread dies."""
     if not asyncio.run(_serve(context, heartbeat)):
         sys.exit(1)
 
 
 async def _serve(context: Context, heartbeat: HeartbeatFile) -> bool:
-    """Return whether nothing broke."""
+    """Return False when a thread died."""
     stopping = asyncio.Event()
-    for name in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(name, stopping.set)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     stopped = threading.Event()
     threads = _threads(context, heartbeat, stopped)
     for thread in threads:
         thread.start()
-    tending = asyncio.create_task(_tend(threads, stopping))
+    supervision = asyncio.create_task(_supervise(threads, stopping))
     sender = Sender(context.async_store, context.config.lag, *context.callback_keys)
     await sender.run(stopping)
     stopped.set()
     for thread in threads[-2:]:
         await asyncio.to_thread(thread.join, _GOODBYE_SECONDS)
-    return await tending
+    return await supervision
 
 
 def _threads(
     context: Context, heartbeat: HeartbeatFile, stopped: threading.Event
 ) -> list[threading.Thread]:
-    """The parts that wait for the cluster; the last two have something to finish at the end."""
+    """Return the threads that block on the cluster; the last two have work to finish at the end."""
     changed = threading.Event()
     messages: queue.SimpleQueue[Message] = queue.SimpleQueue()
     parts: list[tuple[str, Callable[..., None], tuple[object, ...]]] = [
@@ -69,7 +69,7 @@ def _threads(
             (f"watch of {kind.__name__}", _follow, (context, kind, messages, stopped))
             for kind in _PATHS
         ),
-        ("stock", SnapshotLoop(context).run, (changed, stopped)),
+        ("inventory snapshot", SnapshotLoop(context).run, (changed, stopped)),
         ("logs", LogReader(context).run, (stopped,)),
         ("observation", _observe, (context, messages, changed, stopped, heartbeat)),
     ]
@@ -79,11 +79,11 @@ def _threads(
     ]
 
 
-async def _tend(threads: Sequence[threading.Thread], stopping: asyncio.Event) -> bool:
-    """Have the process end when a part of it has, to be started again; tell whether none did."""
+async def _supervise(threads: Sequence[threading.Thread], stopping: asyncio.Event) -> bool:
+    """End the process when a thread has died, so that it is restarted; return False then."""
     while not stopping.is_set():
-        if broken := [one.name for one in threads if not one.is_alive()]:
-            log.error("parts broke; the process ends, to be started again", parts=broken)
+        if dead := [thread.name for thread in threads if not thread.is_alive()]:
+            log.error("threads died; the process exits to be restarted", threads=dead)
             stopping.set()
             return False
         with contextlib.suppress(TimeoutError):
@@ -115,7 +115,7 @@ def _observe(
     stopped: threading.Event,
     heartbeat: HeartbeatFile,
 ) -> None:
-    """Take in what comes, a little at once, and look at the tasks that it is about."""
+    """Take in events in small batches, and look at the tasks that they concern."""
     observation = Observation(context)
     while not stopped.is_set():
         heartbeat.touch()
@@ -123,8 +123,8 @@ def _observe(
             observation.take(*messages.get(timeout=_TICK_SECONDS))
             changed.set()
             deadline = time.monotonic() + _GATHER_SECONDS
-            while (left := deadline - time.monotonic()) > 0:
-                observation.take(*messages.get(timeout=left))
+            while (remaining := deadline - time.monotonic()) > 0:
+                observation.take(*messages.get(timeout=remaining))
         try:
             observation.look(time.time())
         except Temporary as error:

@@ -1,4 +1,4 @@
-"""The process `worker`: carries out what the queue calls for, each piece in a fork of its own."""
+"""The process `worker`: RQ's worker, which runs each job of the queue in a fork of its own."""
 
 import logging
 import os
@@ -24,28 +24,28 @@ _MISSED_HEARTBEATS = 3
 
 
 class QuickWorker(Worker):
-    """RQ's worker whose death is noticed within seconds instead of minutes."""
+    """RQ's worker with heartbeats that reveal its death within seconds instead of minutes."""
 
     log_job_description = False
     log_result_lifespan = False
-    pulse = HeartbeatFile()
+    heartbeat_file = HeartbeatFile()
 
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
-        """Return how long a piece of work counts as alive without a sign of life."""
+        """Return for how many seconds a job without a heartbeat counts as alive."""
         return _MISSED_HEARTBEATS * _MONITORING_SECONDS
 
     def heartbeat(self, *args: Any, **kwargs: Any) -> None:
-        """RQ calls it wherever it goes round: idle, at work, and while Redis is away."""
-        self.pulse.touch()
+        """Touch the file as well; RQ calls this in every loop: idle, at work, without Redis."""
+        self.heartbeat_file.touch()
         super().heartbeat(*args, **kwargs)
 
 
-def serve(context: Context, pulse: HeartbeatFile) -> None:
-    """Work until SIGTERM; the piece under way is finished first."""
+def serve(context: Context, heartbeat: HeartbeatFile) -> None:
+    """Work until SIGTERM; the job under way is finished first."""
     os.environ["CP_PATH"] = str(context.folder)
     rq_jobs.prepare()
     logging.getLogger("rq").setLevel(logging.WARNING)
-    _wait_for_redis(context, pulse)
+    _wait_for_redis(context, heartbeat)
     rq_jobs.begin()
     connection = redis.Redis.from_url(
         context.config.api.redis_url, password=context.config.api.redis_password or None
@@ -58,14 +58,14 @@ def serve(context: Context, pulse: HeartbeatFile) -> None:
         job_monitoring_interval=_MONITORING_SECONDS,
         maintenance_interval=_MONITORING_SECONDS,
     )
-    worker.pulse = pulse
+    worker.heartbeat_file = heartbeat
     worker.work(logging_level="WARNING")
 
 
-def _wait_for_redis(context: Context, pulse: HeartbeatFile) -> None:
-    """RQ gives up when Redis is away at its start; we do not."""
+def _wait_for_redis(context: Context, heartbeat: HeartbeatFile) -> None:
+    """Wait for Redis, since RQ gives up when it is away at the start."""
     while True:
-        pulse.touch()
+        heartbeat.touch()
         with suppress(redis.exceptions.RedisError, OSError):
             context.redis.ping()
             return

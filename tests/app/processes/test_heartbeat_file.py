@@ -55,12 +55,15 @@ def test_a_worker_that_waits_for_redis_is_alive(
 async def test_a_watcher_ends_with_any_part_of_it() -> None:
     """A thread that broke takes the process with it, which is started again then."""
     goes_on = threading.Event()
-    parts = [threading.Thread(target=goes_on.wait), threading.Thread(target=time.sleep, args=(0,))]
+    parts = [
+        threading.Thread(target=goes_on.wait, daemon=True),
+        threading.Thread(target=time.sleep, args=(0,)),
+    ]
     for part in parts:
         part.start()
     parts[1].join()
     stopping = asyncio.Event()
-    assert not await watcher._tend(parts, stopping)
+    assert not await watcher._supervise(parts, stopping)
     assert stopping.is_set()
     goes_on.set()
 
@@ -69,4 +72,4 @@ async def test_a_watcher_that_is_told_to_end_is_well() -> None:
     """An orderly end is no failure."""
     stopping = asyncio.Event()
     stopping.set()
-    assert await watcher._tend([], stopping)
+    assert await watcher._supervise([], stopping)
