@@ -1,17 +1,17 @@
-"""What is wrong with a file, or merely odd: where, and in a sentence for its author."""
+"""Problems of a deployment file: each has a path and a sentence for the file's author."""
 
 import re
 from dataclasses import dataclass, field
 
 MAX_PROBLEMS = 50
-MAX_SHOWN = 60
+MAX_QUOTED = 60
 
-_PLAIN_STEP = re.compile(r"[A-Za-z0-9_<*-][A-Za-z0-9_<*/-]{0,62}")
+_PLAIN_KEY = re.compile(r"[A-Za-z0-9_<*-][A-Za-z0-9_<*/-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One finding; `path` is the place in the file: `services.web.expose[1].port`."""
+    """One problem; `path` is its place in the file: `services.web.expose[1].port`."""
 
     path: str
     message: str
@@ -30,35 +30,35 @@ class InvalidDeployment(Exception):
 
 @dataclass(slots=True)
 class Findings:
-    """Collects refusals and warnings while one file is read; each is kept once, in order."""
+    """Refusals and warnings collected while a file is read; each is kept once, in order."""
 
     refusals: dict[Problem, None] = field(default_factory=dict)
     warnings: dict[Problem, None] = field(default_factory=dict)
 
     def refuse(self, path: str, message: str) -> None:
-        """Note what keeps the file from running."""
+        """Add a problem that keeps the file from running."""
         if len(self.refusals) < MAX_PROBLEMS:
             self.refusals[Problem(path, message)] = None
 
     def warn(self, path: str, message: str) -> None:
-        """Note what the author should know, although the file runs."""
+        """Add a problem that the author should know of, although the file runs."""
         if len(self.warnings) < MAX_PROBLEMS:
             self.warnings[Problem(path, message)] = None
 
-    def conclude(self) -> None:
-        """Raise Refused when anything was refused."""
+    def raise_refusals(self) -> None:
+        """Raise InvalidDeployment if anything was refused."""
         if self.refusals:
             raise InvalidDeployment(*self.refusals)
 
 
-def shown(text: str) -> str:
-    """A stranger's text as one short printable line in backticks."""
-    short = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+def quote(text: str) -> str:
+    """Untrusted text as one short printable line in backticks."""
+    short = text if len(text) <= MAX_QUOTED else f"{text[:MAX_QUOTED]}…"
     printable = "".join(character if character.isprintable() else "·" for character in short)
     return f"`{printable}`"
 
 
-def step(path: str, key: str) -> str:
+def child_path(path: str, key: str) -> str:
     """The path of `key` in the mapping at `path`."""
-    name = key if _PLAIN_STEP.fullmatch(key) else f'"{shown(key)[1:-1]}"'
+    name = key if _PLAIN_KEY.fullmatch(key) else f'"{quote(key)[1:-1]}"'
     return f"{path}.{name}" if path else name

@@ -1,19 +1,19 @@
-"""A service's `expose`: who may reach which of its ports."""
+"""A service's `expose` section: its ports, and the clients that may reach each."""
 
 import ipaddress
 import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.diagnostics import quote
 from app.spaces.ldl.fields import (
     Node,
-    flag,
+    boolean,
+    integer,
     items,
-    know,
-    missing,
+    refuse_missing,
     text,
-    whole,
+    warn_unknown,
 )
 
 MAX_PORTS = 100
@@ -36,19 +36,19 @@ _MAX_HOST = 253
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exposure:
-    """One port of a service, with everything that its entries say of it.
+    """One port of a service, with everything that its `expose` entries say of it.
 
     Attributes:
-        path: Where the file names it first.
+        path: The first entry about it.
         number: The port in the container.
         service_port: The port that others connect to.
         protocol: `TCP` or `UDP`.
-        http: The file says that it speaks HTTP.
+        http: The file declares its protocol to be HTTP.
         is_global: The internet may reach it.
-        targeted: The file names somebody who may reach it, or says that nobody may.
-        clients: Services that may.
-        hosts: Host names of the tenant's own (`accept`).
-        addresses: Endpoints of kind `ip` that it is reached by.
+        targeted: It has a `to`, even an empty one.
+        clients: Services that may reach it.
+        hosts: The tenant's own host names (`accept`).
+        addresses: Endpoints of kind `ip` that lead to it.
     """
 
     path: str
@@ -64,53 +64,53 @@ class Exposure:
 
     @property
     def is_web(self) -> bool:
-        """Whether host names can lead to it."""
+        """True if host names can lead to it."""
         return self.protocol == "TCP" and (self.http or self.service_port in _WEB_PORTS)
 
 
 def read(node: Node) -> tuple[Exposure, ...]:
-    """The ports of `expose`, entries about the same port as one."""
-    found: dict[tuple[int, str], Exposure] = {}
-    listed = items(node)
-    if len(listed) > MAX_PORTS:
+    """The ports of `expose`, with entries about the same port merged."""
+    exposures: dict[tuple[int, str], Exposure] = {}
+    entries = items(node)
+    if len(entries) > MAX_PORTS:
         node.refuse(f"must have at most {MAX_PORTS} entries")
         return ()
-    for item in listed:
-        exposure = _entry(item)
+    for entry in entries:
+        exposure = _entry(entry)
         if exposure is None:
             continue
         key = (exposure.service_port, exposure.protocol)
-        earlier = found.get(key)
+        earlier = exposures.get(key)
         if earlier is None:
-            found[key] = exposure
+            exposures[key] = exposure
         elif earlier.number == exposure.number:
-            item.warn(f"is about the same port as {earlier.path}; both count as one")
-            found[key] = _merged(earlier, exposure)
+            entry.warn(f"is about the same port as {earlier.path}; the two are merged")
+            exposures[key] = _merge(earlier, exposure)
         else:
-            item.get("as").refuse(
-                f"{exposure.service_port} leads to port {earlier.number} already ({earlier.path})"
+            entry.get("as").refuse(
+                f"{exposure.service_port} already leads to port {earlier.number} ({earlier.path})"
             )
-    return tuple(found.values())
+    return tuple(exposures.values())
 
 
 def _entry(node: Node) -> Exposure | None:
     if isinstance(node.value, str):
-        node.warn("should be a mapping; the port is exposed to nobody in particular")
+        node.warn("should be a mapping; the value is read as `port`")
         node = replace(node, value={"port": node.value})
     if not isinstance(node.value, dict):
         node.refuse("must be a mapping with `port`")
         return None
-    know(node, _KEYS)
+    warn_unknown(node, _KEYS)
     if not node.has("port"):
-        missing(node, "port")
+        refuse_missing(node, "port")
         return None
     if node.has("http_options"):
-        node.get("http_options").warn("is not offered and ignored")
-    number = whole(node.get("port"), 1, 65535)
-    served = whole(node.get("as"), 0, 65535)
-    proto = (text(node.get("proto")) or "").strip().lower()
-    if proto not in _PROTOCOLS:
-        node.get("proto").refuse(f"must be tcp, udp or http, not {shown(proto)}")
+        node.get("http_options").warn("is not supported and is ignored")
+    number = integer(node.get("port"), 1, 65535)
+    service_port = integer(node.get("as"), 0, 65535)
+    protocol = (text(node.get("proto")) or "").strip().lower()
+    if protocol not in _PROTOCOLS:
+        node.get("proto").refuse(f"must be tcp, udp or http, not {quote(protocol)}")
         return None
     if number is None:
         return None
@@ -118,9 +118,9 @@ def _entry(node: Node) -> Exposure | None:
     return Exposure(
         path=node.path,
         number=number,
-        service_port=served or number,
-        protocol=_PROTOCOLS[proto],
-        http=proto in {"http", "https"},
+        service_port=service_port or number,
+        protocol=_PROTOCOLS[protocol],
+        http=protocol in {"http", "https"},
         is_global=is_global,
         targeted=node.has("to"),
         clients=clients,
@@ -137,36 +137,36 @@ def _targets(node: Node) -> tuple[bool, tuple[str, ...], tuple[str, ...]]:
         if not isinstance(item.value, dict):
             item.refuse("must be a mapping: `global: true` or `service: name`")
             continue
-        know(item, _TARGET_KEYS)
-        world = flag(item.get("global"))
-        is_global = is_global or world
+        warn_unknown(item, _TARGET_KEYS)
+        has_global = boolean(item.get("global"))
+        is_global = is_global or has_global
         if client := (text(item.get("service")) or "").strip():
             clients[client] = None
         if address := (text(item.get("ip")) or "").strip():
-            if world:
+            if has_global:
                 addresses[address] = None
             else:
-                item.get("ip").warn("means nothing without `global: true` beside it")
+                item.get("ip").warn("has no effect without `global: true` next to it")
     return is_global, tuple(clients), tuple(addresses)
 
 
 def _hosts(node: Node) -> tuple[str, ...]:
     hosts: dict[str, None] = {}
     for item in items(node):
-        written = (text(item) or "").strip().lower().rstrip(".")
-        if not written:
+        name = (text(item) or "").strip().lower().rstrip(".")
+        if not name:
             continue
-        if is_host(written):
-            hosts[written] = None
+        if is_host(name):
+            hosts[name] = None
         else:
-            item.warn(f"{shown(written)} is no host name and is ignored")
+            item.warn(f"{quote(name)} is not a host name and is ignored")
     if len(hosts) > MAX_HOSTS:
         node.refuse(f"must have at most {MAX_HOSTS} host names")
     return tuple(hosts)[:MAX_HOSTS]
 
 
 def is_host(name: str) -> bool:
-    """Whether `name` (lower case) is a host name, which neither a pattern nor an address is."""
+    """True if `name` (lower case) is a host name, and neither a pattern nor an IP address."""
     if len(name) > _MAX_HOST or not _HOST.fullmatch(name):
         return False
     try:
@@ -176,16 +176,16 @@ def is_host(name: str) -> bool:
     return False
 
 
-def _merged(one: Exposure, other: Exposure) -> Exposure:
+def _merge(first: Exposure, second: Exposure) -> Exposure:
     return Exposure(
-        path=one.path,
-        number=one.number,
-        service_port=one.service_port,
-        protocol=one.protocol,
-        http=one.http or other.http,
-        is_global=one.is_global or other.is_global,
-        targeted=one.targeted or other.targeted,
-        clients=tuple(dict.fromkeys(one.clients + other.clients)),
-        hosts=tuple(dict.fromkeys(one.hosts + other.hosts))[:MAX_HOSTS],
-        addresses=tuple(dict.fromkeys(one.addresses + other.addresses)),
+        path=first.path,
+        number=first.number,
+        service_port=first.service_port,
+        protocol=first.protocol,
+        http=first.http or second.http,
+        is_global=first.is_global or second.is_global,
+        targeted=first.targeted or second.targeted,
+        clients=tuple(dict.fromkeys(first.clients + second.clients)),
+        hosts=tuple(dict.fromkeys(first.hosts + second.hosts))[:MAX_HOSTS],
+        addresses=tuple(dict.fromkeys(first.addresses + second.addresses)),
     )

@@ -1,4 +1,4 @@
-"""What a service finds in its file system: `config` files, `models` and `params.storage`."""
+"""Files, models and mounts of a service: its `config`, `models` and `params.storage` sections."""
 
 import re
 from collections.abc import Mapping
@@ -6,16 +6,16 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from app.spaces.ldl import paths
-from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.diagnostics import quote
 from app.spaces.ldl.fields import (
     Node,
-    attempt,
+    boolean,
+    convert,
     entries,
-    flag,
     has_all,
     items,
-    know,
     text,
+    warn_unknown,
 )
 from k8s.workload import File, Model
 
@@ -29,7 +29,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MountRequest:
-    """`params.storage.<storage>`: where a service wants to see that storage."""
+    """`params.storage.<storage>`: the path at which a service mounts that storage."""
 
     path: str
     storage: str
@@ -38,48 +38,46 @@ class MountRequest:
 
 
 def files(node: Node, space: Mapping[str, bytes]) -> tuple[File, ...]:
-    """The files of `config`, one `{name, path}` or a list of them, out of the Space's."""
-    listed = [node] if isinstance(node.value, dict) else items(node)
-    if len(listed) > MAX_FILES:
+    """The Space's files that `config` mounts: one `{name, path}` or a list of them."""
+    nodes = [node] if isinstance(node.value, dict) else items(node)
+    if len(nodes) > MAX_FILES:
         node.refuse(f"must have at most {MAX_FILES} files")
         return ()
-    found = [_file(item, space) for item in listed]
-    return tuple(file for file in found if file is not None)
+    return tuple(file for entry in nodes if (file := _file(entry, space)) is not None)
 
 
 def _file(node: Node, space: Mapping[str, bytes]) -> File | None:
     if not has_all(node, "name", "path"):
         return None
-    know(node, frozenset({"name", "path"}))
-    name = attempt(node.get("name"), paths.inside)
-    folder = attempt(node.get("path"), paths.absolute)
+    warn_unknown(node, frozenset({"name", "path"}))
+    name = convert(node.get("name"), paths.inside)
+    folder = convert(node.get("path"), paths.absolute)
     if name is None or folder is None:
         return None
     if name not in space:
-        node.get("name").refuse(f"the Space has no file {shown(name)}")
+        node.get("name").refuse(f"the Space has no file {quote(name)}")
         return None
     slash = "/" if (text(node.get("path")) or "").strip().endswith("/") else ""
     return File(name=name, path=paths.file_at(folder + slash, name), content=space[name])
 
 
 def models(node: Node) -> tuple[Model, ...]:
-    """The files of `models` that are fetched before the service starts."""
-    listed = [node] if isinstance(node.value, dict) else items(node)
-    if len(listed) > MAX_MODELS:
+    """The files of `models`, which are fetched before the service starts."""
+    nodes = [node] if isinstance(node.value, dict) else items(node)
+    if len(nodes) > MAX_MODELS:
         node.refuse(f"must have at most {MAX_MODELS} models")
         return ()
-    found = [_model(item) for item in listed]
-    return tuple(model for model in found if model is not None)
+    return tuple(model for entry in nodes if (model := _model(entry)) is not None)
 
 
 def _model(node: Node) -> Model | None:
     if not has_all(node, "name", "url", "dir"):
         return None
-    know(node, frozenset({"name", "url", "dir", "sha256"}))
-    name = attempt(node.get("name"), _model_name)
-    sha256 = attempt(node.get("sha256"), _sha256) if node.has("sha256") else ""
-    url = attempt(node.get("url"), _url)
-    directory = attempt(node.get("dir"), paths.absolute)
+    warn_unknown(node, frozenset({"name", "url", "dir", "sha256"}))
+    name = convert(node.get("name"), _model_name)
+    sha256 = convert(node.get("sha256"), _sha256) if node.has("sha256") else ""
+    url = convert(node.get("url"), _url)
+    directory = convert(node.get("dir"), paths.absolute)
     if name is None or url is None or directory is None or sha256 is None:
         return None
     return Model(name=name, url=url, directory=directory, sha256=sha256)
@@ -88,14 +86,14 @@ def _model(node: Node) -> Model | None:
 def _model_name(written: str) -> str:
     name = paths.base_name(written)
     if len(name.encode()) > MAX_MODEL_NAME_BYTES or ":" in name:
-        raise ValueError(f"must have at most {MAX_MODEL_NAME_BYTES} bytes and no `:`")
+        raise ValueError(f"must be at most {MAX_MODEL_NAME_BYTES} bytes long, without `:`")
     return name
 
 
 def _sha256(written: str) -> str:
     digest = written.strip().lower()
     if not _SHA256.fullmatch(digest):
-        raise ValueError(f"must be 64 hexadecimal digits, not {shown(written)}")
+        raise ValueError(f"must be 64 hexadecimal digits, not {quote(written)}")
     return digest
 
 
@@ -110,22 +108,25 @@ def _url(written: str) -> str:
 
 
 def mounts(params: Node) -> tuple[MountRequest, ...]:
-    """Where `params.storage` mounts the storages of the service's profile."""
-    know(params, frozenset({"storage", "permissions", "tee"}))
+    """The mounts of `params.storage`, for storages of the service's profile."""
+    warn_unknown(params, frozenset({"storage", "permissions", "tee"}))
     for name in ("permissions", "tee"):
         if params.has(name) and params.get(name).value:
-            params.get(name).refuse("is not offered here; remove it")
-    found: dict[str, MountRequest] = {}
+            params.get(name).refuse("is not supported; remove it")
+    requests: dict[str, MountRequest] = {}
     for storage, node in entries(params.get("storage")):
-        know(node, frozenset({"mount", "readOnly"}))
+        warn_unknown(node, frozenset({"mount", "readOnly"}))
         if not node.has("mount"):
-            node.warn("has no `mount` and changes nothing")
+            node.warn("has no `mount` and has no effect")
             continue
-        mount = attempt(node.get("mount"), paths.absolute)
-        if mount in found:
-            node.get("mount").refuse(f"{shown(mount)} is mounted twice")
+        mount = convert(node.get("mount"), paths.absolute)
+        if mount in requests:
+            node.get("mount").refuse(f"{quote(mount)} is mounted twice")
         elif mount is not None:
-            found[mount] = MountRequest(
-                path=node.path, storage=storage, mount=mount, read_only=flag(node.get("readOnly"))
+            requests[mount] = MountRequest(
+                path=node.path,
+                storage=storage,
+                mount=mount,
+                read_only=boolean(node.get("readOnly")),
             )
-    return tuple(found.values())
+    return tuple(requests.values())

@@ -1,16 +1,16 @@
-"""A profile's `gpu`: how many, and of which models."""
+"""GPU requests of profiles: a number of GPUs, and the models that will do."""
 
 import re
 from dataclasses import dataclass
 
 from app.spaces.ldl import hardware
-from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.diagnostics import quote
 from app.spaces.ldl.fields import (
     Node,
+    integer,
     items,
-    know,
     text,
-    whole,
+    warn_unknown,
 )
 from k8s.inventory import gpus
 
@@ -19,7 +19,7 @@ MAX_MODELS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuRequest:
-    """GPUs per replica; `models` are NVIDIA's names as the file has them, empty for any."""
+    """GPUs per replica; `models` are NVIDIA names as the file spells them, empty for any."""
 
     path: str
     units: int
@@ -27,14 +27,14 @@ class GpuRequest:
 
 
 def read(node: Node) -> GpuRequest | None:
-    """The `gpu` of a profile; None when it says nothing."""
+    """The `gpu` of a profile; None if it is null."""
     if node.value is None:
         return None
     if not isinstance(node.value, dict):
         node.refuse("must be a mapping with `units`")
         return None
-    know(node, frozenset({"units", "attributes"}))
-    units = whole(node.get("units"), 0, hardware.MAX_GPUS)
+    warn_unknown(node, frozenset({"units", "attributes"}))
+    units = integer(node.get("units"), 0, hardware.MAX_GPUS)
     if units is None:
         if not node.has("units"):
             node.get("units").refuse("is missing; say how many GPUs")
@@ -42,7 +42,7 @@ def read(node: Node) -> GpuRequest | None:
     if units == 0:
         return GpuRequest(path=node.path, units=0)
     attributes = node.get("attributes")
-    know(attributes, frozenset({"vendor"}))
+    warn_unknown(attributes, frozenset({"vendor"}))
     return GpuRequest(path=node.path, units=units, models=_models(attributes.get("vendor")))
 
 
@@ -54,33 +54,33 @@ def labels(models: tuple[str, ...]) -> tuple[str, ...]:
 def _models(vendor: Node) -> tuple[str, ...]:
     if isinstance(vendor.value, str):
         vendor.warn("should be a mapping `nvidia: …`")
-        named = {vendor.value.strip(): Node(None, vendor.path, vendor.findings)}
+        vendors = {vendor.value.strip(): Node(None, vendor.path, vendor.findings)}
     elif isinstance(vendor.value, dict):
-        named = {name: vendor.get(name) for name in vendor.value}
+        vendors = {name: vendor.get(name) for name in vendor.value}
     else:
-        named = {}
-    for name, node in named.items():
+        vendors = {}
+    for name, node in vendors.items():
         if name.lower() != "nvidia":
-            node.refuse(f"GPUs of {shown(name)} are not offered; this provider has NVIDIA's")
-    nvidia = next((node for name, node in named.items() if name.lower() == "nvidia"), None)
-    return _named(nvidia) if nvidia else ()
+            node.refuse(f"{quote(name)} GPUs are not offered; this provider has NVIDIA GPUs")
+    nvidia = next((node for name, node in vendors.items() if name.lower() == "nvidia"), None)
+    return _model_names(nvidia) if nvidia else ()
 
 
-def _named(nvidia: Node) -> tuple[str, ...]:
-    listed = [nvidia] if isinstance(nvidia.value, dict) else items(nvidia)
-    if len(listed) > MAX_MODELS:
+def _model_names(nvidia: Node) -> tuple[str, ...]:
+    nodes = [nvidia] if isinstance(nvidia.value, dict) else items(nvidia)
+    if len(nodes) > MAX_MODELS:
         nvidia.refuse(f"must name at most {MAX_MODELS} models")
         return ()
     models: dict[str, None] = {}
-    for item in listed:
+    for item in nodes:
         if isinstance(item.value, dict):
-            know(item, frozenset({"model", "ram", "interface"}))
-        named = item.get("model") if isinstance(item.value, dict) else item
-        model = (text(named) or "").strip()
+            warn_unknown(item, frozenset({"model", "ram", "interface"}))
+        name = item.get("model") if isinstance(item.value, dict) else item
+        model = (text(name) or "").strip()
         if model == "*":
             return ()
         if model and not re.search(r"[A-Za-z0-9]", model):
-            named.refuse(f"{shown(model)} is no model's name")
+            name.refuse(f"{quote(model)} is not a model name")
         elif model:
             models[model] = None
     return tuple(models)

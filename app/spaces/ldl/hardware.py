@@ -1,9 +1,9 @@
-"""The order's hardware, from the words in which Lagrange describes it."""
+"""Parser for the order's hardware, as Lagrange describes it: `CPU only · 2 vCPU · 16 GiB`."""
 
 import re
 
 from app.spaces.ldl import quantities
-from app.spaces.ldl.diagnostics import InvalidDeployment, Problem, shown
+from app.spaces.ldl.diagnostics import InvalidDeployment, Problem, quote
 from k8s.inventory import gpus
 from k8s.workload import Gpu, Resources
 
@@ -18,15 +18,15 @@ _VCPU = re.compile(r"([0-9.]+)\s*(?:v?cpus?|cores?)?", re.IGNORECASE)
 def parse(
     description: str, *, gpu_count: int | None = None, storage_bytes: int | None = None
 ) -> Resources:
-    """What an order described as `Nvidia A4000 · 4 vCPU · 32 GiB` bought.
+    """The resources of an order described as `Nvidia A4000 · 4 vCPU · 32 GiB`.
 
     Args:
-        description: GPU or `CPU only`, then vCPU, then memory, parted by `·`.
-        gpu_count: GPUs, when the order says how many; else one if it names a GPU.
-        storage_bytes: Ephemeral storage, when the order says how much; else 30Gi.
+        description: GPU or `CPU only`, then vCPUs, then memory, separated by `·`.
+        gpu_count: Number of GPUs, if the order has it; by default one if it names a GPU.
+        storage_bytes: Ephemeral storage, if the order has it; 30Gi by default.
 
     Raises:
-        Refused: The description has another form; the path is `hardware`.
+        InvalidDeployment: The description has another form; the path is `hardware`.
     """
     parts = [part.strip() for part in description[:_MAX_DESCRIPTION].split("·")]
     if len(parts) != _PARTS or not all(parts):
@@ -45,10 +45,10 @@ def parse(
 
 
 def _cores(part: str) -> str:
-    found = _VCPU.fullmatch(part)
-    if not found:
-        raise ValueError(f"{shown(part)} must be a number of vCPU")
-    return found[1]
+    match = _VCPU.fullmatch(part)
+    if not match:
+        raise ValueError(f"{quote(part)} must be a number of vCPUs")
+    return match[1]
 
 
 def _storage(storage_bytes: int | None) -> int:
@@ -75,4 +75,4 @@ def _gpu(part: str, count: int | None) -> Gpu | None:
 
 
 def _refused(description: str, message: str) -> InvalidDeployment:
-    return InvalidDeployment(Problem("hardware", f"{shown(description)} {message}"))
+    return InvalidDeployment(Problem("hardware", f"{quote(description)} {message}"))

@@ -1,8 +1,8 @@
-"""Names of container images."""
+"""Image references: registry, name, tag and digest."""
 
 import re
 
-from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.diagnostics import quote
 
 MAX_IMAGE = 512
 
@@ -16,20 +16,20 @@ _REFERENCE = re.compile(
 
 
 def reference(written: str) -> str:
-    """An image's reference (`registry/name:tag@sha256:…`), spaces around it dropped.
+    """An image reference (`registry/name:tag@sha256:…`), stripped of surrounding spaces.
 
     Raises:
-        ValueError: No registry could have an image of that name; the text says why.
+        ValueError: It is not a valid reference; the message says why.
     """
     image = written.strip()
     if len(image) > MAX_IMAGE:
         raise ValueError(f"must be at most {MAX_IMAGE} characters long")
     if any(character.isspace() for character in image):
-        raise ValueError(f"must be one image's name without spaces, not {shown(image)}")
+        raise ValueError(f"must be a single image name without spaces, not {quote(image)}")
     if "://" in image:
-        raise ValueError(f"must be an image's name, not a URL: {shown(image)}")
+        raise ValueError(f"must be an image name, not a URL: {quote(image)}")
     if _REFERENCE.fullmatch(image):
         return image
     if _REFERENCE.fullmatch(image.lower()):
-        raise ValueError(f"must be in lower case up to the tag: {shown(image)}")
-    raise ValueError(f"is no image's name: {shown(image)}")
+        raise ValueError(f"must be in lower case up to the tag: {quote(image)}")
+    raise ValueError(f"is not an image name: {quote(image)}")

@@ -1,4 +1,4 @@
-"""A tenant's deployment file, from bytes to what must run."""
+"""Parser for a tenant's deployment file: from its bytes to the components that must run."""
 
 import re
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ from app.spaces.ldl.diagnostics import (
     Findings,
     InvalidDeployment,
     Problem,
-    shown,
+    quote,
 )
-from app.spaces.ldl.fields import Node, know, text
+from app.spaces.ldl.fields import Node, text, warn_unknown
 from app.spaces.ldl.pod_groups import PodGroup
 from app.spaces.ldl.publishing import Publication
 from app.spaces.ldl.services import Service
-from app.spaces.ldl.volumes import Stored
+from app.spaces.ldl.volumes import ServiceStorage
 from app.spaces.ldl.yaml_parser import parse
 from k8s.workload import Capabilities, Component, Container, Port, Resources
 
@@ -33,7 +33,7 @@ _VERSION = re.compile(r"v?2(\.[0-9]{1,3}){0,2}")
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What a file asks to run, and what its author should know although it runs."""
+    """Components that a file asks to run, and warnings for its author."""
 
     components: tuple[Component, ...]
     warnings: tuple[Problem, ...]
@@ -47,34 +47,36 @@ def read(
     capabilities: Capabilities,
     host: str,
 ) -> Deployment:
-    """What the deployment file `document` asks to run.
+    """Parse and validate a deployment file.
 
     Args:
         document: The file's bytes.
-        files: The Space's files by their paths in it; `config` takes from them.
-        hardware: What the order bought, the bound of everything that the file asks for together;
-            None bounds nothing.
-        capabilities: What the cluster has beyond containers and one host name.
+        files: The Space's files by their paths in it, for `config`.
+        hardware: The order's resources, which bound the sum of all that the file asks for; None:
+            unbounded.
+        capabilities: What the cluster offers beyond containers and one host name.
         host: The host name of the Space.
 
     Raises:
-        Refused: The file is broken, contradictory, asks for more than was ordered or for what is
-            not offered; every problem that was found, with its place in the file.
+        InvalidDeployment: The file is broken or contradictory, or asks for more than was ordered
+            or offered; it has every problem, with its place in the file.
     """
     findings = Findings()
     root = Node(parse(document), "", findings)
     _check_root(root)
-    every = services.read(root.get("services"), files=files, host=host)
-    placed = deployment_section.read(root, every)
-    running = {name: every[name] for name in placed}
-    grouped = pod_groups.group(every, placed, findings)
+    declared = services.read(root.get("services"), files=files, host=host)
+    placements = deployment_section.read(root, declared)
+    running = {name: declared[name] for name in placements}
+    groups = pod_groups.group(declared, placements, findings)
     publication = Publication(root, running, capabilities=capabilities, host=host)
     ports = {name: publication.ports(service) for name, service in running.items()}
-    stored = _stored(grouped, running, placed, capabilities, findings)
+    storages = _storages(groups, running, placements, capabilities, findings)
     main = publication.main[0] if publication.main else None
-    shares = resource_shares.share(placed, stored, order=hardware, main=main, findings=findings)
-    findings.conclude()
-    components = tuple(_component(pod, running, ports, stored, shares) for pod in grouped)
+    shares = resource_shares.share(
+        placements, storages, order=hardware, main=main, findings=findings
+    )
+    findings.raise_refusals()
+    components = tuple(_component(group, running, ports, storages, shares) for group in groups)
     return Deployment(components, tuple(findings.warnings))
 
 
@@ -83,54 +85,54 @@ def _check_root(root: Node) -> None:
         raise InvalidDeployment(
             Problem("document", "must be a mapping with `version` and `services`")
         )
-    know(root, _KEYS)
+    warn_unknown(root, _KEYS)
     version = (text(root.get("version")) or "").strip()
     if not version:
         root.get("version").warn('is missing; the file is read as version "2.0"')
     elif not _VERSION.fullmatch(version):
-        root.get("version").refuse(f'must be "2.0", not {shown(version)}')
+        root.get("version").refuse(f'must be "2.0", not {quote(version)}')
 
 
-def _stored(
-    grouped: list[PodGroup],
+def _storages(
+    groups: list[PodGroup],
     running: dict[str, Service],
-    placed: dict[str, Placement],
+    placements: dict[str, Placement],
     capabilities: Capabilities,
     findings: Findings,
-) -> dict[str, Stored]:
+) -> dict[str, ServiceStorage]:
     return {
         name: volumes.read(
             running[name],
-            placed[name],
+            placements[name],
             capabilities=capabilities,
-            shared_pod=len(pod.services) > 1,
+            shared_pod=len(group.services) > 1,
             findings=findings,
         )
-        for pod in grouped
-        for name in pod.services
+        for group in groups
+        for name in group.services
     }
 
 
 def _component(
-    pod: PodGroup,
+    group: PodGroup,
     running: dict[str, Service],
     ports: dict[str, tuple[Port, ...]],
-    stored: dict[str, Stored],
+    storages: dict[str, ServiceStorage],
     shares: dict[str, Resources],
 ) -> Component:
     return Component(
-        name=pod.name,
-        replicas=pod.count,
+        name=group.name,
+        replicas=group.count,
         containers=tuple(
-            _container(running[name], ports[name], stored[name], shares[name])
-            for name in pod.services
+            _container(running[name], ports[name], storages[name], shares[name])
+            for name in group.services
         ),
-        volumes=tuple(volume for name in pod.services for volume in stored[name].volumes),
+        volumes=tuple(volume for name in group.services for volume in storages[name].volumes),
     )
 
 
 def _container(
-    service: Service, ports: tuple[Port, ...], stored: Stored, resources: Resources
+    service: Service, ports: tuple[Port, ...], storage: ServiceStorage, resources: Resources
 ) -> Container:
     return Container(
         name=service.name,
@@ -140,7 +142,7 @@ def _container(
         args=service.args,
         env=service.env,
         ports=ports,
-        mounts=stored.mounts,
+        mounts=storage.mounts,
         files=service.files,
         models=service.models,
         ready_command=service.ready_command,

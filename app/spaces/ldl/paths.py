@@ -1,9 +1,9 @@
-"""Paths and names inside a container and inside a Space, none of which leads out of its place."""
+"""Safe paths and file names, in a container or in a Space; none leads out of where it belongs."""
 
 import posixpath
 from pathlib import PurePosixPath
 
-from app.spaces.ldl.diagnostics import shown
+from app.spaces.ldl.diagnostics import quote
 
 MAX_PATH = 1024
 
@@ -18,15 +18,15 @@ def absolute(written: str) -> str:
     """
     path = written.strip()
     if not path.startswith("/"):
-        raise ValueError(f"must be an absolute path, not {shown(path)}")
+        raise ValueError(f"must be an absolute path, not {quote(path)}")
     _check(path)
     normal = posixpath.normpath("/" + path.lstrip("/"))
     if normal == "/":
         raise ValueError("must be below /, not / itself")
     if any(normal == reserved or normal.startswith(f"{reserved}/") for reserved in _RESERVED):
-        raise ValueError(f"{shown(normal)} belongs to the system; choose another path")
+        raise ValueError(f"{quote(normal)} belongs to the system; choose another path")
     if ":" in normal:
-        raise ValueError("must have no `:`, which Kubernetes does not mount")
+        raise ValueError("must not contain `:`, which Kubernetes cannot mount")
     return normal
 
 
@@ -38,17 +38,17 @@ def inside(written: str) -> str:
     """
     path = written.strip()
     if not path or path.startswith("/"):
-        raise ValueError(f"must be a path inside the Space, not {shown(path)}")
+        raise ValueError(f"must be a path inside the Space, not {quote(path)}")
     _check(path)
     return posixpath.normpath(path)
 
 
 def file_at(path: str, name: str) -> str:
-    """Where the file `name` appears: `path` itself if it looks like a file's, else below it."""
+    """The place of the file `name`: `path` itself if that looks like a file, else below it."""
     base = PurePosixPath(name).name
     last = PurePosixPath(path)
-    alike = last.suffix != "" and last.suffix == PurePosixPath(name).suffix
-    if not path.endswith("/") and (last.name == base or alike):
+    same_suffix = last.suffix != "" and last.suffix == PurePosixPath(name).suffix
+    if not path.endswith("/") and (last.name == base or same_suffix):
         return path
     return posixpath.join(path, base)
 
@@ -61,7 +61,7 @@ def base_name(written: str) -> str:
     """
     name = written.strip()
     if not name or "/" in name or name in {".", ".."}:
-        raise ValueError(f"must be the name of one file, not {shown(name)}")
+        raise ValueError(f"must be a single file name, not {quote(name)}")
     _check(name)
     return name
 
@@ -70,6 +70,6 @@ def _check(path: str) -> None:
     if len(path.encode()) > MAX_PATH:
         raise ValueError(f"must be at most {MAX_PATH} bytes long")
     if not path.isprintable():
-        raise ValueError("must have no control characters")
+        raise ValueError("must not contain control characters")
     if ".." in path.split("/"):
-        raise ValueError("must not lead upwards with `..`")
+        raise ValueError("must not contain `..`")

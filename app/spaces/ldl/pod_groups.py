@@ -1,16 +1,16 @@
-"""Which services share a pod: those that `depends-on` links, in the order of their dependencies."""
+"""Services grouped into pods: those that `depends-on` links share one, dependencies first."""
 
 from collections import Counter
 from dataclasses import dataclass
 
 from app.spaces.ldl.deployment_section import Placement
-from app.spaces.ldl.diagnostics import Findings, shown
+from app.spaces.ldl.diagnostics import Findings, quote
 from app.spaces.ldl.services import Service
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodGroup:
-    """Services of one pod, each after those it depends on; `name` depends on all the others."""
+    """Services that share a pod, dependencies first; no other of them depends on `name`."""
 
     name: str
     services: tuple[str, ...]
@@ -20,7 +20,7 @@ class PodGroup:
 def group(
     services: dict[str, Service], placements: dict[str, Placement], findings: Findings
 ) -> list[PodGroup]:
-    """The pods of the services that are placed, in the file's order of their first service."""
+    """The pods of the placed services, in the file's order of their first service."""
     placed = {name: services[name] for name in placements}
     for service in placed.values():
         _check_names(service, services, findings)
@@ -35,7 +35,7 @@ def group(
 def _check_names(service: Service, services: dict[str, Service], findings: Findings) -> None:
     for name in service.depends_on:
         if name not in services:
-            findings.refuse(f"{service.path}.depends-on", f"there is no service {shown(name)}")
+            findings.refuse(f"{service.path}.depends-on", f"there is no service {quote(name)}")
         elif name == service.name:
             findings.refuse(f"{service.path}.depends-on", "a service cannot depend on itself")
 
@@ -43,10 +43,13 @@ def _check_names(service: Service, services: dict[str, Service], findings: Findi
 def _leaders(placed: dict[str, Service]) -> dict[str, str]:
     leaders = {name: name for name in placed}
     for name, service in placed.items():
-        for other in service.depends_on:
-            if other in placed:
-                one, two = leaders[name], leaders[other]
-                leaders = {each: one if own == two else own for each, own in leaders.items()}
+        for dependency in service.depends_on:
+            if dependency in placed:
+                kept, replaced = leaders[name], leaders[dependency]
+                leaders = {
+                    member: kept if leader == replaced else leader
+                    for member, leader in leaders.items()
+                }
     return leaders
 
 
@@ -56,21 +59,21 @@ def _pod(
     placements: dict[str, Placement],
     findings: Findings,
 ) -> PodGroup:
-    order = _ordered(members, placed, findings)
-    needed = Counter(name for member in members for name in placed[member].depends_on)
-    name = next((member for member in members if not needed[member]), members[0])
+    order = _start_order(members, placed, findings)
+    dependents = Counter(name for member in members for name in placed[member].depends_on)
+    name = next((member for member in members if not dependents[member]), members[0])
     count = placements[name].count
     for member in members:
         if placements[member].count != count:
             findings.refuse(
                 f"{placements[member].path}.count",
-                f"must be {count}, as that of {shown(name)}, whose pod it shares (`depends-on`)",
+                f"must be {count}, like that of {quote(name)}, whose pod it shares (`depends-on`)",
             )
     _check_ports(order, placed, findings)
     return PodGroup(name=name, services=tuple(order), count=count)
 
 
-def _ordered(members: list[str], placed: dict[str, Service], findings: Findings) -> list[str]:
+def _start_order(members: list[str], placed: dict[str, Service], findings: Findings) -> list[str]:
     order: list[str] = []
     waiting = list(members)
     while waiting:
@@ -78,9 +81,10 @@ def _ordered(members: list[str], placed: dict[str, Service], findings: Findings)
             (name for name in waiting if not set(placed[name].depends_on) & set(waiting)), None
         )
         if ready is None:
-            circle = ", ".join(shown(name) for name in waiting[:5])
+            cycle = ", ".join(quote(name) for name in waiting[:5])
             findings.refuse(
-                f"{placed[waiting[0]].path}.depends-on", f"these depend on each other: {circle}"
+                f"{placed[waiting[0]].path}.depends-on",
+                f"these services depend on each other: {cycle}",
             )
             return members
         waiting.remove(ready)
@@ -96,6 +100,6 @@ def _check_ports(order: list[str], placed: dict[str, Service], findings: Finding
             if holder != name:
                 findings.refuse(
                     f"{exposure.path}.port",
-                    f"{exposure.number} is taken by {shown(holder)}, whose pod it shares "
+                    f"{exposure.number} is already used by {quote(holder)}, whose pod it shares "
                     "(`depends-on`)",
                 )

@@ -1,4 +1,4 @@
-"""Amounts of CPU, memory and storage, from any spelling that has one meaning."""
+"""Quantities of CPU, memory and storage, from every spelling that has a single meaning."""
 
 import re
 from decimal import ROUND_CEILING, Decimal
@@ -19,12 +19,12 @@ def cpu_millis(written: str) -> int:
     """Thousandths of a core from `0.5`, `2` or `100m`, rounded up.
 
     Raises:
-        ValueError: It is no such number, zero, or beyond any machine; the text says which.
+        ValueError: It is not such a number, zero, or implausibly large; the message says which.
     """
-    found = _CPU.fullmatch(written.strip())
-    if not found:
+    match = _CPU.fullmatch(written.strip())
+    if not match:
         raise ValueError("must be a number of cores, such as 0.5, 2 or 100m")
-    amount = Decimal(found[1]) * (1 if found[2] else 1000)
+    amount = Decimal(match[1]) * (1 if match[2] else 1000)
     millis = int(amount.to_integral_value(ROUND_CEILING))
     if millis == 0:
         raise ValueError("must be more than 0 cores")
@@ -37,13 +37,13 @@ def size_bytes(written: str) -> int:
     """Bytes from `512Mi`, `4Gb`, `2.5gi` or `1073741824`, rounded up.
 
     Raises:
-        ValueError: It is no such size, zero, or implausibly small or large; the text says which.
+        ValueError: It is not such a size, or implausibly small or large; the message says which.
     """
-    found = _SIZE.fullmatch(written.strip())
-    if not found:
+    match = _SIZE.fullmatch(written.strip())
+    if not match:
         raise ValueError("must be a size, such as 512Mi, 4Gi or 10G")
-    base = 1024 if found[3] else 1000
-    amount = Decimal(found[1]) * base ** _POWERS[(found[2] or "").lower()]
+    base = 1024 if match[3] else 1000
+    amount = Decimal(match[1]) * base ** _POWERS[(match[2] or "").lower()]
     size = int(amount.to_integral_value(ROUND_CEILING))
     if size == 0:
         raise ValueError("must be more than 0")
@@ -55,12 +55,12 @@ def size_bytes(written: str) -> int:
 
 
 def cores(millis: int) -> str:
-    """Thousandths of a core as people write them: `0.5`, `2`."""
+    """Thousandths of a core, formatted as cores: `0.5`, `2`."""
     return f"{Decimal(millis) / 1000:f}"
 
 
 def size(amount: int) -> str:
-    """Bytes as people write them: `4Gi`, `1.5Gi`, `512Mi`."""
+    """Bytes, formatted with a binary unit: `4Gi`, `1.5Gi`, `512Mi`."""
     for power, unit in ((40, "Ti"), (30, "Gi"), (20, "Mi"), (10, "Ki")):
         if amount >= 1 << power:
             return f"{amount / (1 << power):.2f}".rstrip("0").rstrip(".") + unit

@@ -1,23 +1,23 @@
-"""How much of the order each service gets: what it asks for, or its share of what the others leave.
+"""Division of the order among services: each gets what it asks for, or a share of the rest.
 
-Per resource, what profiles ask for comes first. Services that leave it open share the rest evenly,
-every replica as much as another. Without an order they get the kind's default.
+For each resource, requests of profiles come first. The replicas of services that leave it open
+share the rest evenly. Without an order they get the resource's default.
 """
 
 from dataclasses import dataclass, replace
 
 from app.spaces.ldl import gpu_requests, quantities
 from app.spaces.ldl.deployment_section import Placement
-from app.spaces.ldl.diagnostics import Findings, shown
+from app.spaces.ldl.diagnostics import Findings, quote
 from app.spaces.ldl.hardware import DEFAULT_STORAGE_BYTES
-from app.spaces.ldl.volumes import Stored
+from app.spaces.ldl.volumes import ServiceStorage
 from k8s.inventory import gpus as products
 from k8s.workload import Gpu, Resources
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Ask:
-    """What one service asks for of one resource: `open` when its share goes on top of `amount`."""
+class _Request:
+    """A service's request for one resource; if `open`, its share is added to `amount`."""
 
     service: str
     path: str
@@ -27,8 +27,8 @@ class _Ask:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Kind:
-    """A resource: its name, its place in a profile, the least share of it, and the usual one."""
+class _ResourceKind:
+    """A resource: its name, its field in a profile, the least share of it, and the default."""
 
     word: str
     field: str
@@ -36,9 +36,11 @@ class _Kind:
     default: int
 
 
-_CPU = _Kind(word="CPU", field="cpu.units", least=1, default=1000)
-_MEMORY = _Kind(word="memory", field="memory.size", least=16 * quantities.MIB, default=1 << 30)
-_STORAGE = _Kind(
+_CPU = _ResourceKind(word="CPU", field="cpu.units", least=1, default=1000)
+_MEMORY = _ResourceKind(
+    word="memory", field="memory.size", least=16 * quantities.MIB, default=1 << 30
+)
+_STORAGE = _ResourceKind(
     word="ephemeral storage",
     field="storage",
     least=16 * quantities.MIB,
@@ -48,7 +50,7 @@ _STORAGE = _Kind(
 
 def share(
     placements: dict[str, Placement],
-    stored: dict[str, Stored],
+    storages: dict[str, ServiceStorage],
     *,
     order: Resources | None,
     main: str | None,
@@ -56,14 +58,16 @@ def share(
 ) -> dict[str, Resources]:
     """The resources of each replica of every service; what exceeds the order is refused.
 
-    When no profile speaks of GPUs, those of the order go to the service `main` (else to the
-    first), its replicas alike: that is how a Space that only names images uses what it paid for.
+    If no profile mentions GPUs, those of the order go to the service `main` (else to the first),
+    divided among its replicas, so that a Space that only names images uses what it paid for.
     """
-    asks = _asks(placements, stored)
-    cpu = _granted(_CPU, asks[_CPU.field], order.cpu_millis if order else None, findings)
-    memory = _granted(_MEMORY, asks[_MEMORY.field], order.memory_bytes if order else None, findings)
-    storage = _granted(
-        _STORAGE, asks[_STORAGE.field], order.storage_bytes if order else None, findings
+    requests = _requests(placements, storages)
+    cpu = _grant(_CPU, requests[_CPU.field], order.cpu_millis if order else None, findings)
+    memory = _grant(
+        _MEMORY, requests[_MEMORY.field], order.memory_bytes if order else None, findings
+    )
+    storage = _grant(
+        _STORAGE, requests[_STORAGE.field], order.storage_bytes if order else None, findings
     )
     gpu = _gpus(placements, order=order, main=main, findings=findings)
     return {
@@ -77,68 +81,78 @@ def share(
     }
 
 
-def _asks(placements: dict[str, Placement], stored: dict[str, Stored]) -> dict[str, list[_Ask]]:
-    asks: dict[str, list[_Ask]] = {_CPU.field: [], _MEMORY.field: [], _STORAGE.field: []}
+def _requests(
+    placements: dict[str, Placement], storages: dict[str, ServiceStorage]
+) -> dict[str, list[_Request]]:
+    requests: dict[str, list[_Request]] = {_CPU.field: [], _MEMORY.field: [], _STORAGE.field: []}
     for name, placement in placements.items():
-        profile, mounted = placement.profile, stored[name]
+        profile, storage = placement.profile, storages[name]
         cpu = profile.cpu_millis if profile else None
         memory = profile.memory_bytes if profile else None
-        for field, amount, extra in (
+        for field, amount, mounted_bytes in (
             (_CPU.field, cpu, 0),
-            (_MEMORY.field, memory, mounted.memory_bytes),
-            (_STORAGE.field, mounted.own_bytes, mounted.disk_bytes),
+            (_MEMORY.field, memory, storage.memory_bytes),
+            (_STORAGE.field, storage.own_bytes, storage.disk_bytes),
         ):
-            asks[field].append(
-                _Ask(
+            requests[field].append(
+                _Request(
                     service=name,
                     path=f"{profile.path}.{field}" if profile else placement.path,
                     count=placement.count,
-                    amount=(amount or 0) + extra,
+                    amount=(amount or 0) + mounted_bytes,
                     open=amount is None,
                 )
             )
-    return asks
+    return requests
 
 
-def _granted(
-    kind: _Kind, asks: list[_Ask], available: int | None, findings: Findings
+def _grant(
+    kind: _ResourceKind, requests: list[_Request], available: int | None, findings: Findings
 ) -> dict[str, int]:
-    part = kind.default if available is None else _part(kind, asks, available, findings)
-    return {ask.service: ask.amount + (part if ask.open else 0) for ask in asks}
+    share = kind.default if available is None else _share(kind, requests, available, findings)
+    return {
+        request.service: request.amount + (share if request.open else 0) for request in requests
+    }
 
 
-def _part(kind: _Kind, asks: list[_Ask], available: int, findings: Findings) -> int:
-    rest = available - sum(ask.amount * ask.count for ask in asks)
+def _share(
+    kind: _ResourceKind, requests: list[_Request], available: int, findings: Findings
+) -> int:
+    rest = available - sum(request.amount * request.count for request in requests)
     if rest < 0:
-        _refuse_excess(kind, asks, available, findings)
+        _refuse_excess(kind, requests, available, findings)
         return 0
-    replicas = sum(ask.count for ask in asks if ask.open)
-    part = rest // replicas if replicas else 0
-    if replicas and part < kind.least:
-        for ask in asks:
-            if ask.open:
+    replicas = sum(request.count for request in requests if request.open)
+    share = rest // replicas if replicas else 0
+    if replicas and share < kind.least:
+        for request in requests:
+            if request.open:
                 findings.refuse(
-                    ask.path,
-                    f"nothing is left of the order's {kind.word} ({_written(kind, available)}) "
-                    f"for {shown(ask.service)}, which does not say how much it needs",
+                    request.path,
+                    f"nothing is left of the order's {kind.word} ({_format(kind, available)}) "
+                    f"for {quote(request.service)}, which does not say how much it needs",
                 )
-    return part
+    return share
 
 
-def _refuse_excess(kind: _Kind, asks: list[_Ask], available: int, findings: Findings) -> None:
-    asking = [ask for ask in asks if ask.amount]
-    alone = [ask for ask in asking if ask.amount * ask.count > available]
-    ordered = _written(kind, available)
+def _refuse_excess(
+    kind: _ResourceKind, requests: list[_Request], available: int, findings: Findings
+) -> None:
+    asking = [request for request in requests if request.amount]
+    alone = [request for request in asking if request.amount * request.count > available]
+    ordered = _format(kind, available)
     reason = f"; the order has {ordered}"
     if not alone:
-        reason = f", which with the other services' is more than the order's {ordered}"
-    for ask in alone or asking:
-        times = f" × {ask.count}" if ask.count > 1 else ""
-        amount = f"{_written(kind, ask.amount)}{times}"
-        findings.refuse(ask.path, f"{shown(ask.service)} asks for {amount} of {kind.word}{reason}")
+        reason = f", which together with the other services exceeds the order's {ordered}"
+    for request in alone or asking:
+        times = f" × {request.count}" if request.count > 1 else ""
+        amount = f"{_format(kind, request.amount)}{times}"
+        findings.refuse(
+            request.path, f"{quote(request.service)} asks for {amount} of {kind.word}{reason}"
+        )
 
 
-def _written(kind: _Kind, amount: int) -> str:
+def _format(kind: _ResourceKind, amount: int) -> str:
     return f"{quantities.cores(amount)} cores" if kind is _CPU else quantities.size(amount)
 
 
@@ -161,35 +175,35 @@ def _gpus(
             if request.units
         }
     if not requests:
-        return _whole_order(placements, order.gpu, main)
-    granted = {}
+        return _assign_all(placements, order.gpu, main)
+    granted: dict[str, Gpu] = {}
     for name, request in requests.items():
         if request.units:
-            granted[name] = _granted_gpu(request, order.gpu, findings)
-    wanted = sum(gpu.count * placements[name].count for name, gpu in granted.items())
+            granted[name] = _grant_gpu(request, order.gpu, findings)
+    requested = sum(gpu.count * placements[name].count for name, gpu in granted.items())
     available = order.gpu.count if order.gpu else 0
-    if order.gpu and wanted > available:
+    if order.gpu and requested > available:
         for name in granted:
             findings.refuse(
                 f"{requests[name].path}.units",
-                f"the services ask for {wanted} GPUs, the order has {available}",
+                f"the services ask for {requested} GPUs; the order has {available}",
             )
     return granted
 
 
-def _granted_gpu(request: gpu_requests.GpuRequest, ordered: Gpu | None, findings: Findings) -> Gpu:
+def _grant_gpu(request: gpu_requests.GpuRequest, ordered: Gpu | None, findings: Findings) -> Gpu:
     if ordered is None:
         findings.refuse(f"{request.path}.units", f"asks for {request.units}; the order has no GPU")
         return Gpu(count=request.units)
     product = ordered.models[0] if ordered.models else ""
     matches = not product or any(products.same(model, product) for model in request.models)
     if request.models and not matches:
-        wanted = ", ".join(shown(model) for model in request.models[:5])
-        findings.refuse(f"{request.path}.attributes", f"asks for {wanted}; the order has {product}")
+        models = ", ".join(quote(model) for model in request.models[:5])
+        findings.refuse(f"{request.path}.attributes", f"asks for {models}; the order has {product}")
     return replace(ordered, count=request.units)
 
 
-def _whole_order(
+def _assign_all(
     placements: dict[str, Placement], ordered: Gpu | None, main: str | None
 ) -> dict[str, Gpu]:
     name = main if main in placements else next(iter(placements), None)

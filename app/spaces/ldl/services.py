@@ -1,4 +1,4 @@
-"""The `services` of the file, each by itself."""
+"""The `services` section of the file; each service is read by itself."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from app.spaces.ldl import (
 from app.spaces.ldl.expose import Exposure
 from app.spaces.ldl.fields import (
     Node,
-    attempt,
+    convert,
     entries,
     items,
-    know,
-    missing,
+    refuse_missing,
     text,
+    warn_unknown,
 )
 from app.spaces.ldl.files_and_models import MountRequest
 from k8s.naming import names
@@ -115,22 +115,23 @@ class Service:
 
 
 def read(node: Node, *, files: Mapping[str, bytes], host: str) -> dict[str, Service]:
-    """Every service by its name, in the file's order; what is wrong goes to the findings."""
-    listed = entries(node)
-    if not listed and isinstance(node.value, dict | None):
+    """Every service by its name, in the file's order; problems go to the findings."""
+    named = entries(node)
+    if not named and isinstance(node.value, dict | None):
         node.refuse("must name at least one service")
-    if len(listed) > MAX_SERVICES:
+    if len(named) > MAX_SERVICES:
         node.refuse(f"must have at most {MAX_SERVICES} services")
         return {}
-    services = {}
-    for name, service in listed:
+    services: dict[str, Service] = {}
+    for name, service_node in named:
         if not name.strip() or len(name) > MAX_NAME or not name.isprintable():
-            service.refuse(f"is no name of a service: 1 to {MAX_NAME} printable characters")
+            service_node.refuse(f"is not a service name; use 1 to {MAX_NAME} printable characters")
             continue
         if not names.is_host(name):
-            service.warn("is no host name; others may not reach the service by this spelling")
-        services[name] = _service(name, service, files=files, host=host)
-    if sum(len(file.content) for one in services.values() for file in one.files) > MAX_FILE_BYTES:
+            service_node.warn("is not a host name; other services may not reach it by this name")
+        services[name] = _service(name, service_node, files=files, host=host)
+    sizes = (len(file.content) for service in services.values() for file in service.files)
+    if sum(sizes) > MAX_FILE_BYTES:
         node.refuse(f"mount more than {MAX_FILE_BYTES} bytes of `config` files")
     return services
 
@@ -139,19 +140,19 @@ def _service(name: str, node: Node, *, files: Mapping[str, bytes], host: str) ->
     if not isinstance(node.value, dict):
         node.refuse("must be a mapping with `image`")
         return Service(name=name, path=node.path)
-    know(node, _KEYS, ignored=_COMPOSE_KEYS)
+    warn_unknown(node, _KEYS, ignored=_COMPOSE_KEYS)
     if node.has("credentials") and node.get("credentials").value:
-        node.get("credentials").refuse("private images are not offered; use a public image")
+        node.get("credentials").refuse("private images are not supported; use a public image")
     return Service(
         name=name,
         path=node.path,
         image=_image(node),
         command=_command(node.get("command")),
-        args=tuple(environment.literal(arg) for arg in _texts(node.get("args"))),
+        args=tuple(environment.literal(arg) for arg in _strings(node.get("args"))),
         env=environment.read(node.get("env"), host=host),
         exposures=expose.read(node.get("expose")),
-        depends_on=tuple(dict.fromkeys(name.strip() for name in _texts(node.get("depends-on")))),
-        ready_command=_ready(node.get("ready-cmd")),
+        depends_on=tuple(dict.fromkeys(name.strip() for name in _strings(node.get("depends-on")))),
+        ready_command=_ready_command(node.get("ready-cmd")),
         files=files_and_models.files(node.get("config"), files),
         models=files_and_models.models(node.get("models")),
         mounts=files_and_models.mounts(node.get("params")),
@@ -162,30 +163,30 @@ def _image(node: Node) -> str:
     image = node.get("image")
     if not (text(image) or "").strip():
         if image.value is None or isinstance(image.value, str):
-            missing(node, "image")
+            refuse_missing(node, "image")
         return ""
-    return attempt(image, image_names.reference) or ""
+    return convert(image, image_names.reference) or ""
 
 
 def _command(node: Node) -> tuple[str, ...]:
     if isinstance(node.value, str) and node.value.strip():
-        node.warn("should be a list; the text is run by `sh -c`")
+        node.warn("should be a list; the string is run by `sh -c`")
         return ("sh", "-c", environment.literal(node.value))
-    return tuple(environment.literal(word) for word in _texts(node))
+    return tuple(environment.literal(word) for word in _strings(node))
 
 
-def _ready(node: Node) -> tuple[str, ...]:
+def _ready_command(node: Node) -> tuple[str, ...]:
     if isinstance(node.value, str):
         return ("sh", "-c", node.value) if node.value.strip() else ()
-    command = _texts(node)
+    command = _strings(node)
     return tuple(command) if any(word.strip() for word in command) else ()
 
 
-def _texts(node: Node) -> list[str]:
+def _strings(node: Node) -> list[str]:
     if node.value == "":
         return []
-    listed = items(node)
-    if len(listed) > MAX_ARGUMENTS:
+    arguments = items(node)
+    if len(arguments) > MAX_ARGUMENTS:
         node.refuse(f"must have at most {MAX_ARGUMENTS} items")
         return []
-    return [text(item) or "" for item in listed]
+    return [text(item) or "" for item in arguments]

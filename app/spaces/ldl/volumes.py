@@ -1,9 +1,9 @@
-"""Where a service's storages go: volumes that it mounts, or its own ephemeral storage."""
+"""Volumes and ephemeral storage of a service, from the storages of its profile."""
 
 from dataclasses import dataclass
 
 from app.spaces.ldl.deployment_section import Placement
-from app.spaces.ldl.diagnostics import Findings, shown, step
+from app.spaces.ldl.diagnostics import Findings, child_path, quote
 from app.spaces.ldl.profiles import Storage
 from app.spaces.ldl.services import Service
 from k8s.naming.names import safe
@@ -13,13 +13,13 @@ MAX_VOLUME_NAME = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Stored:
-    """A service's storages.
+class ServiceStorage:
+    """A service's volumes, with the mounts and sizes of its storage.
 
     Attributes:
-        volumes: What it mounts.
-        mounts: Where.
-        own_bytes: Ephemeral storage that it does not mount; None when the file leaves it open.
+        volumes: The volumes that it mounts.
+        mounts: The paths of those in its container.
+        own_bytes: Ephemeral storage that it does not mount; None if the file leaves it open.
         disk_bytes: Ephemeral storage that it mounts.
         memory_bytes: Memory that it mounts.
     """
@@ -38,27 +38,25 @@ def read(
     capabilities: Capabilities,
     shared_pod: bool,
     findings: Findings,
-) -> Stored:
+) -> ServiceStorage:
     """Match the service's `params.storage` with the storages of its profile.
 
     Args:
-        service: Of the file.
-        placement: With its profile.
-        capabilities: Whose classes persistent storages get.
-        shared_pod: Other services mount volumes in the same pod; names tell them apart.
-        findings: Gets what does not match.
+        service: The service as the file describes it.
+        placement: Its placement, with its profile.
+        capabilities: The storage classes that the cluster offers.
+        shared_pod: True if other services share the pod; volume names then contain the service's.
+        findings: Receives what does not match.
     """
     storages = placement.profile.storages if placement.profile else ()
-    named = {storage.name: storage for storage in storages}
+    by_name = {storage.name: storage for storage in storages}
     mounted: dict[str, Volume] = {}
-    mounts = []
+    mounts: list[Mount] = []
     for request in service.mounts:
-        storage = named.get(request.storage)
+        storage = by_name.get(request.storage)
         if storage is None:
-            where = placement.profile.path if placement.profile else "its profile"
-            findings.refuse(
-                request.path, f"{shown(request.storage)} is no name of a storage of {where}"
-            )
+            place = placement.profile.path if placement.profile else "its profile"
+            findings.refuse(request.path, f"{place} has no storage named {quote(request.storage)}")
             continue
         prefix = f"{service.name}/" if shared_pod else ""
         name = safe(f"{prefix}{storage.name}", limit=MAX_VOLUME_NAME)
@@ -66,24 +64,24 @@ def read(
             mounted[storage.name] = _volume(name, storage, placement, capabilities, findings)
         mounts.append(Mount(volume=name, path=request.mount, read_only=request.read_only))
     _check_paths(service, findings)
-    return _stored(storages, mounted, tuple(mounts), findings)
+    return _service_storage(storages, mounted, tuple(mounts), findings)
 
 
-def _stored(
+def _service_storage(
     storages: tuple[Storage, ...],
     mounted: dict[str, Volume],
     mounts: tuple[Mount, ...],
     findings: Findings,
-) -> Stored:
+) -> ServiceStorage:
     own = [storage for storage in storages if storage.name not in mounted]
     for storage in own:
         if storage.kind != "disk":
             findings.warn(
                 storage.path,
-                "is mounted nowhere (`params.storage`) and counts as ephemeral storage",
+                "is not mounted (`params.storage`) and counts as ephemeral storage",
             )
     volumes = tuple(mounted.values())
-    return Stored(
+    return ServiceStorage(
         volumes=volumes,
         mounts=mounts,
         own_bytes=sum(storage.size_bytes for storage in own) if own else None,
@@ -101,18 +99,24 @@ def _volume(
 ) -> Volume:
     if storage.kind != "claim":
         if storage.storage_class not in {"", "ram", "default"}:
-            findings.warn(step(storage.path, "attributes"), "`class` needs `persistent: true`")
+            findings.warn(
+                child_path(storage.path, "attributes"), "`class` needs `persistent: true`"
+            )
         return Volume(name=name, size_bytes=storage.size_bytes, kind=storage.kind)
-    path = step(storage.path, "attributes")
+    path = child_path(storage.path, "attributes")
     if placement.count > 1:
         findings.refuse(path, f"persistent storage cannot be shared by {placement.count} replicas")
     offered = capabilities.storage_classes
     storage_class = offered.get(storage.storage_class or "default", offered.get("*"))
     if storage_class is None:
         classes = ", ".join(sorted(offered)) or "none"
-        wanted = shown(storage.storage_class) if storage.storage_class else "the default class"
+        requested = (
+            f"class {quote(storage.storage_class)}"
+            if storage.storage_class
+            else "the default class"
+        )
         findings.refuse(
-            path, f"persistent storage of {wanted} is not offered; offered classes: {classes}"
+            path, f"persistent storage of {requested} is not offered; offered classes: {classes}"
         )
     return Volume(
         name=name, size_bytes=storage.size_bytes, kind="claim", storage_class=storage_class or ""
@@ -125,18 +129,18 @@ def _check_paths(service: Service, findings: Findings) -> None:
         path = f"{service.path}.config[{index}].path"
         holder = holders.setdefault(file.path, path)
         if holder != path:
-            findings.refuse(path, f"{shown(file.path)} is taken by {holder}")
+            findings.refuse(path, f"{quote(file.path)} is taken by {holder}")
     _check_models(service, holders, findings)
 
 
 def _check_models(service: Service, holders: dict[str, str], findings: Findings) -> None:
-    """No model is, holds, or lies in something else that the service mounts."""
+    """Refuse models that are, contain, or lie in something else that the service mounts."""
     for index, model in enumerate(service.models):
         path = f"{service.path}.models[{index}].dir"
         for other, holder in holders.items():
             if model.path.startswith(f"{other}/"):
-                reason = f"lies in {shown(other)}, which {holder} mounts; choose another folder"
-                findings.refuse(path, f"{shown(model.path)} {reason}")
+                reason = f"lies in {quote(other)}, which {holder} mounts; choose another folder"
+                findings.refuse(path, f"{quote(model.path)} {reason}")
             elif other == model.path or other.startswith(f"{model.path}/"):
-                findings.refuse(path, f"{shown(model.path)} is taken by {holder}")
+                findings.refuse(path, f"{quote(model.path)} is taken by {holder}")
         holders[model.path] = f"{service.path}.models[{index}]"

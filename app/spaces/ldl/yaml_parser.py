@@ -1,8 +1,8 @@
-"""YAML from strangers into mappings, lists and the texts of scalars; nothing more is resolved.
+"""A bounded parser for untrusted YAML: mappings, lists and scalars' text, nothing more resolved.
 
-A scalar stays the text that its author wrote: `no`, `12:30`, `0o17`, `1.10` and `2024-01-01` mean
-what the field that reads them expects, never what YAML 1.1 guesses. Only a plain `null`, `~` or
-nothing at all is None. Aliases and merges count as what they expand to.
+A scalar remains the text that its author wrote: `no`, `12:30`, `0o17`, `1.10` and `2024-01-01` mean
+what the field that reads them expects, never what YAML 1.1 infers. Only a plain `null`, `~` or an
+empty scalar is None. Aliases and merges count at their expanded size.
 """
 
 import re
@@ -14,8 +14,8 @@ import yaml
 from app.spaces.ldl.diagnostics import (
     InvalidDeployment,
     Problem,
-    shown,
-    step,
+    child_path,
+    quote,
 )
 
 MAX_BYTES = 1 << 20
@@ -34,8 +34,8 @@ _TAB_ONLY_LINE = re.compile(r"^ *\t[ \t]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
-    """A finished value and what it weighs once its aliases are expanded."""
+class _SizedValue:
+    """A complete value, with its size after alias expansion."""
 
     value: Value
     nodes: int
@@ -59,8 +59,8 @@ def parse(document: bytes) -> Value:
     """The one YAML document in `document`.
 
     Raises:
-        Refused: It is no UTF-8, no YAML, several documents, or larger, deeper or more entangled
-            than a deployment file may be; the problem names line and column.
+        InvalidDeployment: It is not UTF-8, not YAML, several documents, or exceeds the limits on
+            size, depth and expansion; the problem names its path, or line and column.
     """
     text = _decode(document)
     try:
@@ -83,44 +83,48 @@ def _decode(document: bytes) -> str:
     except UnicodeDecodeError as error:
         line = document.count(b"\n", 0, error.start) + 1
         raise _refused(f"line {line}", "is not UTF-8 text; save the file as UTF-8") from error
-    if found := _UNPRINTABLE.search(text):
-        line = text.count("\n", 0, found.start()) + 1
-        message = f"has a control character (U+{ord(found[0]):04X}), which YAML does not allow"
+    if control := _UNPRINTABLE.search(text):
+        line = text.count("\n", 0, control.start()) + 1
+        message = (
+            f"contains a control character (U+{ord(control[0]):04X}), which YAML does not allow"
+        )
         raise _refused(f"line {line}", message)
     return text
 
 
 def _syntax(error: yaml.YAMLError, text: str) -> InvalidDeployment:
     if not isinstance(error, yaml.MarkedYAMLError):
-        return _refused("document", f"is no YAML: {shown(str(error))[1:-1]}")
+        return _refused("document", f"is not valid YAML: {quote(str(error))[1:-1]}")
     mark = error.problem_mark or error.context_mark
     problem = error.problem or error.context or "cannot be read"
     if mark is None:
-        return _refused("document", f"is no YAML: {problem}")
+        return _refused("document", f"is not valid YAML: {problem}")
     line = text.split("\n")[mark.line] if mark.line < text.count("\n") + 1 else ""
-    hint = "; indent with spaces, not with tabs" if "\t" in line[: mark.column + 1] else ""
+    hint = "; indent with spaces, not tabs" if "\t" in line[: mark.column + 1] else ""
     return _refused(f"line {mark.line + 1}, column {mark.column + 1}", f"{problem}{hint}")
 
 
 def _compose(text: str) -> Value:
     builder = _Builder()
     for event in yaml.parse(text, Loader=yaml.CSafeLoader):
-        builder.take(event)
+        builder.feed(event)
     documents = [document for document in builder.documents if document is not None]
     if len(documents) > 1:
-        raise _refused("document", "holds several YAML documents; a deployment file is one")
+        raise _refused(
+            "document", "contains several YAML documents; a deployment file is a single one"
+        )
     return documents[0] if documents else None
 
 
 class _Builder:
-    """Turns libyaml's events into values, with a watch over size, depth and repetition."""
+    """Builds values from libyaml's events, within limits on size, depth and expansion."""
 
     def __init__(self) -> None:
         self.documents: list[Value] = []
         self._stack: list[_Frame] = []
-        self._anchors: dict[str, _Part | None] = {}
+        self._anchors: dict[str, _SizedValue | None] = {}
 
-    def take(self, event: yaml.Event) -> None:
+    def feed(self, event: yaml.Event) -> None:
         """Continue with the next event."""
         match event:
             case yaml.ScalarEvent():
@@ -141,28 +145,28 @@ class _Builder:
             value = None
         elif event.tag not in _TEXT_TAGS | {None, "!"}:
             raise self._refused(
-                event, f"has a tag {shown(event.tag or '')}, which means nothing here"
+                event, f"has a tag {quote(event.tag or '')}, which is not supported"
             )
         if "\x00" in event.value:
-            raise self._refused(event, "has a NUL character")
-        part = _Part(value, 1, len(event.value.encode()))
+            raise self._refused(event, "contains a NUL character")
+        sized = _SizedValue(value, 1, len(event.value.encode()))
         if event.anchor is not None:
-            self._anchors[event.anchor] = part
-        self._add(part, event)
+            self._anchors[event.anchor] = sized
+        self._add(sized, event)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         name = event.anchor or ""
         if name not in self._anchors:
-            raise self._refused(event, f"*{name} stands for an anchor that is not in the file")
-        part = self._anchors[name]
-        if part is None:
+            raise self._refused(event, f"*{name} refers to an anchor that the file does not define")
+        sized = self._anchors[name]
+        if sized is None:
             raise self._refused(event, f"*{name} contains itself")
-        self._add(part, event)
+        self._add(sized, event)
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         if event.tag not in _COLLECTION_TAGS | {None, "!"}:
             raise self._refused(
-                event, f"has a tag {shown(event.tag or '')}, which means nothing here"
+                event, f"has a tag {quote(event.tag or '')}, which is not supported"
             )
         if len(self._stack) >= MAX_DEPTH:
             raise self._refused(event, f"is nested deeper than {MAX_DEPTH} levels")
@@ -177,36 +181,36 @@ class _Builder:
             for source in frame.merged:
                 for key, value in source.items():
                     frame.value.setdefault(key, value)
-        part = _Part(frame.value, frame.nodes, frame.text_bytes)
+        sized = _SizedValue(frame.value, frame.nodes, frame.text_bytes)
         if frame.anchor is not None:
-            self._anchors[frame.anchor] = part
-        self._add(part, event)
+            self._anchors[frame.anchor] = sized
+        self._add(sized, event)
 
-    def _add(self, part: _Part, event: yaml.Event) -> None:
+    def _add(self, sized: _SizedValue, event: yaml.Event) -> None:
         if not self._stack:
-            self.documents.append(part.value)
+            self.documents.append(sized.value)
             return
         frame = self._stack[-1]
-        frame.nodes += part.nodes
-        frame.text_bytes += part.text_bytes
+        frame.nodes += sized.nodes
+        frame.text_bytes += sized.text_bytes
         if sum(open_frame.nodes for open_frame in self._stack) > MAX_NODES:
-            raise self._refused(event, f"makes more than {MAX_NODES} values of the file")
+            raise self._refused(event, f"expands the file to more than {MAX_NODES} values")
         if sum(open_frame.text_bytes for open_frame in self._stack) > MAX_TEXT_BYTES:
-            raise self._refused(event, f"makes more than {MAX_TEXT_BYTES >> 10} KiB of the file")
+            raise self._refused(event, f"expands the file to more than {MAX_TEXT_BYTES >> 10} KiB")
         if isinstance(frame.value, list):
-            frame.value.append(part.value)
+            frame.value.append(sized.value)
         elif frame.key is None:
-            self._key(frame, part.value, event)
+            self._key(frame, sized.value, event)
         else:
-            self._entry(frame, frame.value, part.value, event)
+            self._entry(frame, frame.value, sized.value, event)
 
     def _key(self, frame: _Frame, key: Value, event: yaml.Event) -> None:
         if not isinstance(key, str):
-            raise self._refused(event, "has a key that is no text")
+            raise self._refused(event, "has a key that is not a string")
         line = _line(event)
         if key in frame.lines:
-            path = step(self._path(), key)
-            raise _refused(path, f"appears twice, in line {frame.lines[key]} and in line {line}")
+            path = child_path(self._path(), key)
+            raise _refused(path, f"appears twice, on line {frame.lines[key]} and on line {line}")
         frame.key = key
         frame.lines[key] = line
 
@@ -229,7 +233,7 @@ class _Builder:
             if isinstance(frame.value, list):
                 path += f"[{len(frame.value)}]"
             elif frame.key is not None:
-                path = step(path, frame.key)
+                path = child_path(path, frame.key)
         return path
 
     def _refused(self, event: yaml.Event, message: str) -> InvalidDeployment:

@@ -1,4 +1,4 @@
-"""Short deployment files, and an operator who offers everything."""
+"""Fixtures that read short deployment files for a provider that offers everything."""
 
 from collections.abc import Callable
 from textwrap import dedent, indent
@@ -19,13 +19,13 @@ EVERYTHING = Capabilities(
 
 
 def _read(text: str, **arguments: Any) -> ldl.Deployment:
-    asked: dict[str, Any] = {"hardware": None, "capabilities": EVERYTHING, "host": HOST} | arguments
-    return ldl.read(dedent(text).encode(), **asked)
+    defaults: dict[str, Any] = {"hardware": None, "capabilities": EVERYTHING, "host": HOST}
+    return ldl.read(dedent(text).encode(), **(defaults | arguments))
 
 
 @pytest.fixture
 def read() -> Callable[..., ldl.Deployment]:
-    """Reads a dedented file; keywords go to `ldl.read`."""
+    """A function that reads a dedented file; keyword arguments go to `ldl.read`."""
     return _read
 
 
@@ -33,31 +33,31 @@ def read() -> Callable[..., ldl.Deployment]:
 def refusals() -> Callable[..., list[str]]:
     """The refusals of a file that must not be accepted, as lines."""
 
-    def of(text: str, **arguments: Any) -> list[str]:
+    def lines(text: str, **arguments: Any) -> list[str]:
         with pytest.raises(ldl.InvalidDeployment) as refused:
             _read(text, **arguments)
         return [str(problem) for problem in refused.value.problems]
 
-    return of
+    return lines
 
 
 @pytest.fixture
 def warnings() -> Callable[..., list[str]]:
     """The warnings of a file that must be accepted, as lines."""
 
-    def of(text: str, **arguments: Any) -> list[str]:
+    def lines(text: str, **arguments: Any) -> list[str]:
         return [str(problem) for problem in _read(text, **arguments).warnings]
 
-    return of
+    return lines
 
 
 @pytest.fixture
 def web() -> Callable[[str], str]:
     """A file with one service `web` that runs once; the argument is the rest of the service."""
 
-    def of(rest: str) -> str:
+    def with_service(rest: str) -> str:
         service = indent(dedent(rest).strip(), "    ")
         head = "version: '2.0'\nservices:\n  web:\n    image: nginx\n"
         return f"{head}{service}\ndeployment:\n  web:\n    lagrange: {{count: 1}}\n"
 
-    return of
+    return with_service

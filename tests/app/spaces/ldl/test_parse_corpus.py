@@ -1,4 +1,4 @@
-"""Real deployment files."""
+"""Tests of the parser with real deployment files."""
 
 import pytest
 
@@ -10,20 +10,20 @@ CORPUS = ROOT.parent / "shared" / "corpus"
 REFUSED = {
     "spaces/qwen3-8B/deploy.yaml": (
         "line 5, column 1: found a tab character that violates indentation; "
-        "indent with spaces, not with tabs"
+        "indent with spaces, not tabs"
     ),
 }
 
 
 @pytest.mark.skipif(not CORPUS.is_dir(), reason=f"needs the real files in {CORPUS}")
 def test_exactly_the_broken_files_are_refused() -> None:
-    """Every real file is accepted where everything is offered, but for those that are broken."""
+    """Every real file but the broken ones is accepted if the provider offers everything."""
     capabilities = Capabilities(
         node_ports=True, load_balancers=True, storage_classes={"*": "standard"}
     )
-    found = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
-    refused = {}
-    for path in found:
+    paths = sorted([*CORPUS.glob("sdl/*.y*ml"), *CORPUS.glob("spaces/*/deploy.y*ml")])
+    refused: dict[str, str] = {}
+    for path in paths:
         try:
             deployment = ldl.read(
                 path.read_bytes(),
@@ -35,5 +35,5 @@ def test_exactly_the_broken_files_are_refused() -> None:
             refused[str(path.relative_to(CORPUS))] = str(error.problems[0])
         else:
             assert deployment.components
-    assert len(found) > 100
+    assert len(paths) > 100
     assert refused == REFUSED

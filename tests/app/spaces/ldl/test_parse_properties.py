@@ -1,4 +1,4 @@
-"""Files of any content."""
+"""Property tests of the parser: files of any content."""
 
 import yaml
 from hypothesis import given
@@ -106,14 +106,14 @@ FILES = st.fixed_dictionaries(
 
 @given(FILES, st.booleans())
 def test_no_structure_crashes(content: object, bounded: bool) -> None:  # noqa: FBT001 - hypothesis passes it by position.
-    """Whatever YAML holds is read or refused with a path and a one-line sentence."""
+    """Any YAML is read, or refused with a path and a one-line sentence."""
     order = hardware.parse("Nvidia A4000 · 4 vCPU · 32 GiB") if bounded else None
     _check(yaml.safe_dump(content, allow_unicode=True).encode(), order)
 
 
 @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
 def test_no_bytes_crash(content: bytes) -> None:
-    """Whatever is no YAML is refused."""
+    """Any bytes are read or refused."""
     _check(content, None)
 
 

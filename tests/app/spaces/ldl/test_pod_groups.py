@@ -1,4 +1,4 @@
-"""Which services share a pod."""
+"""Tests of pod groups: the services that share a pod, and their order."""
 
 from collections.abc import Callable
 
@@ -11,12 +11,12 @@ Lines = Callable[..., list[str]]
 
 
 def file(services: str, deployment: str = "{}") -> str:
-    """A file of services, deployed as told."""
+    """A file with these services and this `deployment`."""
     return f'version: "2.0"\nservices: {services}\ndeployment: {deployment}\n'
 
 
 def test_dependencies_share_the_pod_in_their_order(read: Read) -> None:
-    """Through others too; the pod is named after the one that nobody depends on."""
+    """Transitively too; the pod is named after the service that no other depends on."""
     text = file(
         "{alone: {image: a}, web: {image: a, depends-on: [api]}, db: {image: a}, "
         "api: {image: a, depends-on: [db]}}"
@@ -28,7 +28,7 @@ def test_dependencies_share_the_pod_in_their_order(read: Read) -> None:
 
 
 def test_a_dependency_runs_although_it_is_not_deployed(read: Read) -> None:
-    """As often as the service that needs it."""
+    """With as many replicas as the service that needs it."""
     text = file(
         "{web: {image: a, depends-on: [db]}, db: {image: a}}", "{web: {lagrange: {count: 2}}}"
     )
@@ -62,15 +62,15 @@ def test_a_dependency_runs_although_it_is_not_deployed(read: Read) -> None:
         ),
     ],
 )
-def test_pods_that_cannot_be_are_refused(
+def test_contradictory_pods_are_refused(
     refusals: Lines, services: str, deployment: str, path: str
 ) -> None:
-    """Circles, strangers, counts and ports that do not agree."""
+    """Cycles, unknown services, and counts and ports that conflict."""
     assert path in [line.split(": ")[0] for line in refusals(file(services, deployment))]
 
 
 def test_volumes_of_one_pod_have_different_names(read: Read) -> None:
-    """Two services may use the same word for their storages."""
+    """Two services may give their storages the same name."""
     service = "image: a, params: {storage: {data: {mount: /data}}}"
     resources = "{resources: {storage: [{name: data, size: 1Gi}]}}"
     text = (
@@ -80,4 +80,6 @@ def test_volumes_of_one_pod_have_different_names(read: Read) -> None:
     (component,) = read(text).components
     names = [volume.name for volume in component.volumes]
     assert len(set(names)) == 2
-    assert [mount.volume for one in component.containers for mount in one.mounts] == names
+    assert [
+        mount.volume for container in component.containers for mount in container.mounts
+    ] == names

@@ -1,4 +1,4 @@
-"""Amounts and the words of an order."""
+"""Tests of quantities, and of the hardware description of an order."""
 
 import pytest
 from hypothesis import given
@@ -22,8 +22,8 @@ def test_cpu_is_cores_or_millis(written: str, millis: int) -> None:
 @pytest.mark.parametrize(
     "written", ["", "0", "0m", "-1", "nan", "inf", "1e9", "1 core", "٣", "99999"]
 )
-def test_cpu_refuses_what_is_no_positive_number(written: str) -> None:
-    """Zero, negative, unending and huge numbers are no CPU."""
+def test_cpu_refuses_anything_but_a_positive_number(written: str) -> None:
+    """Zero, negative, infinite and huge numbers are refused."""
     with pytest.raises(ValueError, match="must be"):
         quantities.cpu_millis(written)
 
@@ -43,26 +43,26 @@ def test_cpu_refuses_what_is_no_positive_number(written: str) -> None:
     ],
 )
 def test_sizes_take_every_unit_in_any_case(written: str, size: int) -> None:
-    """`i` means powers of 1024, its absence powers of 1000, a trailing B nothing."""
+    """`i` means powers of 1024, its absence powers of 1000; a trailing B is ignored."""
     assert quantities.size_bytes(written) == size
 
 
 @pytest.mark.parametrize("written", ["", "0", "-1Gi", "1Zi", "1i", "Gi", "1.2.3Gi", "2Pi", "NaN"])
-def test_sizes_refuse_what_is_none(written: str) -> None:
+def test_invalid_sizes_are_refused(written: str) -> None:
     """Zero, negative, unknown and implausible sizes are refused."""
     with pytest.raises(ValueError, match="must be"):
         quantities.size_bytes(written)
 
 
 def test_a_size_without_its_unit_is_noticed() -> None:
-    """`512` means bytes, in which nothing runs."""
+    """`512` means bytes, too few for anything to run."""
     with pytest.raises(ValueError, match="is a unit missing"):
         quantities.size_bytes("512")
 
 
 @given(st.text(max_size=30))
 def test_amounts_are_positive_or_value_errors(written: str) -> None:
-    """No text makes another error, and none makes nothing or a fraction."""
+    """No text raises another error or yields zero."""
     for read in (quantities.cpu_millis, quantities.size_bytes):
         try:
             assert read(written) > 0
@@ -79,7 +79,7 @@ def test_an_order_without_gpu() -> None:
 
 
 def test_an_order_with_gpu() -> None:
-    """The GPU is spelled as on node labels; one unless the order says more."""
+    """The GPU is spelled as on node labels; there is one unless the order says more."""
     assert hardware.parse("Nvidia A4000 · 4 vCPU · 32 GiB").gpu == Gpu(
         count=1, models=("NVIDIA-A4000",)
     )

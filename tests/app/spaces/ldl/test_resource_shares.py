@@ -1,4 +1,4 @@
-"""What services get of the order."""
+"""Tests of resource shares: the part of the order that each service gets."""
 
 from collections.abc import Callable
 
@@ -42,16 +42,16 @@ def test_without_order_and_profile_there_are_defaults(read: Read) -> None:
 
 def test_services_without_profile_share_what_the_others_leave(read: Read) -> None:
     """Evenly, in whole units."""
-    found = shares(read(file("web", "a", "b", compute=f"{{web: {SMALL}}}"), hardware=ORDER))
-    assert found["web"] == Resources(cpu_millis=500, memory_bytes=GI, storage_bytes=GI)
+    resources = shares(read(file("web", "a", "b", compute=f"{{web: {SMALL}}}"), hardware=ORDER))
+    assert resources["web"] == Resources(cpu_millis=500, memory_bytes=GI, storage_bytes=GI)
     share = Resources(
         cpu_millis=750, memory_bytes=3 * GI // 2, storage_bytes=29 * GI // 2, gpu=None
     )
-    assert found["a"] == found["b"] == share
+    assert resources["a"] == resources["b"] == share
 
 
 def test_a_service_alone_gets_the_whole_order(read: Read) -> None:
-    """GPUs included, although the file does not speak of them; replicas share."""
+    """GPUs included, although the file does not mention them; replicas share it."""
     assert shares(read(file("web"), hardware=GPU_ORDER)) == {"web": GPU_ORDER}
     twice = read(file("web", deployment="{web: {lagrange: {count: 2}}}"), hardware=GPU_ORDER)
     assert twice.components[0].replicas == 2
@@ -64,7 +64,7 @@ def test_a_service_alone_gets_the_whole_order(read: Read) -> None:
 
 
 def test_what_exceeds_the_order_names_the_place_in_the_profile(refusals: Lines) -> None:
-    """Replicas count; every resource that is exceeded is told."""
+    """Replicas count; every resource that is exceeded is named."""
     big = "{resources: {cpu: {units: 1.5}, memory: {size: 3Gi}, storage: {size: 16Gi}}}"
     text = file(
         "web", compute=f"{{big: {big}}}", deployment="{web: {akash: {profile: big, count: 2}}}"
@@ -77,15 +77,15 @@ def test_what_exceeds_the_order_names_the_place_in_the_profile(refusals: Lines) 
     ]
 
 
-def test_services_that_exceed_the_order_together_are_told(refusals: Lines) -> None:
-    """Each is fine alone."""
+def test_services_that_exceed_the_order_together_are_refused(refusals: Lines) -> None:
+    """Each would fit alone."""
     big = "{resources: {cpu: {units: 0.5}, memory: {size: 3Gi}, storage: {size: 1Gi}}}"
     lines = refusals(file("a", "b", compute=f"{{a: {big}, b: {big}}}"), hardware=ORDER)
     assert [line.split(": ")[0] for line in lines] == [
         "profiles.compute.a.resources.memory.size",
         "profiles.compute.b.resources.memory.size",
     ]
-    assert lines[0].endswith("which with the other services' is more than the order's 4Gi")
+    assert lines[0].endswith("which together with the other services exceeds the order's 4Gi")
 
 
 def test_nothing_left_is_a_refusal(refusals: Lines) -> None:
@@ -111,8 +111,8 @@ def test_nothing_left_is_a_refusal(refusals: Lines) -> None:
 def test_gpus_of_the_order_satisfy_a_profile(read: Read, gpu: str, expected: int | None) -> None:
     """The label is the order's, however the file spells the model."""
     compute = f"{{web: {{resources: {{cpu: {{units: 1}}, gpu: {gpu}}}}}}}"
-    found = shares(read(file("web", compute=compute), hardware=GPU_ORDER))["web"].gpu
-    assert found == (Gpu(count=expected, models=("NVIDIA-A4000",)) if expected else None)
+    granted = shares(read(file("web", compute=compute), hardware=GPU_ORDER))["web"].gpu
+    assert granted == (Gpu(count=expected, models=("NVIDIA-A4000",)) if expected else None)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_gpus_of_the_order_satisfy_a_profile(read: Read, gpu: str, expected: int
 def test_gpus_that_the_order_lacks_are_refused(
     refusals: Lines, gpu: str, order: Resources, path: str
 ) -> None:
-    """More, other or none at all."""
+    """Too many, another model, or any if the order has none."""
     compute = f"{{web: {{resources: {{gpu: {gpu}}}}}}}"
     (line,) = refusals(file("web", compute=compute), hardware=order)
     assert line.startswith(f"profiles.compute.web.resources.gpu.{path}: ")
@@ -157,7 +157,7 @@ def stored(mounts: str, *, count: int = 1) -> str:
 
 
 def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
-    """`ram` counts as memory, a mounted disk as ephemeral storage, the rest is the container's."""
+    """`ram` counts as memory, a mounted disk as ephemeral storage, the rest as the container's."""
     capabilities = Capabilities(storage_classes={"beta3": "fast"})
     mounts = "{data: {mount: /data/, readOnly: true}, shm: {mount: /dev/shm}, tmp: {mount: /t}}"
     (component,) = read(stored(mounts), capabilities=capabilities).components
@@ -183,7 +183,10 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
             "{gone: {mount: /x}}",
             1,
             Capabilities(),
-            "services.web.params.storage.gone: `gone` is no name",
+            (
+                "services.web.params.storage.gone: "
+                "profiles.compute.web.resources has no storage named `gone`"
+            ),
         ),
         (
             "{tmp: {mount: x}}",
@@ -201,7 +204,7 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
             "{tmp: {mount: /a/../b}}",
             1,
             Capabilities(),
-            "services.web.params.storage.tmp.mount: must not",
+            "services.web.params.storage.tmp.mount: must not contain `..`",
         ),
         (
             "{tmp: {mount: //proc}}",
@@ -221,7 +224,7 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
             Capabilities(storage_classes={"beta1": "slow"}),
             (
                 "profiles.compute.web.resources.storage[1].attributes: "
-                "persistent storage of `beta3` is not offered; offered classes: beta1"
+                "persistent storage of class `beta3` is not offered; offered classes: beta1"
             ),
         ),
         (
@@ -235,10 +238,10 @@ def test_storages_are_volumes_where_they_are_mounted(read: Read) -> None:
         ),
     ],
 )
-def test_storages_that_cannot_be_had_are_refused(
+def test_unavailable_storages_are_refused(
     refusals: Lines, mounts: str, count: int, capabilities: Capabilities, expected: str
 ) -> None:
-    """Unknown names, paths of the system, classes that nobody offers."""
+    """Unknown names, reserved paths, and classes that are not offered."""
     (line,) = refusals(stored(mounts, count=count), capabilities=capabilities)
     assert line.startswith(expected)
 
@@ -264,7 +267,7 @@ def test_memory_does_not_persist(refusals: Lines) -> None:
         ("{storage: [{name: a, size: 1Gi}, {name: a, size: 1Gi}]}", "storage[1].name"),
     ],
 )
-def test_amounts_that_are_none_are_refused(refusals: Lines, resources: str, path: str) -> None:
+def test_invalid_amounts_are_refused(refusals: Lines, resources: str, path: str) -> None:
     """The path leads to the amount."""
     (line,) = refusals(file("web", compute=f"{{web: {{resources: {resources}}}}}"))
     assert line.startswith(f"profiles.compute.web.resources.{path}: ")
@@ -284,20 +287,22 @@ def test_amounts_that_are_none_are_refused(refusals: Lines, resources: str, path
 def test_deployments_that_contradict_the_file_are_refused(
     refusals: Lines, deployment: str, expected: str
 ) -> None:
-    """Names must be there, counts from 1 to 100."""
+    """Names must exist; counts are from 1 to 100."""
     lines = refusals(file("web", compute=f"{{web: {SMALL}}}", deployment=deployment))
     assert lines[0].startswith(expected)
 
 
 @pytest.mark.parametrize("entry", ["{profile: web, count: 1}", "{akash: ~}", "{a: {}, b: {}}"])
 def test_other_spellings_of_a_deployment_are_read(read: Read, entry: str) -> None:
-    """What has one meaning is taken, with a warning."""
+    """An entry with a single meaning is accepted, with a warning."""
     text = file("web", compute=f"{{web: {SMALL}}}", deployment=f"{{web: {entry}}}")
     assert shares(read(text))["web"].cpu_millis == 500
 
 
 def test_a_service_that_is_not_deployed_does_not_run(read: Read) -> None:
-    """Its author is told."""
-    found = read(file("web", "other", deployment="{web: {lagrange: {count: 1}}}"))
-    assert [component.name for component in found.components] == ["web"]
-    assert "services.other: is not in `deployment` and does not run" in map(str, found.warnings)
+    """Its author is warned."""
+    deployment = read(file("web", "other", deployment="{web: {lagrange: {count: 1}}}"))
+    assert [component.name for component in deployment.components] == ["web"]
+    assert "services.other: is not in `deployment` and does not run" in map(
+        str, deployment.warnings
+    )

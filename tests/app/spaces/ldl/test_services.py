@@ -1,4 +1,4 @@
-"""What a service says of itself."""
+"""Tests of the `services` section, each service by itself."""
 
 from collections.abc import Callable
 
@@ -34,7 +34,7 @@ def test_env_splits_at_the_first_equals_sign(read: Read, web: Web) -> None:
 
 
 def test_env_takes_other_spellings_with_a_warning(read: Read, web: Web) -> None:
-    """Mappings, pairs and repetitions mean what they seem to."""
+    """Mappings, pairs and repetitions are read as they were meant."""
     deployment = read(web("env: [{A: 1.10}, {'B=c': d}, ~, C=1, C=2, '']"))
     env = deployment.components[0].containers[0].env
     assert env == (("A", "1.10"), ("B", "c: d"), ("C", "2"))
@@ -51,7 +51,7 @@ def test_nextauth_url_is_the_address_of_the_space(read: Read, web: Web) -> None:
 
 
 def test_nothing_is_left_for_kubernetes_to_expand(read: Read, web: Web) -> None:
-    """`$(NAME)` and `$$` reach the container as written, a lone `$` needs no escape."""
+    """`$(NAME)` and `$$` reach the container as written; a lone `$` needs no escape."""
     rest = "command: [echo, $(A) $B]\nargs: [a$$b, $HOME]\nenv: [X=$(Y)]\nready-cmd: [$(A)]"
     container = read(web(rest)).components[0].containers[0]
     assert container.command == ("echo", "$$(A) $$B")
@@ -60,8 +60,8 @@ def test_nothing_is_left_for_kubernetes_to_expand(read: Read, web: Web) -> None:
     assert container.ready_command == ("$(A)",)
 
 
-def test_commands_may_be_texts(read: Read, web: Web) -> None:
-    """A text is run by a shell, as an image's author would expect."""
+def test_commands_may_be_strings(read: Read, web: Web) -> None:
+    """A string is run by a shell, as an image's author would expect."""
     rest = "command: sleep 1\nargs: only\nready-cmd: test -f /ready"
     container = read(web(rest)).components[0].containers[0]
     assert container.command == ("sh", "-c", "sleep 1")
@@ -71,7 +71,7 @@ def test_commands_may_be_texts(read: Read, web: Web) -> None:
 
 @pytest.mark.parametrize("empty", ["[]", "''", "~", "['']"])
 def test_an_empty_ready_command_is_none(read: Read, web: Web, empty: str) -> None:
-    """No probe is made of nothing."""
+    """An empty command is no probe."""
     assert read(web(f"ready-cmd: {empty}")).components[0].containers[0].ready_command == ()
 
 
@@ -89,8 +89,8 @@ def test_an_empty_ready_command_is_none(read: Read, web: Web, empty: str) -> Non
 )
 def test_images_are_references(read: Read, image: str) -> None:
     """Registries, ports, tags, digests and spaces around are fine."""
-    found = read(f"version: '2.0'\nservices: {{web: {{image: {image}}}}}")
-    assert found.components[0].containers[0].image == image.strip("' ")
+    deployment = read(f"version: '2.0'\nservices: {{web: {{image: {image}}}}}")
+    assert deployment.components[0].containers[0].image == image.strip("' ")
 
 
 @pytest.mark.parametrize(
@@ -98,15 +98,15 @@ def test_images_are_references(read: Read, image: str) -> None:
     [
         ("''", "is missing"),
         ("~", "is missing"),
-        ("[a]", "must be a text, not a list"),
-        ("a b", "must be one image's name without spaces"),
+        ("[a]", "must be a string, not a list"),
+        ("a b", "must be a single image name without spaces"),
         ("Nginx", "must be in lower case up to the tag"),
         ("https://a/b", "not a URL"),
-        ("a:b:c", "is no image's name"),
+        ("a:b:c", "is not an image name"),
         (f"a{'b' * 600}", "at most 512 characters"),
     ],
 )
-def test_images_that_no_registry_has_are_refused(refusals: Lines, image: str, reason: str) -> None:
+def test_invalid_image_references_are_refused(refusals: Lines, image: str, reason: str) -> None:
     """The sentence says what is wrong with the name."""
     (refusal,) = refusals(f"version: '2.0'\nservices: {{web: {{image: {image}}}}}")
     assert refusal.startswith("services.web.image: ")
@@ -114,20 +114,20 @@ def test_images_that_no_registry_has_are_refused(refusals: Lines, image: str, re
 
 
 def test_compose_keys_are_warned_of(warnings: Lines, web: Web) -> None:
-    """They mean nothing here; depends_on names the key that was perhaps meant."""
+    """They have no effect; `depends_on` hints at the key that was probably meant."""
     lines = warnings(web("depends_on: [db]\nrestart: always\nenvv: [A=b]\nfoo: bar"))
     assert lines[:4] == [
         (
-            "services.web.depends_on: is a key of Docker Compose and means nothing here; "
-            "here it is `depends-on`, which means the same pod"
+            "services.web.depends_on: is a Docker Compose key and has no effect here; "
+            "use `depends-on`, which puts both in one pod"
         ),
-        "services.web.restart: is a key of Docker Compose and means nothing here",
-        "services.web.envv: is no key that is known here; did you mean `env`?",
-        "services.web.foo: means nothing here",
+        "services.web.restart: is a Docker Compose key and has no effect here",
+        "services.web.envv: is not a known key; did you mean `env`?",
+        "services.web.foo: is not a known key and has no effect",
     ]
 
 
-def test_a_missing_key_names_what_was_perhaps_meant(refusals: Lines) -> None:
+def test_a_missing_key_names_a_misspelling_of_it(refusals: Lines) -> None:
     """A misspelt `image` is found."""
     lines = refusals("version: '2.0'\nservices: {web: {imgae: nginx}}")
     assert lines == ["services.web.image: is missing; `imgae` is one letter off"]
@@ -146,7 +146,7 @@ def test_a_missing_key_names_what_was_perhaps_meant(refusals: Lines) -> None:
         ("args: [{a: b}]", "services.web.args[0]"),
     ],
 )
-def test_what_is_not_offered_or_senseless_is_refused(
+def test_unsupported_or_invalid_values_are_refused(
     refusals: Lines, web: Web, rest: str, path: str
 ) -> None:
     """The path leads to the place."""
@@ -167,7 +167,7 @@ def test_what_is_not_offered_or_senseless_is_refused(
 def test_config_puts_a_file_of_the_space_at_a_path(
     read: Read, web: Web, name: str, path: str, where: str
 ) -> None:
-    """`path` is the file when it looks like one, else the folder."""
+    """`path` is the file if it looks like one, else the folder."""
     files = {"nginx.conf": b"n", "conf/app.json": b"{}"}
     container = read(web(f"config: {{name: {name}, path: {path}}}"), files=files).components[0]
     (file,) = container.containers[0].files
@@ -179,10 +179,10 @@ def test_config_puts_a_file_of_the_space_at_a_path(
     ("config", "expected"),
     [
         ("{name: a, path: /x}", "services.web.config.name: the Space has no file `a`"),
-        ("[{name: ../a, path: /x}]", "services.web.config[0].name: must not lead upwards"),
+        ("[{name: ../a, path: /x}]", "services.web.config[0].name: must not contain `..`"),
         ("{name: /etc/passwd, path: /x}", "services.web.config.name: must be a path inside"),
         ("{name: b, path: x}", "services.web.config.path: must be an absolute path"),
-        ("{name: b, path: /x/../y}", "services.web.config.path: must not lead upwards"),
+        ("{name: b, path: /x/../y}", "services.web.config.path: must not contain `..`"),
         ("{name: b, path: /proc/x}", "services.web.config.path: `/proc/x` belongs to the system"),
         ("{name: b}", "services.web.config.path: is missing"),
         ("[{name: b, path: /x/}, {name: b, path: /x/b}]", "services.web.config[1].path: `/x/b` is"),
@@ -191,7 +191,7 @@ def test_config_puts_a_file_of_the_space_at_a_path(
 def test_config_never_leads_out_of_its_place(
     refusals: Lines, web: Web, config: str, expected: str
 ) -> None:
-    """Neither out of the Space nor into the system."""
+    """Neither out of the Space nor into a reserved path."""
     (refusal,) = refusals(web(f"config: {config}"), files={"b": b""})
     assert refusal.startswith(expected)
 
@@ -230,7 +230,9 @@ def test_a_model_may_name_its_digest(read: Read, web: Web) -> None:
         ("{name: x, dir: /m/m}, {name: m, dir: /m}", "models[1].dir: `/m/m` is taken by"),
     ],
 )
-def test_models_that_meet_something_are_refused(refusals: Lines, models: str, refusal: str) -> None:
+def test_models_that_overlap_another_mount_are_refused(
+    refusals: Lines, models: str, refusal: str
+) -> None:
     """Each file has a place of its own, outside of what else is mounted."""
     listed = models.replace("{", "{url: https://x.example, ")
     text = f"""
@@ -243,8 +245,8 @@ def test_models_that_meet_something_are_refused(refusals: Lines, models: str, re
     profiles: {{compute: {{c: {{resources: {{storage: [{{name: s, size: 1Gi}}]}}}}}}}}
     deployment: {{web: {{lagrange: {{profile: c, count: 1}}}}}}
     """
-    (found,) = refusals(text, files={"m": b""})
-    assert found.startswith(f"services.web.{refusal}")
+    (line,) = refusals(text, files={"m": b""})
+    assert line.startswith(f"services.web.{refusal}")
 
 
 @pytest.mark.parametrize(
@@ -278,17 +280,22 @@ def test_models_from_or_to_elsewhere_are_refused(
         ("version: '2.0'\nservices: []", "services: must be a mapping"),
         ("version: '2.0'\nservices: {web: nginx}", "services.web: must be a mapping"),
         ("version: '3.8'\nservices: {web: {image: a}}", 'version: must be "2.0", not `3.8`'),
-        ("version: '2.0'\nservices: {'': {image: a}}", 'services."": is no name'),
-        ("version: '2.0'\nservices: {\"a\\x1bb\": {image: a}}", 'services."a·b": is no name'),
+        ("version: '2.0'\nservices: {'': {image: a}}", 'services."": is not a service name'),
+        (
+            "version: '2.0'\nservices: {\"a\\x1bb\": {image: a}}",
+            'services."a·b": is not a service name',
+        ),
     ],
 )
-def test_files_that_are_no_deployment_say_why(refusals: Lines, text: str, expected: str) -> None:
-    """Nothing of another form crashes."""
+def test_files_of_another_form_are_refused_with_the_reason(
+    refusals: Lines, text: str, expected: str
+) -> None:
+    """No other form crashes the parser."""
     assert refusals(text)[0].startswith(expected)
 
 
-def test_many_problems_are_told_at_once_and_bounded(refusals: Lines) -> None:
-    """An author sees all of a short file's problems, and no flood."""
+def test_problems_are_reported_together_and_bounded(refusals: Lines) -> None:
+    """An author sees all problems of a short file, but never a flood."""
     services = "".join(f"  s{i}:\n    image: A B\n    expose: [{{port: x}}]\n" for i in range(40))
     assert len(refusals(f"version: '2.0'\nservices:\n{services}")) == MAX_PROBLEMS
 
