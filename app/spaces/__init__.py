@@ -1,4 +1,5 @@
-"""From a Space to a workload: its source fetched, its deployment file read, its image built.
+"""Conversion of a Space into a workload: source download, deployment file, model, image build.
 
-Everything here handles bytes of strangers, within bounds. Nothing here changes a task.
+Parsers and builders of untrusted files live here, each within limits of size and time. Nothing here
+reads or changes a task.
 """

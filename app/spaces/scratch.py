@@ -1,4 +1,4 @@
-"""Folders for one piece of work each: they go when it ends, or when it was killed."""
+"""Scratch folders, removed when their work ends; those of killed processes are swept."""
 
 import fcntl
 import os
@@ -18,20 +18,20 @@ _YOUNG_SECONDS = 60
 _ATTEMPTS = 5
 _PAUSE_SECONDS = 0.2
 _REMOVE_SECONDS = 300
-_MEASURE_SECONDS = 3.0
+_MEASURE_INTERVAL_SECONDS = 3.0
 _BLOCK_BYTES = 512
 
 
 @contextmanager
-def temporary(parent: Path, prefix: str) -> Iterator[Path]:
-    """Make a folder that only we can read, and remove it at the end.
+def folder(parent: Path, prefix: str) -> Iterator[Path]:
+    """Make a folder that only this user can read, and remove it at the end.
 
-    It is locked while it is in use. What others of this prefix left there is removed, which is how
-    the folders of killed processes go.
+    It is locked while it is in use. Abandoned folders with the same prefix, which killed processes
+    left there, are removed first.
 
     Args:
-        parent: Made when it is not there.
-        prefix: Of the folder's name; nothing else in `parent` is touched.
+        parent: The folder to make it in, created if missing.
+        prefix: Prefix of the folder's name; nothing else in `parent` is touched.
 
     Raises:
         OSError: It cannot be made.
@@ -49,8 +49,8 @@ def temporary(parent: Path, prefix: str) -> Iterator[Path]:
 
 
 def sweep(parent: Path, prefix: str) -> list[Path]:
-    """Remove the folders of this prefix that nobody holds; return which they were."""
-    removed = []
+    """Remove the abandoned folders with this prefix; return their paths."""
+    removed: list[Path] = []
     for folder in parent.glob(f"{prefix}-*"):
         with suppress(OSError):
             if time.time() - folder.lstat().st_mtime > _YOUNG_SECONDS and _is_abandoned(folder):
@@ -71,32 +71,32 @@ def _is_abandoned(folder: Path) -> bool:
 
 
 def remove(folder: Path) -> None:
-    """Remove a folder with everything below it, whoever it belongs to in our user namespaces.
+    """Remove a folder with everything below it, including files of users in a build's namespace.
 
-    A builder that was killed a moment ago may still hold on to it, so this is patient.
+    A builder that was killed a moment ago may still use it, so removal is retried.
     """
     for _ in range(_ATTEMPTS):
         shutil.rmtree(folder, ignore_errors=True)
         if folder.exists() and os.geteuid() != 0:
-            _remove_others(folder)
+            _remove_mapped(folder)
         cgroups.remove(folder)
         if not (folder.exists() or cgroups.exists(folder)):
             return
         time.sleep(_PAUSE_SECONDS)
 
 
-def namespaces() -> list[str]:
-    """Return what starts a command in namespaces of its own, in which it is root."""
+def unshare_prefix() -> list[str]:
+    """Return the command prefix that runs a program as root in namespaces of its own."""
     user = [] if os.geteuid() == 0 else ["--map-root-user", "--map-auto"]
-    apart = ["--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--ipc", "--uts"]
-    return ["unshare", *user, *apart, "--"]
+    flags = ["--pid", "--fork", "--kill-child=KILL", "--mount-proc", "--ipc", "--uts"]
+    return ["unshare", *user, *flags, "--"]
 
 
-def _remove_others(folder: Path) -> None:
-    """Remove what belongs to users whom only the namespace of a build knows."""
+def _remove_mapped(folder: Path) -> None:
+    """Remove files of users that exist only in the user namespace of a build."""
     with suppress(OSError, subprocess.TimeoutExpired):
-        subprocess.run(  # noqa: S603 - the words are ours.
-            [*namespaces(), "rm", "-rf", "--", str(folder)],
+        subprocess.run(  # noqa: S603 - the arguments are ours.
+            [*unshare_prefix(), "rm", "-rf", "--", str(folder)],
             stdin=subprocess.DEVNULL,
             capture_output=True,
             timeout=_REMOVE_SECONDS,
@@ -105,33 +105,33 @@ def _remove_others(folder: Path) -> None:
 
 
 @dataclass(slots=True)
-class Measure:
-    """How much a folder holds, looked at every few seconds, less often when it takes long."""
+class DiskUsage:
+    """Disk usage of a folder, measured every few seconds, less often if measuring takes long."""
 
     folder: Path
-    _found: int = 0
-    _next: float = 0
+    _bytes: int = 0
+    _measure_at: float = 0
 
     def bytes(self) -> int:
-        """Return the bytes on disk of everything in it that we can see."""
+        """Return the bytes on disk of everything in it that this user can see."""
         start = time.monotonic()
-        if start >= self._next:
-            self._found = _used_bytes(self.folder)
+        if start >= self._measure_at:
+            self._bytes = _used_bytes(self.folder)
             now = time.monotonic()
-            self._next = now + max(_MEASURE_SECONDS, 10 * (now - start))
-        return self._found
+            self._measure_at = now + max(_MEASURE_INTERVAL_SECONDS, 10 * (now - start))
+        return self._bytes
 
 
 def _used_bytes(folder: Path) -> int:
-    """Return the bytes below a folder; files with several names count once."""
-    seen: set[int] = set()
+    """Return the bytes below a folder; files with several hard links count once."""
+    counted_inodes: set[int] = set()
     total = 0
     for root, names, files in os.walk(folder):
         for name in (*files, *names):
             with suppress(OSError):
-                found = os.lstat(os.path.join(root, name))  # noqa: PTH118 - many files.
-                if found.st_nlink > 1 and found.st_ino in seen:
+                status = os.lstat(os.path.join(root, name))  # noqa: PTH118 - many files.
+                if status.st_nlink > 1 and status.st_ino in counted_inodes:
                     continue
-                seen.add(found.st_ino)
-                total += found.st_blocks * _BLOCK_BYTES
+                counted_inodes.add(status.st_ino)
+                total += status.st_blocks * _BLOCK_BYTES
     return total

@@ -81,7 +81,7 @@ def private(cluster: Cluster) -> Iterator[Asking]:
 @pytest.fixture
 def order(tmp_path: Path, private: Asking) -> Iterator[BuildRequest]:
     """A build of a small Space for the registry that asks."""
-    with scratch.temporary(tmp_path, "space") as folder:
+    with scratch.folder(tmp_path, "space") as folder:
         (folder / "files").mkdir()
         (folder / "build").mkdir()
         registry = Registry(host=private.host, plain_http=True, user="operator", password="hunter2")

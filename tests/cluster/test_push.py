@@ -35,7 +35,7 @@ def private() -> Iterator[str]:
 @pytest.fixture
 def order(tmp_path: Path, private: str) -> Iterator[BuildRequest]:
     """A build of one file."""
-    with scratch.temporary(tmp_path, "space") as folder:
+    with scratch.folder(tmp_path, "space") as folder:
         files = folder / "files"
         files.mkdir()
         shutil.copy(BUSYBOX, files / "busybox")

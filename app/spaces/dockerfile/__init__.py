@@ -1,6 +1,7 @@
-"""What a Space's Dockerfile says of the service that it builds: its port, without building it.
+"""Parser for a Space's Dockerfile: the port that its image exposes, found without building it.
 
-Pure and total: whatever the bytes are, `read` answers; what the rest is worth, the builder says.
+Everything here is pure and total: `read` returns a result for any bytes. Only instructions that
+bear on the port or on URLs are evaluated; errors in the others are for the builder to report.
 """
 
 from app.spaces.dockerfile.parse import Dockerfile, read

@@ -1,4 +1,4 @@
-"""The instructions of a Dockerfile: comments, continuations and heredocs dealt with."""
+"""Instructions of a Dockerfile, with comments, continuations and heredocs resolved."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -13,41 +13,41 @@ _BLANKS = " \t\r\f\v"
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction: its word in upper case, and what follows it, continuations included."""
+    """One instruction: its keyword in upper case, and its arguments, continuations joined."""
 
-    word: str
+    keyword: str
     arguments: str
 
 
 def escape(text: str) -> str:
-    """Return the escape character that a directive at the top chooses, else the backslash."""
-    seen: set[str] = set()
+    """Return the escape character that a parser directive sets, else the backslash."""
+    names: set[str] = set()
     for line in text.split("\n"):
         directive = _DIRECTIVE.fullmatch(line.strip())
-        if directive is None or (name := directive[1].lower()) not in _DIRECTIVES - seen:
+        if directive is None or (name := directive[1].lower()) not in _DIRECTIVES - names:
             break
-        seen.add(name)
+        names.add(name)
         if name == "escape":
             return directive[2] if directive[2] in {"\\", "`"} else "\\"
     return "\\"
 
 
 def split(text: str, escape_character: str) -> Iterator[Instruction]:
-    """Yield the instructions in order; the bodies of heredocs are left out."""
+    """Yield the instructions in order, without the bodies of heredocs."""
     lines = text.split("\n")
     position = 0
     while position < len(lines):
-        joined, position = _joined(lines, position, escape_character)
-        word, _, arguments = joined.strip().partition(" ")
-        if not word:
+        joined, position = _join(lines, position, escape_character)
+        keyword, _, arguments = joined.strip().partition(" ")
+        if not keyword:
             continue
-        instruction = Instruction(word.upper(), arguments.strip())
+        instruction = Instruction(keyword.upper(), arguments.strip())
         yield instruction
         position = _after_heredocs(instruction, lines, position)
 
 
-def _joined(lines: Sequence[str], position: int, escape_character: str) -> tuple[str, int]:
-    """Return one instruction's line with its continuations, and the position after them."""
+def _join(lines: Sequence[str], position: int, escape_character: str) -> tuple[str, int]:
+    """Return one instruction's line joined with its continuations, and the position after it."""
     parts: list[str] = []
     while position < len(lines):
         line = lines[position].strip(_BLANKS) if not parts else lines[position].rstrip(_BLANKS)
@@ -62,21 +62,21 @@ def _joined(lines: Sequence[str], position: int, escape_character: str) -> tuple
 
 
 def _after_heredocs(instruction: Instruction, lines: Sequence[str], position: int) -> int:
-    """Return the position after the bodies that the instruction's heredocs announce."""
-    word, arguments = instruction.word, instruction.arguments
-    if word == "ONBUILD":
-        word, _, arguments = arguments.partition(" ")
-    if word.upper() not in _WITH_HEREDOCS:
+    """Return the position after the bodies of the instruction's heredocs."""
+    keyword, arguments = instruction.keyword, instruction.arguments
+    if keyword == "ONBUILD":
+        keyword, _, arguments = arguments.partition(" ")
+    if keyword.upper() not in _WITH_HEREDOCS:
         return position
     for heredoc in _HEREDOC.finditer(arguments):
-        position = _after(heredoc[3], lines, position, tabs_count=not heredoc[1])
+        position = _after_body(heredoc[3], lines, position, keeps_tabs=not heredoc[1])
     return position
 
 
-def _after(end: str, lines: Sequence[str], position: int, *, tabs_count: bool) -> int:
+def _after_body(end: str, lines: Sequence[str], position: int, *, keeps_tabs: bool) -> int:
     while position < len(lines):
         line = lines[position].rstrip("\r")
         position += 1
-        if (line if tabs_count else line.lstrip("\t")) == end:
+        if (line if keeps_tabs else line.lstrip("\t")) == end:
             break
     return position

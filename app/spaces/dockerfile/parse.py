@@ -1,4 +1,4 @@
-"""The stages of a Dockerfile, and the port that the last one exposes."""
+"""Parser for the stages of a Dockerfile, and for the port that the last stage exposes."""
 
 import re
 from collections import ChainMap
@@ -17,19 +17,19 @@ DEFAULT_PORT = 80
 _MAX_PORT = 65535
 _MAX_WARNINGS = 20
 _MAX_VARIABLES = 1000
-_SHOWN_CHARACTERS = 80
+_MAX_CHARACTERS = 80
 _PORT = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]{1,5})?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _URL = re.compile(r"(?:https?|git|ssh|ftp)://|git@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """What was read.
+    """Port, warnings and URLs of a Dockerfile.
 
     Attributes:
         port: The TCP port that gets the host name, 1 to 65535.
-        warnings: What its author should know, a sentence each.
-        urls: What `ADD` would fetch from the network, as far as the file alone tells.
+        warnings: Sentences for its author.
+        urls: URLs that `ADD` would fetch, as far as they follow from the file alone.
     """
 
     port: int = DEFAULT_PORT
@@ -38,35 +38,35 @@ class Dockerfile:
 
 
 def read(content: bytes) -> Dockerfile:
-    """Return what a Dockerfile says; only its first MiB is looked at.
+    """Parse a Dockerfile; only its first MiB is read.
 
-    The port is the first TCP port of the first EXPOSE of the last stage, else of the stage that it
-    is built from, and so on; else 80, with a warning.
+    The port is the first TCP port that the last stage exposes, else the stage that it is built
+    from, and so on; else 80, with a warning.
     """
     text = content[:MAX_BYTES].decode("utf-8-sig", "replace").replace("\0", "")
-    reading = _Reading(instructions.escape(text))
-    for instruction in instructions.split(text, reading.escape):
-        reading.take(instruction)
-    port = reading.port()
-    return Dockerfile(port, tuple(reading.warnings), tuple(dict.fromkeys(reading.urls)))
+    parser = _Parser(instructions.escape(text))
+    for instruction in instructions.split(text, parser.escape):
+        parser.evaluate(instruction)
+    port = parser.port()
+    return Dockerfile(port, tuple(parser.warnings), tuple(dict.fromkeys(parser.urls)))
 
 
 @dataclass(slots=True)
 class _Stage:
-    """One FROM and what follows: values by name, and the words of each EXPOSE."""
+    """A build stage: its variables by name, and the ports of each EXPOSE."""
 
     base: "_Stage | None" = None
     arguments: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    exposed: list[list[str]] = field(default_factory=list)
+    exposed_ports: list[list[str]] = field(default_factory=list)
 
     @property
     def variables(self) -> Mapping[str, str]:
         return ChainMap(self.environment, self.arguments)
 
 
-class _Reading:
-    """A Dockerfile being read: what came before the first FROM, and the stages so far."""
+class _Parser:
+    """The state of a Dockerfile being parsed: global arguments, and the stages so far."""
 
     def __init__(self, escape: str) -> None:
         self.escape = escape
@@ -76,33 +76,33 @@ class _Reading:
         self._stage: _Stage | None = None
         self._by_name: dict[str, _Stage] = {}
 
-    def take(self, instruction: Instruction) -> None:
-        """Let one instruction have its effect; one that cannot be evaluated has none."""
+    def evaluate(self, instruction: Instruction) -> None:
+        """Apply one instruction; one that cannot be evaluated has no effect."""
         stage = self._stage
-        word, arguments = instruction.word, instruction.arguments
-        if word == "FROM":
-            self._begin(arguments)
-        elif word == "ARG":
-            self._declare(stage or self._top, arguments)
-        elif stage and word == "ENV":
-            self._set(stage, arguments)
-        elif stage and word == "EXPOSE":
-            stage.exposed.append(self._exposed(arguments, stage))
-        elif stage and word == "ADD":
-            self.urls += self._fetched(arguments, stage)
+        keyword, arguments = instruction.keyword, instruction.arguments
+        if keyword == "FROM":
+            self._begin_stage(arguments)
+        elif keyword == "ARG":
+            self._set_arguments(stage or self._top, arguments)
+        elif stage and keyword == "ENV":
+            self._set_environment(stage, arguments)
+        elif stage and keyword == "EXPOSE":
+            stage.exposed_ports.append(self._expand_ports(arguments, stage))
+        elif stage and keyword == "ADD":
+            self.urls += self._added_urls(arguments, stage)
 
     def port(self) -> int:
-        """Return the port that is exposed."""
+        """Return the exposed port, or the default with a warning."""
         stage = self._stage
-        while stage is not None and not stage.exposed:
+        while stage is not None and not stage.exposed_ports:
             stage = stage.base
-        for words in stage.exposed if stage else ():
-            for word in words:
-                if number := self._number(word):
+        for ports in stage.exposed_ports if stage else ():
+            for port in ports:
+                if number := self._port_number(port):
                     return number
         self.warnings.append(
             f"the Dockerfile exposes no TCP port (`EXPOSE 8080`);"
-            f" the service has to listen on port {DEFAULT_PORT}"
+            f" the service must listen on port {DEFAULT_PORT}"
         )
         return DEFAULT_PORT
 
@@ -110,8 +110,8 @@ class _Reading:
         if len(self.warnings) < _MAX_WARNINGS and sentence not in self.warnings:
             self.warnings.append(sentence)
 
-    def _begin(self, arguments: str) -> None:
-        """Begin a stage; it has what the stage has that it is built from."""
+    def _begin_stage(self, arguments: str) -> None:
+        """Begin a stage; it inherits from the stage that it is built from."""
         self._stage = _Stage()
         words = [word for word in self._words(arguments) if not word.startswith("--")]
         image = self._value(words[0], self._top.arguments) if words else None
@@ -120,15 +120,15 @@ class _Reading:
         if len(words) > 2 and words[1].lower() == "as":  # noqa: PLR2004 - image, AS, name.
             self._by_name[words[2].lower()] = self._stage
 
-    def _declare(self, stage: _Stage, arguments: str) -> None:
+    def _set_arguments(self, stage: _Stage, arguments: str) -> None:
         for word in self._words(arguments):
-            name, given, text = word.partition("=")
-            if given:
-                _keep(stage.arguments, name, self._value(text, stage.variables))
+            name, assigned, text = word.partition("=")
+            if assigned:
+                _assign(stage.arguments, name, self._value(text, stage.variables))
             elif name in self._top.arguments:
-                _keep(stage.arguments, name, self._top.arguments[name])
+                _assign(stage.arguments, name, self._top.arguments[name])
 
-    def _set(self, stage: _Stage, arguments: str) -> None:
+    def _set_environment(self, stage: _Stage, arguments: str) -> None:
         words = self._words(arguments)
         if words and "=" not in words[0]:
             name, *texts = arguments.split(maxsplit=1)
@@ -137,55 +137,55 @@ class _Reading:
             pairs = [(name, text) for name, _, text in (word.partition("=") for word in words)]
         values = [(name, self._value(text, stage.variables)) for name, text in pairs]
         for name, value in values:
-            _keep(stage.environment, name, value)
+            _assign(stage.environment, name, value)
 
-    def _fetched(self, arguments: str, stage: _Stage) -> Iterator[str]:
-        for word in _listed(arguments) or self._words(arguments)[:-1]:
+    def _added_urls(self, arguments: str, stage: _Stage) -> Iterator[str]:
+        for word in _json_sources(arguments) or self._words(arguments)[:-1]:
             source = self._value(word, stage.variables)
             if source and _URL.match(source):
                 yield source
 
-    def _exposed(self, arguments: str, stage: _Stage) -> list[str]:
-        found: list[str] = []
+    def _expand_ports(self, arguments: str, stage: _Stage) -> list[str]:
+        ports: list[str] = []
         for word in self._words(arguments):
             try:
                 value = variables.expand(word, stage.variables, self.escape)
             except Malformed as error:
-                self._warn(f"EXPOSE {_shown(word)} is not understood: {error}")
+                self._warn(f"EXPOSE {_printable(word)} cannot be evaluated: {error}")
             else:
-                found += value.split() or [word]
-        return found
+                ports += value.split() or [word]
+        return ports
 
-    def _value(self, word: str, known: Mapping[str, str]) -> str | None:
+    def _value(self, word: str, values: Mapping[str, str]) -> str | None:
         with suppress(Malformed):
-            return variables.expand(word, known, self.escape)
+            return variables.expand(word, values, self.escape)
         return None
 
     def _words(self, arguments: str) -> list[str]:
         return variables.words(arguments, self.escape)
 
-    def _number(self, word: str) -> int | None:
-        found = _PORT.fullmatch(word)
-        number = int(found[1]) if found else 0
-        if found is None or not 0 < number <= _MAX_PORT:
-            self._warn(f"EXPOSE {_shown(word)}: this is no port")
-        elif (found[2] or "tcp").lower() != "tcp":
-            self._warn(f"EXPOSE {_shown(word)}: only a TCP port can get the host name")
+    def _port_number(self, port: str) -> int | None:
+        match = _PORT.fullmatch(port)
+        number = int(match[1]) if match else 0
+        if match is None or not 0 < number <= _MAX_PORT:
+            self._warn(f"EXPOSE {_printable(port)}: this is not a port")
+        elif (match[2] or "tcp").lower() != "tcp":
+            self._warn(f"EXPOSE {_printable(port)}: only a TCP port can get the host name")
         else:
             return number
         return None
 
 
-def _keep(values: dict[str, str], name: str, value: str | None) -> None:
-    """Set a variable; one whose value is not known is forgotten."""
+def _assign(values: dict[str, str], name: str, value: str | None) -> None:
+    """Set a variable, or unset it if its value is unknown."""
     if value is None:
         values.pop(name, None)
     elif name in values or len(values) < _MAX_VARIABLES:
         values[name] = value
 
 
-def _listed(arguments: str) -> list[str]:
-    """Return the sources of `["source", …, "target"]`; none when it is no such list."""
+def _json_sources(arguments: str) -> list[str]:
+    """Return the sources of `["source", …, "target"]`; none if it is not such a list."""
     if not arguments.startswith("["):
         return []
     try:
@@ -194,6 +194,6 @@ def _listed(arguments: str) -> list[str]:
         return []
 
 
-def _shown(text: str) -> str:
-    printable = "".join(letter if letter.isprintable() else "�" for letter in text)
-    return printable if len(printable) <= _SHOWN_CHARACTERS else printable[:_SHOWN_CHARACTERS] + "…"
+def _printable(text: str) -> str:
+    line = "".join(letter if letter.isprintable() else "�" for letter in text)
+    return line if len(line) <= _MAX_CHARACTERS else line[:_MAX_CHARACTERS] + "…"

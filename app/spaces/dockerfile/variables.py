@@ -1,4 +1,4 @@
-"""Words of a Dockerfile: quotes, escapes and `$variables`, as Docker's own shell reads them."""
+"""Word splitting and variable expansion of a Dockerfile, by the rules of Docker's shell parser."""
 
 import re
 from collections.abc import Mapping
@@ -9,19 +9,19 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*|[0-9@*#]")
 
 
 class Malformed(ValueError):
-    """A word that cannot be evaluated: a quote or a brace is open, or it grows too long."""
+    """A word that cannot be evaluated: an unclosed quote or brace, or an overlong expansion."""
 
 
 def words(text: str, escape: str) -> list[str]:
-    """Split at blanks that are neither quoted nor escaped; quotes and escapes stay as they are."""
-    found: list[str] = []
+    """Split at blanks that are neither quoted nor escaped; quotes and escapes are kept."""
+    complete: list[str] = []
     word: list[str] = []
     quote = ""
     escaped = False
     for letter in text:
         if letter.isspace() and not quote and not escaped:
             if word:
-                found.append("".join(word))
+                complete.append("".join(word))
             word = []
             continue
         word.append(letter)
@@ -31,20 +31,20 @@ def words(text: str, escape: str) -> list[str]:
             escaped = True
         elif letter in "'\"" and quote in {"", letter}:
             quote = "" if quote else letter
-    return [*found, "".join(word)] if word else found
+    return [*complete, "".join(word)] if word else complete
 
 
 def expand(word: str, variables: Mapping[str, str], escape: str) -> str:
-    """Return a word with its variables replaced and its quotes removed; unknown ones are empty.
+    """Return a word with variables expanded, unknown ones to nothing, and quotes removed.
 
     Raises:
         Malformed: It cannot be evaluated.
     """
-    return _Expansion(word, variables, escape).whole()
+    return _Expansion(word, variables, escape).result()
 
 
 class _Expansion:
-    """A word being read from left to right."""
+    """The expansion of a word, from left to right."""
 
     def __init__(
         self, word: str, variables: Mapping[str, str], escape: str, depth: int = 0
@@ -57,7 +57,7 @@ class _Expansion:
         self._depth = depth
         self._position = 0
 
-    def whole(self) -> str:
+    def result(self) -> str:
         parts: list[str] = []
         length = 0
         while self._position < len(self._word):
@@ -86,7 +86,7 @@ class _Expansion:
     def _until(self, end: str) -> str:
         position = self._word.find(end, self._position)
         if position < 0:
-            raise Malformed(f"a {end} is open")
+            raise Malformed(f"a {end} is not closed")
         text = self._word[self._position : position]
         self._position = position + 1
         return text
@@ -95,7 +95,7 @@ class _Expansion:
         parts: list[str] = []
         while (letter := self._take()) != '"':
             if not letter:
-                raise Malformed('a " is open')
+                raise Malformed('a " is not closed')
             if letter == "$":
                 parts.append(self._variable())
             elif letter == self._escape:
@@ -121,7 +121,7 @@ class _Expansion:
         while depth:
             letter = self._take()
             if not letter:
-                raise Malformed("a ${ is open")
+                raise Malformed("a ${ is not closed")
             if letter == self._escape:
                 self._position += 1
             depth += (letter == "{") - (letter == "}")
@@ -135,18 +135,18 @@ class _Expansion:
         operator = inside[name.end() :]
         if not operator:
             return value or ""
-        found = re.match(r"(:?)([-+?])", operator)
-        if found is None:
-            raise Malformed(f"${{…{operator[0]}…}} is not evaluated here")
-        is_set = bool(value) if found[1] else value is not None
-        other = operator[found.end() :]
-        if found[2] == "+":
-            return self._inner(other) if is_set else ""
+        match = re.match(r"(:?)([-+?])", operator)
+        if match is None:
+            raise Malformed(f"${{…{operator[0]}…}} is not supported")
+        is_set = bool(value) if match[1] else value is not None
+        alternative = operator[match.end() :]
+        if match[2] == "+":
+            return self._expand(alternative) if is_set else ""
         if is_set:
             return value or ""
-        if found[2] == "?":
+        if match[2] == "?":
             raise Malformed(f"{name[0]} has no value")
-        return self._inner(other)
+        return self._expand(alternative)
 
-    def _inner(self, word: str) -> str:
-        return _Expansion(word, self._variables, self._escape, self._depth + 1).whole()
+    def _expand(self, word: str) -> str:
+        return _Expansion(word, self._variables, self._escape, self._depth + 1).result()

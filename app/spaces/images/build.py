@@ -57,12 +57,12 @@ class _Build:
     check: Callable[[], None]
     tell: Callable[[str], None]
     _deadline: float = 0
-    _measure: scratch.Measure = field(init=False)
+    _measure: scratch.DiskUsage = field(init=False)
 
     def run(self, pushing: Callable[[], None]) -> str:
         self._refuse_unequipped()
         self._deadline = time.monotonic() + self.order.limits.seconds
-        self._measure = scratch.Measure(self.order.folder)
+        self._measure = scratch.DiskUsage(self.order.folder)
         sandbox.prepare(self.order)
         self._check_ready()
         try:

@@ -79,4 +79,4 @@ def confined(command: Command, order: BuildRequest, builder: Builder) -> Command
         f"--fsize={order.limits.disk_bytes}",
         "--",
     ]
-    return [*leash, "nice", "-n", "10", *limits, *scratch.namespaces(), *command]
+    return [*leash, "nice", "-n", "10", *limits, *scratch.unshare_prefix(), *command]

@@ -1,7 +1,11 @@
-"""Spaces that serve a model by `model-setting.json`: which model, what it is, what serves it."""
+"""Model inference: a Space's `model-setting.json`, the model at the hub, the image that serves it.
 
-from app.spaces.inference.frameworks import FRAMEWORKS, image
+Reading the file, describing the model and naming or installing its image live here; planning the
+workload does not.
+"""
+
+from app.spaces.inference.frameworks import FRAMEWORKS, image_name
 from app.spaces.inference.hub import ModelDescription, describe
 from app.spaces.inference.model_setting import read
 
-__all__ = ["FRAMEWORKS", "ModelDescription", "describe", "image", "read"]
+__all__ = ["FRAMEWORKS", "ModelDescription", "describe", "image_name", "read"]

@@ -1,4 +1,4 @@
-"""The frameworks that models can be served with: those of the api-inference-community sources."""
+"""Frameworks that can serve models: those of the api-inference-community sources."""
 
 FRAMEWORKS = (
     "adapter_transformers",
@@ -33,19 +33,19 @@ FRAMEWORKS = (
 )
 
 
-def named(word: str) -> str | None:
-    """Return the framework of a library's name on the hub (`sentence-transformers`), or None."""
-    name = word.strip().lower().replace("-", "_")
+def from_library(library: str) -> str | None:
+    """Return the framework of a library as the hub spells it (`sentence-transformers`), or None."""
+    name = library.strip().lower().replace("-", "_")
     return name if name in FRAMEWORKS else None
 
 
-def image(framework: str, place: str) -> str:
-    """Return the image that serves a framework's models.
+def image_name(framework: str, place: str) -> str:
+    """Return the name of the image that serves a framework's models.
 
     Args:
         framework: One of `FRAMEWORKS`.
-        place: What the names of images in the operator's registry begin with; empty: the nodes have
-            the image themselves, or get it from where they get others.
+        place: Prefix of image names in the operator's registry; empty if the nodes have the image
+            or pull it from their default registry.
     """
     name = f"lagrange/{framework}:v1.0"
     return f"{place}/{name}" if place else name

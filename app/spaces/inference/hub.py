@@ -1,4 +1,4 @@
-"""What Hugging Face says of a model: its framework, its task, and whether everybody may have it."""
+"""Client for the Hugging Face hub: a model's framework, its task, and if it is public."""
 
 import re
 from dataclasses import dataclass
@@ -12,17 +12,17 @@ from app import config
 from app.errors import Permanent, Temporary
 from app.net import http_client
 from app.net.http_client import Answer
-from app.spaces.inference.frameworks import FRAMEWORKS, named
+from app.spaces.inference.frameworks import FRAMEWORKS, from_library
 
 SECONDS = 20.0
 MAX_BYTES = 8 << 20
 REDIRECTS = 3
 
 _REDIRECTING = {301, 302, 303, 307, 308}
-_AGAIN = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
-_LONGEST_PAUSE_SECONDS = 600
+_TEMPORARY = {HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_EARLY, HTTPStatus.TOO_MANY_REQUESTS}
+_MAX_RETRY_AFTER_SECONDS = 600
 _TASK = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_SHOWN = 60
+_MAX_LIBRARY_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class ModelDescription:
 
 
 class _Description(msgspec.Struct):
-    """The part of a description that is looked at; `gated` is false or says how."""
+    """The fields of a hub's description that count; `gated` is false, or the kind of gate."""
 
     library_name: str | None = None
     pipeline_tag: str | None = None
@@ -46,31 +46,31 @@ class _Description(msgspec.Struct):
 
 
 async def describe(table: config.Inference, model_id: str) -> ModelDescription:
-    """Ask the hub for a model.
+    """Ask the hub for the description of a model.
 
-    The token goes to the configured server alone: who redirects elsewhere is not followed.
+    The token is sent to the configured server alone: a redirect elsewhere is not followed.
 
     Args:
         table: Where the hub is, and the token for it.
-        model_id: As `setting.read` returned it.
+        model_id: As `model_setting.read` returned it.
 
     Raises:
-        Permanent: `model_missing`, `model_denied`, `model_refused`, each with what to do;
-            `url_invalid`: the configured URL is none.
-        Temporary: `hub`, `unreachable`: it is away.
+        Permanent: `model_missing`, `model_denied`, `model_refused`, each with a remedy;
+            `url_invalid`: the configured URL is not valid.
+        Temporary: `hub`, `unreachable`: the hub is unavailable.
     """
-    answer = await _asked(table, model_id)
+    answer = await _fetch(table, model_id)
     if answer.status != HTTPStatus.OK:
         _refuse(answer, table, model_id)
     try:
-        found = msgspec.json.decode(answer.body, type=_Description)
+        description = msgspec.json.decode(answer.body, type=_Description)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        message = f"what {_host(table)} says of the model {model_id} cannot be read"
+        message = f"the description of the model {model_id} at {_host(table)} cannot be read"
         raise Temporary(message, category="hub") from None
-    return _described(found, model_id)
+    return _validate(description, model_id)
 
 
-async def _asked(table: config.Inference, model_id: str) -> Answer:
+async def _fetch(table: config.Inference, model_id: str) -> Answer:
     start = f"{table.server_url.rstrip('/')}/api/models/{model_id}"
     headers = {"Accept": "application/json"}
     if table.access_token:
@@ -90,83 +90,85 @@ async def _asked(table: config.Inference, model_id: str) -> Answer:
             location = answer.headers.get("Location")
             if answer.status not in _REDIRECTING or location is None:
                 return answer
-            url = _followed(url, location, start)
-    raise _lost(table)
+            url = _redirect_target(url, location, start)
+    raise _too_many_redirects(table)
 
 
-def _followed(url: str, location: str, start: str) -> str:
-    """Return where a redirect leads: on the same server, which is how renamed models are found."""
+def _redirect_target(url: str, location: str, start: str) -> str:
+    """Return a redirect's target on the same server, as renamed models have one."""
     try:
         target = urljoin(url, location)
-        same = urlsplit(target)[:2] == urlsplit(start)[:2]
+        is_same_server = urlsplit(target)[:2] == urlsplit(start)[:2]
     except ValueError:
-        same = False
-    if not same:
+        is_same_server = False
+    if not is_same_server:
         message = "the model's description redirects to another server, which is not followed"
         raise Permanent(message, category="model_denied")
     return target
 
 
-def _lost(table: config.Inference) -> Permanent:
-    message = f"{_host(table)} redirects the model's description more than {REDIRECTS} times"
+def _too_many_redirects(table: config.Inference) -> Permanent:
+    message = f"{_host(table)} redirects the request for a model more than {REDIRECTS} times"
     return Permanent(message, category="model_denied")
 
 
 def _refuse(answer: Answer, table: config.Inference, model_id: str) -> NoReturn:
     status, host = answer.status, _host(table)
-    if status in _AGAIN or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        raise Temporary(f"{host} answers {status}", category="hub", retry_after=_pause(answer))
+    if status in _TEMPORARY or status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise Temporary(
+            f"{host} answered {status}", category="hub", retry_after=_retry_after(answer)
+        )
     if status in {HTTPStatus.NOT_FOUND, HTTPStatus.GONE}:
-        message = f"{host} has no model {model_id}; name one that it has in model-setting.json"
+        message = f"{host} has no model {model_id}; name another in model-setting.json"
         raise Permanent(message, category="model_missing")
     if status == HTTPStatus.UNAUTHORIZED and table.access_token:
         message = (
-            f"{host} does not take this provider's token; its operator has to replace [INFERENCE]"
-            " AccessToken"
+            f"{host} rejects this provider's token; its operator must replace"
+            " [INFERENCE] AccessToken"
         )
         raise Permanent(message, category="model_denied")
     if status == HTTPStatus.UNAUTHORIZED:
         message = f"{host} has no public model {model_id}; name a public one in model-setting.json"
         raise Permanent(message, category="model_missing")
-    message = (
-        f"{host} answers {status} for the model {model_id}; name a model that everybody may read"
-    )
+    message = f"{host} answered {status} for the model {model_id}; name a public model"
     raise Permanent(message, category="model_denied")
 
 
-def _pause(answer: Answer) -> float | None:
+def _retry_after(answer: Answer) -> float | None:
     seconds = answer.headers.get("Retry-After", "")
     if not re.fullmatch(r"[0-9]{1,6}", seconds, re.ASCII):
         return None
-    return min(float(seconds), _LONGEST_PAUSE_SECONDS)
+    return min(float(seconds), _MAX_RETRY_AFTER_SECONDS)
 
 
-def _described(found: _Description, model_id: str) -> ModelDescription:
-    if found.private or found.gated or found.disabled:
-        word = "private" if found.private else "gated" if found.gated else "disabled"
+def _validate(description: _Description, model_id: str) -> ModelDescription:
+    if description.private or description.gated or description.disabled:
+        word = "private" if description.private else "gated" if description.gated else "disabled"
         message = (
             f"the model {model_id} is {word}: the pod that serves it has no token to fetch it with;"
-            " name a model that everybody may read"
+            " name a public model"
         )
         raise Permanent(message, category="model_refused")
-    library = found.library_name
-    framework = named(library) if library else _of_tags(found.tags or ())
+    library = description.library_name
+    framework = from_library(library) if library else _from_tags(description.tags or ())
     if framework is None:
-        what = f"is for {_shown(library)}" if library else "names no framework (library_name)"
-        message = f"the model {model_id} {what}; those served here are {', '.join(FRAMEWORKS)}"
+        reason = f"is for {_printable(library)}" if library else "names no framework (library_name)"
+        message = f"the model {model_id} {reason}; supported are {', '.join(FRAMEWORKS)}"
         raise Permanent(message, category="model_refused")
-    if not _TASK.fullmatch(found.pipeline_tag or ""):
+    if not _TASK.fullmatch(description.pipeline_tag or ""):
         message = f"the model {model_id} names no task (pipeline_tag); name a model that has one"
         raise Permanent(message, category="model_refused")
-    return ModelDescription(model_id, framework, found.pipeline_tag or "")
+    return ModelDescription(model_id, framework, description.pipeline_tag or "")
 
 
-def _of_tags(tags: tuple[str, ...]) -> str | None:
-    return next((name for tag in tags if (name := named(tag))), None)
+def _from_tags(tags: tuple[str, ...]) -> str | None:
+    return next((name for tag in tags if (name := from_library(tag))), None)
 
 
-def _shown(word: str) -> str:
-    return "".join(letter if letter.isprintable() else "·" for letter in word[:_SHOWN])
+def _printable(word: str) -> str:
+    return "".join(
+        letter if letter.isprintable() else "·" for letter in word[:_MAX_LIBRARY_CHARACTERS]
+    )
 
 
 def _host(table: config.Inference) -> str:

@@ -1,4 +1,4 @@
-"""Images that serve models: built from their frameworks' sources into the operator's registry."""
+"""Installation of the images that serve models: built from source, pushed to the registry."""
 
 import asyncio
 import shutil
@@ -18,7 +18,7 @@ _DOCKERFILE = "Dockerfile"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An image in the registry: its name, its digest (`sha256:…`), and whether it was built now."""
+    """An image in the registry: its name, its digest (`sha256:…`), and if it was built just now."""
 
     image: str
     digest: str
@@ -35,45 +35,45 @@ def install(
     again: bool,
     tell: Callable[[str], None],
 ) -> Installed:
-    """Have the registry hold a framework's image; one that it holds is left as it is.
+    """Build and push a framework's image, unless the registry already has it.
 
     Args:
-        config: The registry, and how images are built.
-        folder: The provider's, which has room for the build.
+        config: The registry, and the builder's settings.
+        folder: The provider's folder, in which the build gets a scratch folder.
         framework: One of `inference.FRAMEWORKS`.
         sources: A copy of the api-inference-community repository.
         seconds: The most that the build and the push may take.
-        again: Build in any case.
+        again: Build even if the registry has the image.
         tell: Called with each line of the build's log.
 
     Raises:
         Permanent: `no_registry`, `registry_invalid`, `sources_missing`; as `images.build`.
-        Temporary: The registry is away; as `images.build`.
+        Temporary: The registry is unavailable; as `images.build`.
         OSError: The sources cannot be read or copied.
     """
     registry = _registry(config)
-    image = inference.image(framework, registry.place)
+    image = inference.image_name(framework, registry.place)
     digest = asyncio.run(registry.digest(image))
     if digest and not again:
         return Installed(image, digest, built=False)
-    found = _found(sources, framework)
-    with scratch.temporary(folder / "scratch", "inference") as place:
-        context = _copied(found, place / "files", config.build.max_context_bytes)
+    source = _source(sources, framework)
+    with scratch.folder(folder / "scratch", "inference") as place:
+        context = _copy(source, place / "files", config.build.max_context_bytes)
         (place / "build").mkdir(mode=0o700)
         order = _order(
             config.build, place, context, image=image, registry=registry, seconds=seconds
         )
-        digest = _built(order, config.build.builder, tell)
+        digest = _build(order, config.build.builder, tell)
     return Installed(image, digest, built=True)
 
 
-def _built(order: images.BuildRequest, builder: str, tell: Callable[[str], None]) -> str:
+def _build(order: images.BuildRequest, builder: str, tell: Callable[[str], None]) -> str:
     chosen = images.choose(builder)
     return images.build(order, chosen, check=_nothing, tell=tell, pushing=_nothing)
 
 
-def known(sources: Path) -> list[str]:
-    """Return the frameworks that a copy of the sources has."""
+def available_frameworks(sources: Path) -> list[str]:
+    """Return the frameworks that a copy of the sources contains."""
     return [
         name for name in inference.FRAMEWORKS if (_place(sources, name) / _DOCKERFILE).is_file()
     ]
@@ -83,7 +83,7 @@ def _registry(config: Config) -> Registry:
     registry = images.configured(config.registry)
     if registry is None:
         message = (
-            "there is no registry for the images; set [Registry] ServerAddress, to one that the"
+            "there is no registry for the images; set [Registry] ServerAddress to one that the"
             " cluster's nodes pull from"
         )
         raise Permanent(message, category="no_registry")
@@ -94,24 +94,24 @@ def _place(sources: Path, framework: str) -> Path:
     return sources / "docker_images" / framework
 
 
-def _found(sources: Path, framework: str) -> Path:
-    found = _place(sources, framework)
-    if (found / _DOCKERFILE).is_file():
-        return found
-    if there := known(sources):
-        message = f"{sources} has no {framework}; it has {', '.join(there)}"
+def _source(sources: Path, framework: str) -> Path:
+    folder = _place(sources, framework)
+    if (folder / _DOCKERFILE).is_file():
+        return folder
+    if frameworks := available_frameworks(sources):
+        message = f"{sources} has no {framework}; it has {', '.join(frameworks)}"
     else:
         message = f"{sources} has no sources; get them: git clone {REPOSITORY} {sources}"
     raise Permanent(message, category="sources_missing")
 
 
-def _copied(source: Path, target: Path, max_bytes: int) -> BuildContext:
-    """Copy what is built from, links left out: the build changes the modes of its files."""
-    shutil.copytree(source, target, ignore=_links)
+def _copy(source: Path, target: Path, max_bytes: int) -> BuildContext:
+    """Copy a framework's sources without links, because a build changes the modes of its files."""
+    shutil.copytree(source, target, ignore=_symlinks)
     return images.prepare(target, _files(target), _DOCKERFILE, max_bytes=max_bytes)
 
 
-def _links(folder: str, names: list[str]) -> list[str]:
+def _symlinks(folder: str, names: list[str]) -> list[str]:
     return [name for name in names if (Path(folder) / name).is_symlink()]
 
 
@@ -143,7 +143,7 @@ def _order(
         cgroup=cgroups.name(place),
         registry=registry,
         limits=limits,
-        # The sources are the operator's choice, and install packages.
+        # The operator chose the sources, and their steps install packages.
         network="host" if table.network == "none" else table.network,
         isolation=table.isolation,
         storage_driver=table.storage_driver,
@@ -151,4 +151,4 @@ def _order(
 
 
 def _nothing() -> None:
-    """Let the build go on."""
+    """Do nothing: no check or state change interrupts this build."""

@@ -1,4 +1,4 @@
-"""`model-setting.json`: a tenant's word for which model is to be served."""
+"""Parser for `model-setting.json`, in which a tenant names the model to serve."""
 
 import re
 
@@ -15,7 +15,7 @@ _DOUBLED = ("--", "..")
 
 
 def read(content: bytes) -> str:
-    """Return the id of the model that a `model-setting.json` names.
+    """Return the model id in a `model-setting.json`.
 
     Raises:
         Permanent: `model_invalid`, naming the field.
@@ -27,19 +27,19 @@ def read(content: bytes) -> str:
     except (msgspec.DecodeError, RecursionError):
         raise _invalid("it is not JSON") from None
     if not isinstance(document, dict):
-        raise _invalid('a JSON object is needed, such as {"model_id": "openai/whisper-small"}')
+        raise _invalid('it must be a JSON object, such as {"model_id": "openai/whisper-small"}')
     model_id = document.get("model_id")
     if not isinstance(model_id, str) or not model_id.strip():
-        raise _invalid("model_id: a text is needed, such as `openai/whisper-small`")
-    return _checked(model_id.strip())
+        raise _invalid("model_id: must be a string, such as `openai/whisper-small`")
+    return _validate(model_id.strip())
 
 
-def _checked(model_id: str) -> str:
-    """Return an id that may stand in a path and in an environment variable."""
-    doubled = any(mark in model_id for mark in _DOUBLED)
-    if len(model_id) > MAX_MODEL_ID or doubled or not _MODEL_ID.fullmatch(model_id):
+def _validate(model_id: str) -> str:
+    """Return the id if it is safe in a path and in an environment variable."""
+    has_doubled = any(mark in model_id for mark in _DOUBLED)
+    if len(model_id) > MAX_MODEL_ID or has_doubled or not _MODEL_ID.fullmatch(model_id):
         raise _invalid(
-            "model_id: the id of a model on Hugging Face is needed, `owner/name` of at most"
+            "model_id: must be the id of a model on Hugging Face, `owner/name` of at most"
             f" {MAX_MODEL_ID} letters, digits, `-`, `_` and `.`"
         )
     return model_id

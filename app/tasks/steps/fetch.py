@@ -60,7 +60,7 @@ def fetch(work: StepContext) -> None:
         work.commit(transitions.fetching(task, now=time.time()))
         return
     with ExitStack() as held:
-        folder = held.enter_context(scratch.temporary(work.context.folder / "scratch", "space"))
+        folder = held.enter_context(scratch.folder(work.context.folder / "scratch", "space"))
         space = _guarded(work, _described(work))
         kind = source.kind(space)
         if kind.name == "image":

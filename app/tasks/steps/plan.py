@@ -52,7 +52,7 @@ def _served(config: Config, setting: bytes) -> tuple[ModelDescription, str]:
     model_id = inference.read(setting)
     registry = images.configured(config.registry)
     model = asyncio.run(inference.describe(config.inference, model_id))
-    return model, inference.image(model.framework, registry.place if registry else "")
+    return model, inference.image_name(model.framework, registry.place if registry else "")
 
 
 def _plan(

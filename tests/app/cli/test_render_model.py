@@ -1,4 +1,4 @@
-"""`render` of a Space that serves a model."""
+"""Tests of `render` for a Space that serves a model."""
 
 import json
 from pathlib import Path
@@ -25,12 +25,16 @@ def render(folder: Path, monkeypatch: pytest.MonkeyPatch, model_id: str) -> Resu
 def test_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The hub is asked; the image is named by its tag, and the cache is bounded."""
     monkeypatch.setenv("CP_INFERENCE_CACHEBYTES", str(1 << 30))
-    with fake_hub.serving() as market:
-        market.models["a/b"] = {"library_name": "timm", "pipeline_tag": "image-classification"}
-        monkeypatch.setenv("CP_INFERENCE_SERVERURL", market.url)
+    with fake_hub.serving() as hub:
+        hub.models["a/b"] = {"library_name": "timm", "pipeline_tag": "image-classification"}
+        monkeypatch.setenv("CP_INFERENCE_SERVERURL", hub.url)
         result = render(tmp_path, monkeypatch, "a/b")
     assert result.exit_code == 0, result.stderr
-    [deployment] = [one for one in yaml.safe_load_all(result.stdout) if one["kind"] == "Deployment"]
+    [deployment] = [
+        manifest
+        for manifest in yaml.safe_load_all(result.stdout)
+        if manifest["kind"] == "Deployment"
+    ]
     pod = deployment["spec"]["template"]["spec"]
     assert pod["containers"][0]["image"] == "lagrange/timm:v1.0"
     assert pod["volumes"] == [{"name": "volume-cache", "emptyDir": {"sizeLimit": str(1 << 30)}}]
@@ -39,14 +43,14 @@ def test_a_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("model_id", "words"),
     [
-        ("a b", "model-setting.json: model_id: the id of a model on Hugging Face is needed"),
+        ("a b", "model-setting.json: model_id: must be the id of a model on Hugging Face"),
         ("a/b", "http://127.0.0.1:1/api/models/a/b cannot be read: it cannot be connected to"),
     ],
 )
 def test_refusals(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model_id: str, words: str
 ) -> None:
-    """A wrong id, and a hub that is away, are one line each."""
+    """An invalid id and an unreachable hub are one line each."""
     monkeypatch.setenv("CP_INFERENCE_SERVERURL", "http://127.0.0.1:1")
     result = render(tmp_path, monkeypatch, model_id)
     assert result.exit_code == 2

@@ -1,4 +1,4 @@
-"""What has to run for a Space that is built from its Dockerfile."""
+"""Tests of planning: the workload of a Space, from its files, image or model."""
 
 from dataclasses import replace
 
@@ -32,7 +32,7 @@ def names(space_name: str = "My Space") -> planning.WorkloadNames:
 
 
 def test_one_service_with_all_of_the_order() -> None:
-    """It is called after the Space, has the image, the port with the host name, and the GPUs."""
+    """It is named after the Space and gets the image, the port with the host name, and the GPUs."""
     image = "registry.example.com/lagrange/x@sha256:0"
     file = Dockerfile(8080, ("a warning",))
     plan = planning.plan_image(names(), image, file, hardware=HARDWARE)
@@ -49,7 +49,7 @@ def test_one_service_with_all_of_the_order() -> None:
 
 
 def test_a_model_gets_all_of_the_order() -> None:
-    """Its image knows the model and the task; what it keeps is a part of what was bought."""
+    """Its image gets the model and the task; its cache is a part of the ordered storage."""
     model = ModelDescription("openai/whisper-tiny", "transformers", "automatic-speech-recognition")
     plan = planning.plan_model(names(), model, "an image", hardware=HARDWARE, cache_bytes=20 << 30)
     [component] = plan.workload.components
@@ -64,13 +64,15 @@ def test_a_model_gets_all_of_the_order() -> None:
     assert container.ports == (
         Port(number=80, service_port=80, public="host", hosts=("abcdefghij.example.com",)),
     )
-    assert [(one.name, one.size_bytes) for one in component.volumes] == [("cache", 20 << 30)]
+    assert [(volume.name, volume.size_bytes) for volume in component.volumes] == [
+        ("cache", 20 << 30)
+    ]
     assert container.mounts == (Mount(volume="cache", path="/data"),)
     assert plan.workload.result_url == "abcdefghij.example.com"
 
 
 def test_a_cache_is_no_larger_than_the_order() -> None:
-    """What the operator allows is bounded by the ephemeral storage that was bought."""
+    """The operator's limit is bounded by the ephemeral storage of the order."""
     model = ModelDescription("x", "transformers", "text-generation")
     hardware = replace(HARDWARE, storage_bytes=5 << 30)
     plan = planning.plan_model(names(), model, "an image", hardware=hardware, cache_bytes=20 << 30)
@@ -79,16 +81,16 @@ def test_a_cache_is_no_larger_than_the_order() -> None:
 
 @pytest.mark.parametrize("name", ["web", "My Space", "Ünïcödé", "-", "../..", "x" * 300, "${name}"])
 def test_every_name_of_a_space_can_be_rendered(name: str) -> None:
-    """Whatever a Space is called, its objects have names, and its own name is kept beside."""
+    """Whatever a Space's name, its objects get valid names, and its own name is kept."""
     plan = planning.plan_image(names(name), "image", Dockerfile(80), hardware=None)
     manifests = render.workload(plan.workload, Capabilities(domain="example.com"))
-    kinds = [one["kind"] for one in manifests]
+    kinds = [manifest["kind"] for manifest in manifests]
     assert {"Deployment", "Service", "Ingress"} <= set(kinds)
     assert plan.workload.space_name == name
 
 
 def test_every_service_has_a_deployment_of_its_own() -> None:
-    """As many replicas as the file says, under names that no other service has."""
+    """It has the replicas of the file, under a name of its own."""
     text = b"""
 services:
   web: {image: "nginx:1", expose: [{port: 80, to: [{global: true}]}]}
@@ -100,10 +102,10 @@ deployment:
     plan = planning.plan(
         names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, capabilities=Capabilities()
     )
-    found = {
-        one["metadata"]["name"]: one["spec"]["replicas"]
-        for one in render.workload(plan.workload, Capabilities())
-        if one["kind"] == "Deployment"
+    replicas = {
+        manifest["metadata"]["name"]: manifest["spec"]["replicas"]
+        for manifest in render.workload(plan.workload, Capabilities())
+        if manifest["kind"] == "Deployment"
     }
     space = names().space_uuid
-    assert found == {f"deploy-{space}": 3, f"deploy-{space}-api": 2}
+    assert replicas == {f"deploy-{space}": 3, f"deploy-{space}-api": 2}

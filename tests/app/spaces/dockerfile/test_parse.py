@@ -1,4 +1,4 @@
-"""What Dockerfiles say of their port: every form that Docker takes, and whatever is written."""
+"""Tests of the Dockerfile parser: every form of EXPOSE that Docker accepts, and any other text."""
 
 import time
 
@@ -12,7 +12,7 @@ NO_PORT = "the Dockerfile exposes no TCP port"
 
 
 def port(text: str) -> int:
-    """Return the port that is read."""
+    """Return the port of a Dockerfile."""
     return dockerfile.read(text.encode()).port
 
 
@@ -59,7 +59,7 @@ def test_a_plain_port(text: str, expected: int) -> None:
     ],
 )
 def test_a_port_from_variables(text: str, expected: int) -> None:
-    """ARG and ENV count as they are where the EXPOSE stands, ENV before ARG."""
+    """ARG and ENV have their values at the EXPOSE; ENV takes precedence."""
     assert port(text) == expected
 
 
@@ -77,7 +77,7 @@ def test_a_port_from_variables(text: str, expected: int) -> None:
     ],
 )
 def test_several_stages(text: str, expected: int) -> None:
-    """The last stage counts, with what it has from the stages that it is built from."""
+    """The last stage counts, with all that it inherits from the stages that it is built from."""
     assert port(text) == expected
 
 
@@ -99,8 +99,8 @@ def test_several_stages(text: str, expected: int) -> None:
         ("FROM a\nEXPOSE 8080 \\", 8080),
     ],
 )
-def test_what_is_no_instruction(text: str, expected: int) -> None:
-    """Comments, continuations, heredocs and ONBUILD hide what only looks like an EXPOSE."""
+def test_text_that_is_not_an_instruction(text: str, expected: int) -> None:
+    """Comments, continuations, heredocs and ONBUILD hide text that only looks like an EXPOSE."""
     assert port(text) == expected
 
 
@@ -109,24 +109,24 @@ def test_what_is_no_instruction(text: str, expected: int) -> None:
     ["", "FROM a", "FROM a\nEXPOSE", "FROM a\nEXPOSE $PORT", "FROM a\nEXPOSE 53/udp", "\0\xff"],
 )
 def test_no_port(text: str) -> None:
-    """Without a port it is 80, and the author is told how to choose another."""
-    found = dockerfile.read(text.encode("latin-1"))
-    assert found.port == 80
-    assert NO_PORT in found.warnings[-1]
+    """Without a port it is 80, and the author learns how to choose another."""
+    parsed = dockerfile.read(text.encode("latin-1"))
+    assert parsed.port == 80
+    assert NO_PORT in parsed.warnings[-1]
 
 
-def test_what_is_ignored_is_told() -> None:
+def test_ignored_ports_are_warned_of() -> None:
     """Each EXPOSE that does not count is named."""
-    found = dockerfile.read(b'FROM a\nEXPOSE 1/udp x "open\nEXPOSE 8080')
-    assert [one.partition(":")[0] for one in found.warnings] == [
-        'EXPOSE "open is not understood',
+    parsed = dockerfile.read(b'FROM a\nEXPOSE 1/udp x "open\nEXPOSE 8080')
+    assert [warning.partition(":")[0] for warning in parsed.warnings] == [
+        'EXPOSE "open cannot be evaluated',
         "EXPOSE 1/udp",
         "EXPOSE x",
     ]
 
 
-def test_what_add_fetches() -> None:
-    """The URLs of ADD are found in both forms; COPY, files and targets are none."""
+def test_urls_of_add() -> None:
+    """URLs of ADD are found in both forms; COPY, files and targets are ignored."""
     text = """
 FROM a
 ENV BASE=https://one.example
@@ -168,16 +168,16 @@ WORDS = st.sampled_from(
 
 
 @given(st.lists(WORDS, max_size=60).map("".join))
-def test_whatever_is_written_is_read(text: str) -> None:
-    """No text crashes it, and the port is always one."""
-    found = dockerfile.read(text.encode("utf-8", "surrogatepass"))
-    assert 0 < found.port < 65536
-    assert all(one.isprintable() and len(one) < 300 for one in found.warnings)
+def test_any_text_is_read(text: str) -> None:
+    """No text crashes the parser, and the port is always valid."""
+    parsed = dockerfile.read(text.encode("utf-8", "surrogatepass"))
+    assert 0 < parsed.port < 65536
+    assert all(warning.isprintable() and len(warning) < 300 for warning in parsed.warnings)
 
 
 @given(st.binary(max_size=300))
-def test_whatever_comes_is_read(content: bytes) -> None:
-    """No bytes crash it."""
+def test_any_bytes_are_read(content: bytes) -> None:
+    """No bytes crash the parser."""
     assert 0 < dockerfile.read(content).port < 65536
 
 
@@ -196,7 +196,7 @@ def test_whatever_comes_is_read(content: bytes) -> None:
     ids=["growth", "variables", "stages", "braces", "words", "heredocs", "continuations", "colons"],
 )
 def test_bombs_are_read_in_seconds(content: bytes) -> None:
-    """What is made to grow or to nest costs no more than its size."""
+    """Text made to grow or to nest costs no more than its size."""
     start = time.process_time()
     assert dockerfile.read(content).port == 80
     assert time.process_time() - start < 5

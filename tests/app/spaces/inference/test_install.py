@@ -1,4 +1,4 @@
-"""Installing the images that serve models, as far as no builder is needed."""
+"""Tests of installing the images that serve models, as far as they need no builder."""
 
 import hashlib
 from collections.abc import Iterator
@@ -17,9 +17,9 @@ from tests.support.fake_registry import FakeRegistry
 
 @pytest.fixture
 def target() -> Iterator[FakeRegistry]:
-    """A registry that has nothing."""
-    with fake_registry.serving() as found:
-        yield found
+    """An empty registry."""
+    with fake_registry.serving() as registry:
+        yield registry
 
 
 def install(target: FakeRegistry, folder: Path) -> framework_install.Installed:
@@ -35,7 +35,7 @@ def install(target: FakeRegistry, folder: Path) -> framework_install.Installed:
     )
 
 
-def test_what_is_there_is_left(target: FakeRegistry, tmp_path: Path) -> None:
+def test_an_image_in_the_registry_is_kept(target: FakeRegistry, tmp_path: Path) -> None:
     """An image that the registry has needs no sources."""
     target.answer = lambda _path, _authorization: (200, {}, b"{}")
     assert install(target, tmp_path) == framework_install.Installed(
@@ -47,7 +47,7 @@ def test_what_is_there_is_left(target: FakeRegistry, tmp_path: Path) -> None:
 
 
 def test_missing_sources(target: FakeRegistry, tmp_path: Path) -> None:
-    """Without sources it tells how to get them; with others, which there are."""
+    """Without sources the error says how to get them; with others, which frameworks they have."""
     with pytest.raises(Permanent, match="has no sources; get them: git clone https://") as missing:
         install(target, tmp_path)
     assert missing.value.category == "sources_missing"
@@ -62,7 +62,7 @@ def test_missing_sources(target: FakeRegistry, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
-        (["mlx", "timm"], 2, "mlx: no framework; there are adapter_transformers, "),
+        (["mlx", "timm"], 2, "mlx: not a framework; choose from adapter_transformers, "),
         (["timm"], 1, "timm: there is no registry for the images; set [Registry] ServerAddress"),
         ([], 2, "Missing argument 'FRAMEWORKS...'"),
     ],
@@ -70,7 +70,7 @@ def test_missing_sources(target: FakeRegistry, tmp_path: Path) -> None:
 def test_the_command_refuses(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], code: int, words: str
 ) -> None:
-    """What is wrong is one line on standard error, and an exit status."""
+    """An error is one line on standard error, and an exit status."""
     monkeypatch.setenv("CP_PATH", str(tmp_path))
     result = CliRunner().invoke(main, ["inference", "install", *arguments])
     assert result.exit_code == code

@@ -1,4 +1,4 @@
-"""`model-setting.json`, from strangers."""
+"""Tests of the `model-setting.json` parser with untrusted files."""
 
 import json
 import re
@@ -21,7 +21,7 @@ VALUES = st.recursive(
     "model_id", ["gpt2", "openai/whisper-tiny", "a_b/c.d-e", "0/1", "x" * 96, "_a/_b_"]
 )
 def test_a_model(model_id: str) -> None:
-    """Ids as the hub has them are taken; other fields are ignored."""
+    """Ids in the hub's form are accepted; other fields are ignored."""
     content = json.dumps({"model_id": f" {model_id}\n", "other": [1]}).encode()
     assert read(content) == model_id
 
@@ -32,23 +32,23 @@ def test_a_model(model_id: str) -> None:
         (b"", "it is not JSON"),
         (b"\xff", "it is not JSON"),
         (b"[" * 10_000, "it is not JSON"),
-        (b"[]", "a JSON object is needed"),
-        (b"{}", "model_id: a text is needed"),
-        (b'{"model_id": 7}', "model_id: a text is needed"),
-        (b'{"model_id": " "}', "model_id: a text is needed"),
-        (b'{"model_id": "a/b/c"}', "model_id: the id of a model"),
-        (b'{"model_id": "../x"}', "model_id: the id of a model"),
-        (b'{"model_id": "a/.."}', "model_id: the id of a model"),
-        (b'{"model_id": "a--b"}', "model_id: the id of a model"),
-        (b'{"model_id": "a?b"}', "model_id: the id of a model"),
-        (b'{"model_id": "a\\n"}'.replace(b"a", b"a\\nb"), "model_id: the id of a model"),
-        (b'{"model_id": "$(x)"}', "model_id: the id of a model"),
-        (b'{"model_id": "' + b"x" * 97 + b'"}', "model_id: the id of a model"),
+        (b"[]", "it must be a JSON object"),
+        (b"{}", "model_id: must be a string"),
+        (b'{"model_id": 7}', "model_id: must be a string"),
+        (b'{"model_id": " "}', "model_id: must be a string"),
+        (b'{"model_id": "a/b/c"}', "model_id: must be the id of a model"),
+        (b'{"model_id": "../x"}', "model_id: must be the id of a model"),
+        (b'{"model_id": "a/.."}', "model_id: must be the id of a model"),
+        (b'{"model_id": "a--b"}', "model_id: must be the id of a model"),
+        (b'{"model_id": "a?b"}', "model_id: must be the id of a model"),
+        (b'{"model_id": "a\\n"}'.replace(b"a", b"a\\nb"), "model_id: must be the id of a model"),
+        (b'{"model_id": "$(x)"}', "model_id: must be the id of a model"),
+        (b'{"model_id": "' + b"x" * 97 + b'"}', "model_id: must be the id of a model"),
         (b" " * 70_000, "it is larger than 64 KiB"),
     ],
 )
-def test_what_is_none(content: bytes, problem: str) -> None:
-    """The field is named, and what is needed there."""
+def test_invalid_files(content: bytes, problem: str) -> None:
+    """The message names the field and its expected value."""
     with pytest.raises(Permanent) as refused:
         read(content)
     assert refused.value.category == "model_invalid"
@@ -57,13 +57,13 @@ def test_what_is_none(content: bytes, problem: str) -> None:
 
 @given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()))
 def test_anything(content: bytes) -> None:
-    """Whatever the file is, it is a safe id or refused."""
+    """Any file yields a safe id or is refused."""
     _read(content)
 
 
 @given(st.text(max_size=120))
 def test_any_id(text: str) -> None:
-    """Whatever the id is, it is safe in a path, or refused."""
+    """Any id is safe in a path or refused."""
     _read(json.dumps({"model_id": text}).encode())
 
 
