@@ -1,4 +1,8 @@
-"""The command line: `computing-provider`. Commands import what they need when they are called."""
+"""The command line, `computing-provider`: one module for each command or group of commands.
+
+Options, questions and printed text live here; what a command does to tasks, configuration and
+cluster lives in the packages below. A command is imported only when it is called.
+"""
 
 import io
 import os
@@ -34,32 +38,32 @@ _COMMANDS = {
 
 
 class Commands(click.Group):
-    """Commands that live in modules of their own, imported when one of them is called.
+    """A group of commands that are imported when they are called.
 
     Args:
-        elsewhere: Where each is, as `<module>:<name>`, in the order in which the help shows them.
-        options: Of `click.Group`.
+        lazy: Import path of each command, `<module>:<name>`, in the order of the help.
+        options: Options of `click.Group`.
     """
 
-    def __init__(self, *, elsewhere: Mapping[str, str] | None = None, **options: Any) -> None:
+    def __init__(self, *, lazy: Mapping[str, str] | None = None, **options: Any) -> None:
         super().__init__(**options)
-        self._elsewhere = elsewhere or {}
+        self._lazy = lazy or {}
 
     def list_commands(self, context: click.Context) -> list[str]:
-        """Return the names in the order in which the help shows them."""
-        return [*self._elsewhere, *super().list_commands(context)]
+        """Return the names of the commands in the order of the help."""
+        return [*self._lazy, *super().list_commands(context)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
-        """Import a command."""
-        if name not in self._elsewhere:
+        """Return a command, imported if need be."""
+        if name not in self._lazy:
             return super().get_command(context, name)
-        module, attribute = self._elsewhere[name].split(":")
+        module, attribute = self._lazy[name].split(":")
         command: click.Command = getattr(__import__(module, fromlist=[attribute]), attribute)
         return command
 
 
 @click.command(
-    cls=Commands, elsewhere=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=Commands, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]}
 )
 @click.option(
     "--cp-repo",
@@ -79,11 +83,11 @@ def main(context: click.Context, cp_repo: str | None) -> None:
 
 
 def with_context(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command the provider's context first; what is wrong with the configuration is told."""
+    """Pass the provider's context to a command; report configuration errors and exit 2."""
 
     def wrapped(*args: Any, **kwargs: Any) -> _R:
-        context = opened()
-        from app.errors import ConfigError  # noqa: PLC0415 - who needs it pays for it.
+        context = load_context()
+        from app.errors import ConfigError  # noqa: PLC0415 - imported on use.
 
         try:
             return click.get_current_context().invoke(command, context, *args, **kwargs)
@@ -106,9 +110,9 @@ def with_glance(command: Callable[..., _R]) -> Callable[..., _R]:
     return update_wrapper(wrapped, command)
 
 
-def opened() -> "Context":
-    """Return the context of the chosen folder, or exit 2 with every problem on a line."""
-    from app.context import opened as open_context  # noqa: PLC0415 - who needs it pays for it.
+def load_context() -> "Context":
+    """Return the context of the chosen folder, or print every configuration error and exit 2."""
+    from app.context import opened as open_context  # noqa: PLC0415 - imported on use.
     from app.errors import ConfigError  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""`python -m app.cli`, as the supervisor starts its children."""
+"""Entry point of `python -m app.cli`, with which the supervisor starts its children."""
 
 from app.cli import main
 

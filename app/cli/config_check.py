@@ -1,4 +1,4 @@
-"""Whether a configuration will do: what `config check` tells, and `init` of each answer."""
+"""Validation of a configuration, for `config check` and for the answers of `init`."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _DOMAIN = re.compile(rf"(?=.{{1,240}}\Z){_LABEL}(\.{_LABEL})*")
 _MULTI_ADDRESS = re.compile(
     rf"/(ip4/\d{{1,3}}(\.\d{{1,3}}){{3}}|ip6/[0-9A-Fa-f:.]+|dns[46]?/{_LABEL}(\.{_LABEL})*)/tcp/\d{{1,5}}"
 )
-_FORMS = (
+_FORMATS = (
     ("API", "Domain", _DOMAIN, "a domain such as cp.example.com"),
     ("API", "MultiAddress", _MULTI_ADDRESS, "/ip4/<address>/tcp/<port> or /dns4/<name>/tcp/<port>"),
     ("API", "RedisUrl", re.compile(r"(rediss?://|unix:/)\S+"), "redis://<host>:<port>"),
@@ -27,7 +27,7 @@ _FORMS = (
 
 
 def problems(folder: Path, config: Config) -> Iterator[str]:
-    """Yield what keeps this configuration from working, each with its key and the remedy."""
+    """Yield the problems that keep a configuration from working, each with key and remedy."""
     yield from _malformed(config)
     try:
         refuse_incomplete(config)
@@ -43,23 +43,23 @@ def problems(folder: Path, config: Config) -> Iterator[str]:
         yield str(error)
 
 
-def of_value(table: str, key: str, value: Any) -> Iterator[str]:
-    """Yield what is wrong with one value, by the same rules."""
+def value_problems(table: str, key: str, value: Any) -> Iterator[str]:
+    """Yield the problems of a single value, by the same rules."""
     try:
         config = configuration.converted({table: {key: value}})
     except ConfigError as error:
         yield from error.problems
         return
-    yield from (one for one in _malformed(config) if one.startswith(f"[{table}] {key}"))
+    yield from (line for line in _malformed(config) if line.startswith(f"[{table}] {key}"))
 
 
 def _malformed(config: Config) -> Iterator[str]:
-    """Values that have their type and cannot be meant; an empty one is no value."""
+    """Yield values of the right type and a wrong form; an empty value is an absent one."""
     document: dict[str, dict[str, Any]] = configuration.document(config)
-    for table, key, form, meant in _FORMS:
+    for table, key, pattern, expected in _FORMATS:
         value = document[table][key]
-        if value and not form.fullmatch(value):
-            yield f"[{table}] {key} is not {meant}"
+        if value and not pattern.fullmatch(value):
+            yield f"[{table}] {key} is not {expected}"
     for keys in ((config.webhook.secrets, ()), ((), config.webhook.public_keys)):
         try:
             signatures.parse_keys(*keys)

@@ -1,4 +1,4 @@
-"""`demo`: one job from its webhook to its end, shown as it happens."""
+"""The `demo` command: one job from its webhook to its end, shown as it happens."""
 
 import sys
 from pathlib import Path
@@ -7,26 +7,25 @@ import click
 
 
 @click.command()
-@click.option("--keep", is_flag=True, help="Leave it running to look around, until Ctrl-C.")
+@click.option("--keep", is_flag=True, help="Keep everything running until Ctrl-C, to look around.")
 @click.option(
     "--kubeconfig",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Do it on this cluster, and fetch the page.  [default: a simulated cluster]",
+    help="Run it on this cluster, and fetch the page.  [default: a simulated cluster]",
 )
 @click.option(
     "--ingress",
     metavar="ADDRESS",
     default="",
-    help="Where that cluster's ingress controller answers HTTP.  [default: look for it]",
+    help="HTTP address of that cluster's ingress controller.  [default: detected]",
 )
 def demo(*, keep: bool, kubeconfig: Path | None, ingress: str) -> None:
     """Show one job from its webhook to its end. Nothing is left afterwards.
 
-    Everything that takes part is made for it, in a temporary folder: a Redis (unless
-    CP_API_REDISURL names one), a stand-in for Lagrange, the provider's processes, and a cluster
-    that is simulated.
+    Everything it needs is created in a temporary folder: a Redis (unless CP_API_REDISURL names
+    one), a stand-in for Lagrange, the provider's processes, and a simulated cluster.
     """
-    from app import demo as demonstration  # noqa: PLC0415 - who needs it pays for it.
+    from app import demo as demonstration  # noqa: PLC0415 - imported on use.
     from app.cli.processes import children  # noqa: PLC0415
 
     if ingress and kubeconfig is None:

@@ -1,11 +1,11 @@
-"""Words from tenants, from Lagrange and from other versions, as they are shown to people."""
+"""Formatting for the terminal: untrusted text, ids, durations, times and colours of states."""
 
 import math
 import time
 from datetime import UTC, datetime
 
-_SHORT = 8
-_MOST_SECONDS = 10**9
+_ID_CHARACTERS = 8
+_MAX_PERIOD_SECONDS = 10**9
 _COLOURS = {
     "running": "green",
     "failed": "red",
@@ -16,11 +16,11 @@ _COLOURS = {
 }
 
 
-def text(words: str | None) -> str:
-    """Return words on one line, with nothing in them that a terminal would obey; `-` for none."""
-    if not words:
+def text(untrusted: str | None) -> str:
+    """Return text on one line without control characters; `-` for none."""
+    if not untrusted:
         return "-"
-    return words if words.isprintable() else "".join(map(_visible, words))
+    return untrusted if untrusted.isprintable() else "".join(map(_visible, untrusted))
 
 
 def _visible(character: str) -> str:
@@ -29,26 +29,26 @@ def _visible(character: str) -> str:
     return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
 
 
-def shortened(name: str) -> str:
+def short_id(identifier: str) -> str:
     """Return the beginning of an id."""
-    shown = text(name)
-    return shown if len(shown) <= _SHORT + 3 else f"{shown[:_SHORT]}…"
+    line = text(identifier)
+    return line if len(line) <= _ID_CHARACTERS + 3 else f"{line[:_ID_CHARACTERS]}…"
 
 
-def period(told: str) -> str:
-    """Return seconds, as Lagrange writes them, as `h:mm:ss`; what is no number as it is."""
+def period(seconds_text: str) -> str:
+    """Return seconds, as Lagrange writes them, as `h:mm:ss`; anything else as it is."""
     try:
-        seconds = float(told)
+        seconds = float(seconds_text)
     except ValueError:
-        return text(told)
-    if not math.isfinite(seconds) or not 0 <= seconds < _MOST_SECONDS:
-        return text(told)
+        return text(seconds_text)
+    if not math.isfinite(seconds) or not 0 <= seconds < _MAX_PERIOD_SECONDS:
+        return text(seconds_text)
     hours, rest = divmod(int(seconds), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}"
 
 
 def moment(seconds: float | None) -> str:
-    """Return unix seconds as a time of day in UTC."""
+    """Return unix seconds as date and time in UTC; `-` for none."""
     if seconds is None:
         return "-"
     try:
@@ -58,7 +58,7 @@ def moment(seconds: float | None) -> str:
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago a moment (unix seconds) was."""
+    """Return the time since a moment (unix seconds), as `0:01:00 ago`."""
     return f"{period(str(max(0.0, time.time() - seconds)))} ago"
 
 

@@ -1,4 +1,4 @@
-"""What serves the models of Spaces with a `model-setting.json`."""
+"""The `inference` commands: installation of the images that serve models."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from app.context import Context
 
 @click.group()
 def inference() -> None:
-    """Offer models of Hugging Face to tenants."""
+    """Offer Hugging Face models to tenants."""
 
 
 @inference.command()
@@ -20,13 +20,13 @@ def inference() -> None:
     type=click.Path(path_type=Path, file_okay=False),
     help="A copy of the api-inference-community repository.  [default: $CP_PATH/inference-model]",
 )
-@click.option("--again", is_flag=True, help="Build images that the registry has too.")
+@click.option("--again", is_flag=True, help="Rebuild images that the registry already has.")
 @click.option(
     "--timeout-seconds",
     type=click.IntRange(min=1),
     default=7200,
     show_default=True,
-    help="The most that one image may take.",
+    help="Time limit for each image.",
 )
 @with_context
 def install(
@@ -37,15 +37,16 @@ def install(
     again: bool,
     timeout_seconds: int,
 ) -> None:
-    """Build the images of FRAMEWORKS, such as transformers or diffusers, into the registry.
+    """Build the images of FRAMEWORKS, such as transformers or diffusers, and push them.
 
-    Each becomes <registry>/lagrange/<framework>:v1.0. What the registry has is left as it is.
+    Each becomes <registry>/lagrange/<framework>:v1.0. Images that the registry already has are
+    skipped.
     """
     from app.spaces.inference import FRAMEWORKS  # noqa: PLC0415 - needed here only.
 
     unknown = [name for name in frameworks if name not in FRAMEWORKS]
     if unknown:
-        refuse(f"{', '.join(unknown)}: no framework; there are {', '.join(FRAMEWORKS)}")
+        refuse(f"{', '.join(unknown)}: not a framework; choose from {', '.join(FRAMEWORKS)}")
     for name in dict.fromkeys(frameworks):
         _install(context, name, sources, again=again, seconds=timeout_seconds)
 
@@ -53,7 +54,7 @@ def install(
 def _install(
     context: Context, name: str, sources: Path | None, *, again: bool, seconds: int
 ) -> None:
-    """Install one framework; its build's last line is shown on a terminal, else every line."""
+    """Install one framework; show the last line of its build on a terminal, else every line."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, needed here only.
     from rich.markup import escape  # noqa: PLC0415
 
@@ -70,7 +71,7 @@ def _install(
                 click.echo(f"{name}: {line}", err=True)
 
         try:
-            done = framework_install.install(
+            installed = framework_install.install(
                 context.config,
                 context.folder,
                 name,
@@ -81,5 +82,5 @@ def _install(
             )
         except (Failure, OSError) as error:
             refuse(f"{name}: {error}", code=1)
-    word = "built and pushed" if done.built else "is there already"
-    click.echo(f"{done.image} {word} ({done.digest})")
+    outcome = "built and pushed" if installed.built else "is already there"
+    click.echo(f"{installed.image} {outcome} ({installed.digest})")

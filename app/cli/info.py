@@ -1,11 +1,11 @@
-"""Who this provider is, and whether its configuration is right."""
+"""The `info` and `config` commands: identity, reports, inventory and configuration."""
 
 import json
 
 import click
 
 from app import config as configuration
-from app.cli import opened, refuse, with_context
+from app.cli import load_context, refuse, with_context
 from app.context import Context
 from app.errors import ConfigError
 from app.net import signatures
@@ -15,12 +15,12 @@ from app.net import signatures
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_context
 def info(context: Context, *, as_json: bool) -> None:
-    """Show who you are to Lagrange, and what you have.
+    """Show the provider's identity, reports and inventory.
 
-    That is: the keys that others know you by, what Lagrange was told last and whether it took it,
-    and of each node what it has, what is used, reserved and free.
+    That is: its public keys, the last reports to Lagrange and whether they were accepted, and
+    for each node the resources in total, used, reserved and free.
 
-    What Redis or the cluster would say is left out while they are away.
+    Parts that come from Redis or the cluster are left out while these are unavailable.
     """
     from app.cli import inventory, report_status  # noqa: PLC0415 - slow to import, needed here only.
 
@@ -57,15 +57,15 @@ def _facts(context: Context) -> dict[str, str]:
 
 @click.group()
 def config() -> None:
-    """Look at the configuration."""
+    """Inspect the configuration."""
 
 
 @config.command()
 def check() -> None:
-    """Check config.toml and the environment; print what is in force, secrets masked."""
+    """Check config.toml and the environment; print the effective values, secrets masked."""
     from app.cli import config_check  # noqa: PLC0415 - only here.
 
-    context = opened()
+    context = load_context()
     table = ""
     for name, key, value in configuration.shown(context.config):
         if name != table:

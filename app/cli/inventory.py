@@ -1,4 +1,4 @@
-"""What the nodes have, use and have reserved, as `info` shows it."""
+"""Inventory of the nodes for `info`: resources in total, used, reserved and free."""
 
 import time
 from typing import Any
@@ -21,28 +21,28 @@ _GIB = 1 << 30
 
 
 def document(context: Context) -> dict[str, Any] | None:
-    """Return the inventory for `--json`; None, and a line on standard error, when nothing is known.
+    """Return the inventory for `--json`; None, with a line on standard error, if unknown.
 
-    `at` is when it was seen (unix seconds). Of each node `total`, `used` (by pods), `reserved` (for
-    pods that are not there yet) and `free` (for tenants), each with `cpu_millis`, `memory_bytes`,
-    `storage_bytes`, `gpus` and `pods`; `gpus` by product; `withheld`: why tenants' pods do not get
-    there, or null; `gpus_only`: whether only those that need a GPU do.
+    `at` is the time of the snapshot (unix seconds). Each node has `total`, `used` (by pods),
+    `reserved` (for pods to come) and `free` (for tenants), each with `cpu_millis`, `memory_bytes`,
+    `storage_bytes`, `gpus` and `pods`; `gpus` by product; `withheld`: the reason why no pods of
+    tenants may run there, or null; `gpus_only`: true if only pods that need a GPU may.
     """
     try:
-        book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
-        known = inventory_snapshot.read(context.store.kept(redis_keys.INVENTORY))
+        ledger = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
+        snapshot = inventory_snapshot.read(context.store.kept(redis_keys.INVENTORY))
     except (Temporary, msgspec.DecodeError) as error:
         click.echo(f"reservations are not known: {error}", err=True)
-        book, known = Ledger(), None
-    if known is None or not known.is_valid(time.time()):
-        known = _looked(context)
-    if known is None:
+        ledger, snapshot = Ledger(), None
+    if snapshot is None or not snapshot.is_valid(time.time()):
+        snapshot = _read_cluster(context)
+    if snapshot is None:
         return None
-    return {"at": known.at, "nodes": _nodes(known.inventory, book)}
+    return {"at": snapshot.at, "nodes": _nodes(snapshot.inventory, ledger)}
 
 
-def _looked(context: Context) -> inventory_snapshot.InventorySnapshot | None:
-    """Look at the cluster itself, when no watcher runs that does."""
+def _read_cluster(context: Context) -> inventory_snapshot.InventorySnapshot | None:
+    """Read the inventory from the cluster itself, for when no watcher runs."""
     if context.config.cluster.simulated:
         click.echo("the inventory is not known: no watcher runs", err=True)
         return None
@@ -53,12 +53,12 @@ def _looked(context: Context) -> inventory_snapshot.InventorySnapshot | None:
         return None
 
 
-def _nodes(seen: Inventory, book: Ledger) -> list[dict[str, Any]]:
-    reserved = free_room.reserved(seen, book)
-    free = free_room.free(seen, book)
+def _nodes(current: Inventory, ledger: Ledger) -> list[dict[str, Any]]:
+    reserved = free_room.reserved(current, ledger)
+    free = free_room.free(current, ledger)
     return [
         _node(node, reserved[node.name], free.get(node.name, ResourceAmounts()))
-        for node in seen.nodes
+        for node in current.nodes
     ]
 
 
@@ -81,7 +81,7 @@ def _amounts(amounts: ResourceAmounts) -> dict[str, int]:
 
 
 def print_table(document: dict[str, Any]) -> None:
-    """Print the inventory for people: four lines for each node."""
+    """Print the inventory as a table, with four lines for each node."""
     from rich.console import Console  # noqa: PLC0415 - slow to import, needed for tables only.
     from rich.table import Table  # noqa: PLC0415
 
@@ -91,7 +91,7 @@ def print_table(document: dict[str, Any]) -> None:
         table.add_column(column, justify="right" if right else "left", no_wrap=True)
     for node in document["nodes"]:
         for name, part in zip(_titles(node), ("total", "used", "reserved", "free"), strict=True):
-            table.add_row(name, part, *_shown(node[part]))
+            table.add_row(name, part, *_cells(node[part]))
     console = Console()
     if not console.is_terminal:
         console = Console(width=250, highlight=False)
@@ -99,15 +99,15 @@ def print_table(document: dict[str, Any]) -> None:
 
 
 def _titles(node: dict[str, Any]) -> tuple[str, str, str, str]:
-    """The node's name, and below it which GPUs it has and whether tenants get to it."""
+    """Return the node's name, and for the lines below it its GPUs and its restrictions."""
     gpus = ", ".join(f"{count} × {product}" for product, count in node["gpus"].items())
-    offered = "for GPU jobs only" if node["gpus_only"] else ""
+    restriction = "for GPU jobs only" if node["gpus_only"] else ""
     if node["withheld"]:
-        offered = f"not offered: {node['withheld']}"
-    return node["name"], gpus, offered, ""
+        restriction = f"not offered: {node['withheld']}"
+    return node["name"], gpus, restriction, ""
 
 
-def _shown(amounts: dict[str, int]) -> tuple[str, ...]:
+def _cells(amounts: dict[str, int]) -> tuple[str, ...]:
     return (
         f"{amounts['cpu_millis'] / 1000:g}",
         f"{amounts['memory_bytes'] / _GIB:.2f} GiB",

@@ -1,4 +1,4 @@
-"""`keys rotate`: another key in the place of each, the old one kept aside."""
+"""The `keys rotate` commands: each replaces a key and keeps the file that held the old one."""
 
 import os
 import sys
@@ -13,7 +13,7 @@ from app import config as configuration
 from app.cli import (
     glance,
     init_questions,
-    opened,
+    load_context,
     refuse,
 )
 from app.config import Config, atomic_files, edit, identity
@@ -28,30 +28,30 @@ def keys() -> None:
 
 @keys.group()
 def rotate() -> None:
-    """Put another key in the place of one.
+    """Replace one key with another.
 
-    The file that held the old one is kept beside it under a name with the time, mode 0600. Run it
-    on one machine, copy the file to the others, and restart what it names.
+    The previous file is kept beside the new one, with mode 0600 and the time in its name. Run this
+    on one machine, copy the new file to the others, and restart the processes that it names.
     """
 
 
 @rotate.command()
 @click.option("--finish", is_flag=True, help="Accept only the newest secret from now on.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def webhook(*, finish: bool, yes: bool) -> None:
     """Rotate the secret that Lagrange signs with.
 
-    The new secret is written before those that there are, in [WEBHOOK] Secrets, and all are
-    accepted. Give Lagrange the new one; once it signs with that, call this again with --finish.
+    The new secret is put first in [WEBHOOK] Secrets, and all of them are accepted. Give Lagrange
+    the new one; once it signs with that, run this again with --finish.
     """
-    config = opened().config
+    config = load_context().config
     secrets = config.webhook.secrets
-    _refuse_elsewhere("WEBHOOK", "Secrets")
+    _refuse_if_in_environment("WEBHOOK", "Secrets")
     if not secrets:
         refuse("[WEBHOOK] Secrets is empty: Lagrange signs with a key of its own, and rotates that")
     if finish:
-        _refuse_single(len(secrets), "[WEBHOOK] Secrets", "webhook")
-        _confirm(f"{len(secrets) - 1} older secrets are not accepted any more. Go on?", yes=yes)
+        _refuse_if_single(len(secrets), "[WEBHOOK] Secrets", "webhook")
+        _confirm(f"{len(secrets) - 1} older secrets will no longer be accepted. Continue?", yes=yes)
         kept = [secrets[0]]
     else:
         kept = [init_questions.new_secret(), *secrets]
@@ -59,68 +59,70 @@ def webhook(*, finish: bool, yes: bool) -> None:
     click.echo(f"{path}: {len(kept)} in [WEBHOOK] Secrets, the newest first; restart web")
     if not finish:
         click.echo(
-            "then give the first of them to Lagrange, and once it signs with that:"
+            "then give the first of them to Lagrange, and once it signs with that, run"
             " computing-provider keys rotate webhook --finish"
         )
 
 
 @rotate.command()
 @click.option("--finish", is_flag=True, help="Sign with the newest key alone from now on.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def callbacks(*, finish: bool, yes: bool) -> None:
     """Rotate the key that signs callbacks.
 
-    Callbacks are signed with the new key and with those before it. Give Lagrange the new public
-    key; once it checks with that, call this again with --finish.
+    Callbacks are signed with the new key and all earlier ones. Give Lagrange the new public key;
+    once it verifies with that, run this again with --finish.
     """
-    context = opened()
+    context = load_context()
     numbers = context.config.lag.callback_keys
-    _refuse_elsewhere("LAG", "CallbackKeys")
+    _refuse_if_in_environment("LAG", "CallbackKeys")
     if finish:
-        _refuse_single(len(numbers), "[LAG] CallbackKeys", "callbacks")
-        _confirm(f"Callbacks are not signed with {len(numbers) - 1} older keys. Go on?", yes=yes)
+        _refuse_if_single(len(numbers), "[LAG] CallbackKeys", "callbacks")
+        _confirm(f"{len(numbers) - 1} older keys will no longer sign callbacks. Continue?", yes=yes)
         kept = [numbers[0]]
     else:
         kept = [max(numbers) + 1, *numbers]
-    _checked(context.config, kept)
+    _check_callback_keys(context.config, kept)
     path = _write("LAG", "CallbackKeys", kept)
     public = signatures.public_text(context.identity.callback_key(kept[0]).public_key())
     click.echo(f"{path}: [LAG] CallbackKeys = {kept}; restart web and watcher")
     if not finish:
         click.echo(
-            f"then give Lagrange {public}, and once it checks callbacks with that:"
+            f"then give Lagrange {public}, and once it verifies callbacks with that, run"
             " computing-provider keys rotate callbacks --finish"
         )
 
 
 @rotate.command("identity")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 def identity_(*, yes: bool) -> None:
     """Rotate private_key: become another provider to Lagrange.
 
-    The node id and the EVM address change, and with them every key that derives from it: that of
-    callbacks, and the codes in links to tasks and logs. Only for a key that others may have seen.
+    The node id and the EVM address change, and with them all that is derived from the key: the
+    callback key, and the codes in links to tasks and logs. Do this only if the key may have leaked.
     """
-    folder = opened().folder
+    folder = load_context().folder
     try:
         before = identity.load(folder)
         click.echo(
-            "You become another provider. Lagrange knows you as"
+            "You will become another provider. Lagrange knows you as"
             f" {before.node_id[:12]}… ({before.address}):"
-            " what it says about jobs of that one by EIP-191 is refused afterwards, links that were"
-            " given out end, and callbacks are signed with another key. There is no overlap.",
+            " its EIP-191 messages about jobs of that one will be refused, existing links will"
+            " stop working, and callbacks will be signed with another key. There is no overlap.",
             err=True,
         )
-        click.echo(f"Tasks that are not over: {_active()}. Let them end first.", err=True)
-        _confirm("Go on?", yes=yes)
-        aside = _aside(folder / "private_key")
-        after = identity.rotated(folder, aside=aside)
+        click.echo(f"Active tasks: {_active()}. Let them end first.", err=True)
+        _confirm("Continue?", yes=yes)
+        backup = _backup_path(folder / "private_key")
+        after = identity.rotated(folder, aside=backup)
     except ConfigError as error:
         refuse(*error.problems)
     click.echo(
-        f"{folder / 'private_key'}: the node id is {after.node_id} now; the old key is {aside}"
+        f"{folder / 'private_key'}: the node id is now {after.node_id}; the old key is {backup}"
     )
-    click.echo("restart every process, and tell Lagrange what `computing-provider info` shows")
+    click.echo(
+        "restart every process, and give Lagrange the keys that `computing-provider info` shows"
+    )
 
 
 def _active() -> str:
@@ -133,53 +135,56 @@ def _active() -> str:
         memory.close()
 
 
-def _refuse_elsewhere(table: str, key: str) -> None:
-    """What an environment variable says wins over config.toml."""
+def _refuse_if_in_environment(table: str, key: str) -> None:
+    """Refuse to write a value that an environment variable overrides."""
     variable = configuration.variable(table, key)
     if variable in os.environ:
-        refuse(f"${variable} wins over config.toml: change it there, the newest first")
+        refuse(f"${variable} overrides config.toml: change it there, the newest first")
 
 
-def _refuse_single(count: int, name: str, kind: str) -> None:
+def _refuse_if_single(count: int, name: str, kind: str) -> None:
     if count == 1:
-        refuse(f"nothing to finish: {name} has one; `keys rotate {kind}` adds another", code=1)
+        refuse(f"nothing to finish: {name} has only one; `keys rotate {kind}` adds another", code=1)
 
 
 def _confirm(question: str, *, yes: bool) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        refuse("nobody can be asked: say --yes")
+        refuse("there is no terminal to confirm on; use --yes")
     click.confirm(question, abort=True, err=True)
 
 
-def _checked(config: Config, numbers: list[int]) -> None:
+def _check_callback_keys(config: Config, numbers: list[int]) -> None:
     document = configuration.document(config)
     document["LAG"]["CallbackKeys"] = numbers
     try:
         configuration.converted(document)
     except ConfigError as error:
-        refuse(*error.problems, "finish the rotations before: keys rotate callbacks --finish")
+        refuse(
+            *error.problems,
+            "finish the earlier rotations first: computing-provider keys rotate callbacks --finish",
+        )
 
 
 def _write(table: str, key: str, value: Any) -> Path:
-    """Write one key of config.toml; the file as it was is kept aside."""
+    """Write one key of config.toml and keep a copy of the previous file."""
     folder = configuration.folder(click.get_current_context().find_root().obj)
     path = (folder / "config.toml").resolve()
     try:
         text = path.read_text("utf-8") if path.exists() else ""
         changed = edit.with_values(text, {(table, key): value})
         if path.exists():
-            atomic_files.replace(path, changed.encode(), aside=_aside(path))
+            atomic_files.replace(path, changed.encode(), aside=_backup_path(path))
         else:
             atomic_files.create(path, changed.encode())
     except TOMLKitError as error:
         refuse(f"{path}: {error}")
     except OSError as error:
-        refuse(f"{path}: {error.strerror}; write {key} = {'…'} below [{table}] where it comes from")
+        refuse(f"{path}: {error.strerror}; set {key} in [{table}] at the source of this file")
     return path
 
 
-def _aside(path: Path) -> Path:
+def _backup_path(path: Path) -> Path:
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
     return path.resolve().with_name(f"{path.name}.{stamp}")

@@ -1,4 +1,4 @@
-"""The commands that stay: each of the provider's processes, and all of them at once."""
+"""The commands that run the provider's processes: each by itself, or `run` for all of them."""
 
 import os
 from collections.abc import Callable
@@ -16,12 +16,12 @@ _alive = click.option(
     "--alive",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Touch FILE while it goes on, for a liveness probe.",
+    help="Touch FILE as long as the process is alive, for a liveness probe.",
 )
 
 
-def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
-    """Set the log up and serve, telling what is missing."""
+def _serve(name: str, context: Context, serve: Callable[[], None]) -> None:
+    """Set up the log, refuse an incomplete configuration, and serve."""
     from app import config  # noqa: PLC0415 - with the process.
 
     log_setup.start(name, secrets=config.secrets(context.config))
@@ -36,20 +36,20 @@ def _serving(name: str, context: Context, serve: Callable[[], None]) -> None:
 @click.command()
 @with_context
 def web(context: Context) -> None:
-    """Take events in and answer questions."""
+    """Receive events and serve HTTP."""
     from app.processes import web as web_process  # noqa: PLC0415 - with the process.
 
-    _serving("web", context, lambda: web_process.serve(context))
+    _serve("web", context, lambda: web_process.serve(context))
 
 
 @click.command()
 @_alive
 @with_context
 def worker(context: Context, alive: Path | None) -> None:
-    """Fetch, build, deploy and remove what the queue calls for."""
+    """Fetch, build, deploy and remove tasks from the queue."""
     from app.processes import worker as process  # noqa: PLC0415 - with the process.
 
-    _serving("worker", context, lambda: process.serve(context, HeartbeatFile(alive)))
+    _serve("worker", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command()
@@ -59,17 +59,17 @@ def watcher(context: Context, alive: Path | None) -> None:
     """Follow the cluster and report to Lagrange."""
     from app.processes import watcher as process  # noqa: PLC0415 - with the process.
 
-    _serving("watcher", context, lambda: process.serve(context, HeartbeatFile(alive)))
+    _serve("watcher", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command()
 @_alive
 @with_context
 def clock(context: Context, alive: Path | None) -> None:
-    """End what is due and wake what stalled."""
+    """End tasks that are due and wake up those that stalled."""
     from app.processes import clock as process  # noqa: PLC0415 - with the process.
 
-    _serving("clock", context, lambda: process.serve(context, HeartbeatFile(alive)))
+    _serve("clock", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
 @click.command(hidden=True)
@@ -85,14 +85,14 @@ def simulator(context: Context) -> None:
 @click.command()
 @with_context
 def run(context: Context) -> None:
-    """Run all processes. What dies is started again; Ctrl-C stops them in order."""
+    """Run all processes. Those that die are restarted; Ctrl-C stops all in order."""
     from app.processes import supervisor  # noqa: PLC0415 - with the process.
 
     def serve() -> None:
         environment = {**os.environ, "CP_PATH": str(context.folder)}
         supervisor.Supervisor(children(context), environment).run()
 
-    _serving("run", context, serve)
+    _serve("run", context, serve)
 
 
 def children(context: Context) -> list["supervisor.Child"]:  # type: ignore[name-defined]  # noqa: F821
@@ -102,12 +102,12 @@ def children(context: Context) -> list["supervisor.Child"]:  # type: ignore[name
     workers = [
         Child(f"worker-{number}", own("worker")) for number in range(context.config.task.workers)
     ]
-    found = [
+    processes = [
         Child("web", own("web")),
         *workers,
         Child("watcher", own("watcher")),
         Child("clock", own("clock")),
     ]
     if context.config.cluster.simulated:
-        found.append(Child("simulator", own("simulator")))
-    return found
+        processes.append(Child("simulator", own("simulator")))
+    return processes

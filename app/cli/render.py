@@ -1,4 +1,4 @@
-"""`render`: what the service would apply for a Space, without a cluster."""
+"""The `render` command: manifests of a Space as they would be applied, without a cluster."""
 
 import os
 import uuid
@@ -35,15 +35,16 @@ _MAX_FILE_BYTES = 16 << 20
 
 @click.command()
 @click.argument("path", type=click.Path(exists=True, path_type=Path))
-@click.option("--wallet", default=_NOBODY, show_default=True, help="The tenant's address.")
+@click.option("--wallet", default=_NOBODY, show_default=True, help="The tenant's wallet address.")
 @click.option(
-    "--hardware", help='The order, such as "CPU only · 2 vCPU · 16 GiB".  [default: no bound]'
+    "--hardware",
+    help='The ordered hardware, such as "CPU only · 2 vCPU · 16 GiB".  [default: no bound]',
 )
 @click.option("--host", help="The host name.  [default: a label under the provider's domain]")
 def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> None:
-    """Print the manifests of a Space's folder, or of one LDL or SDL file.
+    """Print the manifests for a Space's folder, or for one LDL or SDL file.
 
-    Exits with 2 and one line per problem when the Space is refused. Without a config.toml, it
+    Exits with status 2 and one line per problem if the Space is refused. Without a config.toml, it
     renders for a provider that offers everything.
     """
     import yaml  # noqa: PLC0415 - only here.
@@ -51,7 +52,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
     try:
         capabilities = _capabilities()
         names = _names(path, wallet, host or f"preview.{capabilities.domain or 'example.com'}")
-        plan = _plan(path, names, hardware=_bound(hardware), capabilities=capabilities)
+        plan = _plan(path, names, hardware=_parse_hardware(hardware), capabilities=capabilities)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
         overrides = configuration.folder(click.get_current_context().find_root().obj) / "templates"
@@ -88,9 +89,9 @@ def _plan(
 
 
 def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:
-    """Return the image's name by tag; the service names it by the digest that the push gives it."""
-    where = configuration.folder(click.get_current_context().find_root().obj)
-    config = configuration.load(where)
+    """Return the image's name by tag; a deployment names it by the digest from the push."""
+    folder = configuration.folder(click.get_current_context().find_root().obj)
+    config = configuration.load(folder)
     registry = images.configured(config.registry) or images.Registry(host="registry.example.com")
     max_bytes = config.build.max_context_bytes
     context = images.describe(path, files, dockerfile_path, max_bytes=max_bytes)
@@ -98,11 +99,13 @@ def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: s
 
 
 def _capabilities() -> Capabilities:
-    where = configuration.folder(click.get_current_context().find_root().obj)
-    offered = configured_capabilities(configuration.load(where))
-    if (where / "config.toml").exists():
+    folder = configuration.folder(click.get_current_context().find_root().obj)
+    offered = configured_capabilities(configuration.load(folder))
+    if (folder / "config.toml").exists():
         return offered
-    click.echo(f"no {where / 'config.toml'}: for a provider that offers everything", err=True)
+    click.echo(
+        f"no {folder / 'config.toml'}: rendering for a provider that offers everything", err=True
+    )
     return replace(
         offered,
         node_ports=offered.node_ports or "CP_CLUSTER_NODEPORTS" not in os.environ,
@@ -111,7 +114,7 @@ def _capabilities() -> Capabilities:
     )
 
 
-def _bound(description: str | None) -> Resources | None:
+def _parse_hardware(description: str | None) -> Resources | None:
     return order.parse(description) if description is not None else None
 
 
@@ -128,17 +131,17 @@ def _names(path: Path, wallet: str, host: str) -> planning.WorkloadNames:
 
 
 def _read(path: Path) -> tuple[dict[str, bytes], Kind]:
-    """Return the files, and which of them decides how they are deployed.
+    """Return the files, and the kind of Space that they make.
 
     Raises:
-        Permanent: There is no deployment file, or too much.
+        Permanent: There is no deployment file, or the files exceed a limit.
     """
     if path.is_file():
         return {path.name: _content(path)}, Kind("ldl", path.name)
-    found = [one for one in sorted(path.rglob("*")) if one.is_file() and not one.is_symlink()]
-    if len(found) > _MAX_FILES:
+    paths = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.is_symlink()]
+    if len(paths) > _MAX_FILES:
         raise Permanent(f"{path} has more than {_MAX_FILES} files", category="source_too_large")
-    files = {one.relative_to(path).as_posix(): _content(one) for one in found}
+    files = {file.relative_to(path).as_posix(): _content(file) for file in paths}
     space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
     kind = source.kind(space)
     return files, kind

@@ -1,4 +1,4 @@
-"""What Lagrange was told of this provider last, and whether it took it, as `info` shows it."""
+"""Status of the reports to Lagrange for `info`: the last of each kind, accepted or rejected."""
 
 import time
 from collections.abc import Iterator
@@ -18,33 +18,33 @@ _LATE_SECONDS = 60
 
 
 def document(config: Config) -> dict[str, Any] | None:
-    """Return the reports for `--json`; None, and a line on standard error, when Redis is away.
+    """Return the reports for `--json`; None, with a line on standard error, if unknown.
 
-    `server_url`; `status`: what Lagrange was told last (`Active`, `Inactive`), or null; of each
-    kind of report `at` (unix seconds), and `error`: why Lagrange did not take it, or null; null
-    for a kind that was never sent.
+    `server_url`; `status`: as last reported (`Active`, `Inactive`), or null; for each kind of
+    report `at` (unix seconds) and `error`: the reason why Lagrange rejected it, or null; null for a
+    kind that was never sent.
     """
     try:
         with closing(Glance(config.api.redis_url, config.api.redis_password)) as glance:
-            came = glance.reports()
+            reports = glance.reports()
     except (Temporary, ConfigError) as error:
         click.echo(f"the reports to Lagrange are not known: {error}", err=True)
         return None
-    registered = came.get(REPORTS["registration"])
+    registration = reports.get(REPORTS["registration"])
     return {
         "server_url": config.lag.server_url,
         "reporting": bool(config.lag.access_token),
-        "status": (registered.status or None) if registered else None,
-        **{name: _report(came.get(path)) for name, path in REPORTS.items()},
+        "status": (registration.status or None) if registration else None,
+        **{name: _report(reports.get(path)) for name, path in REPORTS.items()},
     }
 
 
-def _report(came: Report | None) -> dict[str, Any] | None:
-    return {"at": came.at, "error": came.error or None} if came else None
+def _report(report: Report | None) -> dict[str, Any] | None:
+    return {"at": report.at, "error": report.error or None} if report else None
 
 
 def lines(document: dict[str, Any] | None) -> Iterator[str]:
-    """Yield the same for people."""
+    """Yield the same as lines of text."""
     if document is None:
         return
     yield f"{'lagrange':<12}  {text(document['server_url'])}"
@@ -53,12 +53,12 @@ def lines(document: dict[str, Any] | None) -> Iterator[str]:
         return
     yield f"{'status':<12}  {text(document['status'])}"
     for name in REPORTS:
-        yield f"{name:<12}  {_words(document[name])}"
+        yield f"{name:<12}  {_describe(document[name])}"
 
 
-def _words(report: dict[str, Any] | None) -> str:
+def _describe(report: dict[str, Any] | None) -> str:
     if report is None:
         return "never sent; the clock sends it"
-    said = f"not taken: {text(report['error'])}" if report["error"] else "taken"
-    late = "; no clock runs?" if time.time() - report["at"] > _LATE_SECONDS else ""
-    return f"{said}, {ago(report['at'])}{late}"
+    outcome = f"rejected: {text(report['error'])}" if report["error"] else "accepted"
+    late = "; is no clock running?" if time.time() - report["at"] > _LATE_SECONDS else ""
+    return f"{outcome}, {ago(report['at'])}{late}"

@@ -1,4 +1,7 @@
-"""`task get`: everything about one task. It starts at once: see `benchmarks/startup.py`."""
+"""The `task get` command: a task with its events, pods and callbacks.
+
+Imports are kept few, because its start-up time is measured: see `benchmarks/startup.py`.
+"""
 
 from collections.abc import Iterator
 from itertools import zip_longest
@@ -14,7 +17,7 @@ from app.cli.formatting import (
     period,
     text,
 )
-from app.cli.tasks import unknown
+from app.cli.tasks import refuse_unknown
 from app.errors import Temporary
 from app.store.glance import Glance
 from app.store.records import (
@@ -37,28 +40,28 @@ def get(glance: Glance, uuid: str, *, as_json: bool) -> None:
     try:
         tasks = glance.find(uuid.lower())
         if not tasks:
-            unknown(uuid)
-        task = next((one for one in tasks if not one.ended), tasks[0])
-        said, pods = glance.said(task.id), glance.pods(task.id) or PodSummaries()
+            refuse_unknown(uuid)
+        task = next((task for task in tasks if not task.ended), tasks[0])
+        market, pods = glance.said(task.id), glance.pods(task.id) or PodSummaries()
         timeline, callbacks = glance.timeline(task.id), glance.callbacks(task.id)
         watched = glance.is_watched()
     except Temporary as error:
         refuse(error.message, code=1)
-    shown = PodSummaries() if task.ended else pods
+    current_pods = PodSummaries() if task.ended else pods
     if as_json:
         import json  # noqa: PLC0415 - only here.
 
-        click.echo(json.dumps(_document(task, said, timeline, shown, callbacks), indent=2))
+        click.echo(json.dumps(_document(task, market, timeline, current_pods, callbacks), indent=2))
         return
-    _print(task, said)
+    _print(task, market)
     _print_table("events", _events(timeline))
-    _print_table("pods" if watched else "pods, when a watcher ran last", _pods(shown))
+    _print_table("pods" if watched else "pods, when a watcher last ran", _pods(current_pods))
     _print_table("callbacks", _callbacks(callbacks))
 
 
 def _document(
     task: Task,
-    said: MarketStatus | None,
+    market: MarketStatus | None,
     timeline: list[TimelineEntry],
     pods: PodSummaries,
     callbacks: list[Callback],
@@ -67,14 +70,14 @@ def _document(
 
     return {
         **task_json.summary(task),
-        "lagrange": task_json.market(said),
-        "events": [task_json.happening(one) for one in timeline],
-        "pods": [task_json.pod(one) for one in pods.pods],
-        "callbacks": [task_json.callback(one) for one in callbacks],
+        "lagrange": task_json.market(market),
+        "events": [task_json.happening(entry) for entry in timeline],
+        "pods": [task_json.pod(pod) for pod in pods.pods],
+        "callbacks": [task_json.callback(callback) for callback in callbacks],
     }
 
 
-def _print(task: Task, said: MarketStatus | None) -> None:
+def _print(task: Task, market: MarketStatus | None) -> None:
     state = click.style(text(task.state), fg=colour(task.state))
     lines = {
         "job": text(task.id),
@@ -92,51 +95,51 @@ def _print(task: Task, said: MarketStatus | None) -> None:
         "started": moment(task.started_at),
         "expires": moment(task.expires_at),
         "ended": moment(task.ended_at),
-        "lagrange": _said(said),
+        "lagrange": _market_status(market),
     }
     for name, value in lines.items():
         click.echo(f"{name:<10} {value}")
 
 
-def _said(said: MarketStatus | None) -> str:
-    if said is None:
+def _market_status(market: MarketStatus | None) -> str:
+    if market is None:
         return "-"
     return (
-        f"{text(said.space_status)}, running {period(said.running_time)},"
-        f" remaining {period(said.remaining_time)}, rewards {text(said.payment_amount)}"
-        f" ({ago(said.at)})"
+        f"{text(market.space_status)}, running {period(market.running_time)},"
+        f" remaining {period(market.remaining_time)}, rewards {text(market.payment_amount)}"
+        f" ({ago(market.at)})"
     )
 
 
 def _events(timeline: list[TimelineEntry]) -> _Lines:
-    for one in timeline:
-        yield moment(one.at), text(one.what), text(one.detail)
+    for entry in timeline:
+        yield moment(entry.at), text(entry.what), text(entry.detail)
 
 
 def _pods(pods: PodSummaries) -> _Lines:
-    for one in pods.pods:
-        ready = "ready" if one.ready else "not ready"
-        restarts = f"{one.restarts} restarts"
-        yield text(one.name), text(one.phase), ready, restarts, text(one.node), text(one.reason)
+    for pod in pods.pods:
+        ready = "ready" if pod.ready else "not ready"
+        restarts = f"{pod.restarts} restarts"
+        yield text(pod.name), text(pod.phase), ready, restarts, text(pod.node), text(pod.reason)
 
 
 def _callbacks(callbacks: list[Callback]) -> _Lines:
-    for one in callbacks:
-        attempts = f"{one.attempts} attempt{'' if one.attempts == 1 else 's'}"
-        words = "; ".join(filter(None, (one.reason, one.last_error)))
+    for callback in callbacks:
+        attempts = f"{callback.attempts} attempt{'' if callback.attempts == 1 else 's'}"
+        remarks = "; ".join(filter(None, (callback.reason, callback.last_error)))
         yield (
-            str(one.sequence),
-            text(one.status),
-            moment(one.timestamp),
-            text(one.state),
+            str(callback.sequence),
+            text(callback.status),
+            moment(callback.timestamp),
+            text(callback.state),
             attempts,
-            moment(one.delivered_at),
-            text(words),
+            moment(callback.delivered_at),
+            text(remarks),
         )
 
 
 def _print_table(title: str, lines: _Lines) -> None:
-    """All columns but the last are as wide as they have to be."""
+    """Print a titled table; all columns but the last are padded to their widest cell."""
     rows = list(lines)
     click.secho(f"\n{title}", bold=True)
     widths = [max(map(len, cells)) for cells in zip_longest(*rows, fillvalue="")]

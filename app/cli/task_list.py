@@ -1,4 +1,4 @@
-"""`task list`: every task, and what Lagrange says of it."""
+"""The `task list` command: every task with its status at Lagrange, once or continuously."""
 
 import json
 import signal
@@ -22,7 +22,7 @@ from app.cli.formatting import (
     colour,
     moment,
     period,
-    shortened,
+    short_id,
     text,
 )
 from app.errors import Temporary
@@ -44,26 +44,26 @@ COLUMNS = (
 )
 NONE = "no tasks yet; Lagrange assigns them by webhook"
 _STATUS = COLUMNS.index("STATUS")
-_WHOLE = {"TASK UUID": 9, "WALLET ADDRESS": 9, "SPACE UUID": 9, "REMAINING TIME": 9}
-_NOT_TOLD = MarketStatus(space_status="")
+_MIN_WIDTHS = {"TASK UUID": 9, "WALLET ADDRESS": 9, "SPACE UUID": 9, "REMAINING TIME": 9}
+_NO_STATUS = MarketStatus(space_status="")
 _WATCH_SECONDS = 2.0
-_PADDED_TO = 44
-_AROUND_ROWS = 4
-_LONGEST_CELL = 200
+_MAX_PADDED_WIDTH = 44
+_OTHER_LINES = 4
+_MAX_CELL_CHARACTERS = 200
 
 Row = tuple[str, ...]
 
 
 @click.command("list")
-@click.option("-v", "--verbose", is_flag=True, help="Show whole ids.")
-@click.option("--watch", is_flag=True, help="Show them again every 2 seconds, until Ctrl-C.")
+@click.option("-v", "--verbose", is_flag=True, help="Show full ids.")
+@click.option("--watch", is_flag=True, help="Refresh every 2 seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_glance
 def list_(glance: Glance, *, verbose: bool, watch: bool, as_json: bool) -> None:
     """Show every task, the newest last.
 
-    SPACE STATUS, RUNNING TIME, REMAINING TIME and REWARDS are what Lagrange said last, some
-    minutes ago at most; - where it said nothing, and for tasks that are over.
+    SPACE STATUS, RUNNING TIME, REMAINING TIME and REWARDS come from Lagrange and are at most a few
+    minutes old; they are - if it sent none, and for tasks that are over.
     """
     if watch:
         _watch(glance, verbose=verbose, as_json=as_json)
@@ -73,9 +73,9 @@ def list_(glance: Glance, *, verbose: bool, watch: bool, as_json: bool) -> None:
     except Temporary as error:
         refuse(error.message, code=1)
     if as_json:
-        click.echo(json.dumps([_document(one, market.get(one.id)) for one in tasks], indent=2))
+        click.echo(json.dumps([_document(task, market.get(task.id)) for task in tasks], indent=2))
         return
-    rows = [row(one, market.get(one.id), verbose=verbose) for one in tasks]
+    rows = [row(task, market.get(task.id), verbose=verbose) for task in tasks]
     if sys.stdout.isatty():
         Console().print(_table(rows) if rows else NONE)
         return
@@ -83,14 +83,14 @@ def list_(glance: Glance, *, verbose: bool, watch: bool, as_json: bool) -> None:
         click.echo(line)
 
 
-def _document(task: Task, said: MarketStatus | None) -> dict[str, Any]:
-    return {**task_json.summary(task), "lagrange": task_json.market(said)}
+def _document(task: Task, market: MarketStatus | None) -> dict[str, Any]:
+    return {**task_json.summary(task), "lagrange": task_json.market(market)}
 
 
-def row(task: Task, said: MarketStatus | None, *, verbose: bool) -> Row:
-    """Return what a task's line says, in the order of `COLUMNS`."""
-    told = said or _NOT_TOLD
-    name = text if verbose else shortened
+def row(task: Task, market: MarketStatus | None, *, verbose: bool) -> Row:
+    """Return the cells of a task's row, in the order of `COLUMNS`."""
+    status = market or _NO_STATUS
+    name = text if verbose else short_id
     return (
         name(task.task_uuid or task.id),
         _kind(task.hardware),
@@ -98,75 +98,75 @@ def row(task: Task, said: MarketStatus | None, *, verbose: bool) -> Row:
         name(task.space_uuid),
         text(task.space_name),
         text(task.state),
-        text(told.space_status),
-        period(told.running_time),
-        period(told.remaining_time),
-        text(told.payment_amount),
+        text(status.space_status),
+        period(status.running_time),
+        period(status.remaining_time),
+        text(status.payment_amount),
     )
 
 
 def _kind(hardware: str) -> str:
-    """The first part says no GPU, or which; `vCPU` is in every description."""
+    """Return the kind of hardware, by its first part: `vCPU` is in every description."""
     if not hardware:
         return "-"
     return "CPU" if "CPU" in hardware.partition("·")[0].upper() else "GPU"
 
 
 def plain(rows: list[Row]) -> Iterator[str]:
-    """Yield the table as lines without end: nothing is cut off, whatever it is as wide as."""
+    """Yield the table as lines of any width: nothing is cut off."""
     lines = [COLUMNS, *rows]
     widths = [_width(cells) for cells in zip_longest(*lines, fillvalue="")]
     for line in lines:
-        padded = (_padded(cell, width) for cell, width in zip(line, widths, strict=True))
-        yield "  ".join(padded).rstrip()
+        cells = (_pad(cell, width) for cell, width in zip(line, widths, strict=True))
+        yield "  ".join(cells).rstrip()
 
 
 def _width(cells: tuple[str, ...]) -> int:
-    """As its widest cell, but for those that would push everything else aside."""
-    return max(width for one in cells if (width := cell_len(one)) <= _PADDED_TO)
+    """Return the width of a column: of its widest cell, not counting overlong ones."""
+    return max(width for cell in cells if (width := cell_len(cell)) <= _MAX_PADDED_WIDTH)
 
 
-def _padded(cell: str, width: int) -> str:
+def _pad(cell: str, width: int) -> str:
     return cell + " " * (width - cell_len(cell))
 
 
 def _table(rows: list[Row]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for column in COLUMNS:
-        table.add_column(column, overflow="fold", min_width=_WHOLE.get(column, 1))
+        table.add_column(column, overflow="fold", min_width=_MIN_WIDTHS.get(column, 1))
     for cells in rows:
-        styled = [Text(_bounded(cell)) for cell in cells]
+        styled = [Text(_clip(cell)) for cell in cells]
         styled[_STATUS].stylize(colour(cells[_STATUS]))
         table.add_row(*styled)
     return table
 
 
-def _bounded(cell: str) -> str:
-    return cell if len(cell) <= _LONGEST_CELL else f"{cell[:_LONGEST_CELL]}…"
+def _clip(cell: str) -> str:
+    return cell if len(cell) <= _MAX_CELL_CHARACTERS else f"{cell[:_MAX_CELL_CHARACTERS]}…"
 
 
 def _watch(glance: Glance, *, verbose: bool, as_json: bool) -> None:
     console = Console()
     if as_json or not console.is_terminal or console.is_dumb_terminal:
-        raise click.UsageError("--watch needs a terminal, and does not go with --json")
-    shown: Group | None = None
-    with _ending(), Live(console=console, screen=True, auto_refresh=False) as live:
+        raise click.UsageError("--watch needs a terminal and cannot be combined with --json")
+    screen: Group | None = None
+    with _until_interrupted(), Live(console=console, screen=True, auto_refresh=False) as live:
         while True:
-            trouble = ""
+            failure = ""
             try:
-                shown = _screen(console, glance, verbose=verbose)
+                screen = _screen(console, glance, verbose=verbose)
             except Temporary as error:
-                trouble = f"{moment(time.time())}  {text(error.message)}"
-            parts = [*(shown.renderables if shown else ()), Text(trouble, style="red")]
+                failure = f"{moment(time.time())}  {text(error.message)}"
+            parts = [*(screen.renderables if screen else ()), Text(failure, style="red")]
             live.update(Group(*parts), refresh=True)
             time.sleep(_WATCH_SECONDS)
 
 
 def _screen(console: Console, glance: Glance, *, verbose: bool) -> Group:
-    """As many of the newest tasks as there is room for."""
+    """Return a screen with as many of the newest tasks as fit."""
     market = glance.market()
-    rows = [row(one, market.get(one.id), verbose=verbose) for one in glance.tasks()]
-    count = max(1, console.height - _AROUND_ROWS)
+    rows = [row(task, market.get(task.id), verbose=verbose) for task in glance.tasks()]
+    count = max(1, console.height - _OTHER_LINES)
     while count > 1 and len(console.render_lines(_table(rows[-count:]))) > console.height - 2:
         count -= 1
     left_out = len(rows) - count
@@ -176,16 +176,16 @@ def _screen(console: Console, glance: Glance, *, verbose: bool) -> Group:
 
 
 @contextmanager
-def _ending() -> Iterator[None]:
-    """Leave the terminal as it was at Ctrl-C, and also when the process is told to end."""
+def _until_interrupted() -> Iterator[None]:
+    """End the block quietly at Ctrl-C or SIGTERM, so that the terminal is restored."""
 
-    def end(_: int, __: FrameType | None) -> None:
+    def interrupt(_: int, __: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, end)
+    previous = signal.signal(signal.SIGTERM, interrupt)
     try:
         yield
     except KeyboardInterrupt:
         return
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, previous)

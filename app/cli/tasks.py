@@ -1,4 +1,4 @@
-"""`task`: what this provider runs."""
+"""The `task` commands: lookup by uuid, `task delete` and `task redeliver`."""
 
 import sys
 import time
@@ -19,7 +19,7 @@ _ATTEMPTS = 10
 
 @click.group(
     cls=Commands,
-    elsewhere={
+    lazy={
         "list": "app.cli.task_list:list_",
         "get": "app.cli.task_get:get",
         "logs": "app.cli.logs:logs",
@@ -29,17 +29,17 @@ def task() -> None:
     """List, show and end tasks."""
 
 
-def found(context: "Context", uuid: str) -> "Task":
-    """Return the newest task of this name, one that goes on before one that is over."""
+def find_task(context: "Context", uuid: str) -> "Task":
+    """Return the newest task with this uuid; one that is not over takes precedence."""
     tasks = context.store.find(uuid.lower())
     if not tasks:
-        unknown(uuid)
-    return next((one for one in tasks if not one.ended), tasks[0])
+        refuse_unknown(uuid)
+    return next((task for task in tasks if not task.ended), tasks[0])
 
 
 @contextmanager
-def _told(uuid: str) -> Iterator[None]:
-    """Exit with a line where the memory is away, or holds what cannot be read."""
+def _exit_on_failure(uuid: str) -> Iterator[None]:
+    """Print a line and exit if Redis does not answer, or the record cannot be read."""
     import msgspec  # noqa: PLC0415 - `task get` starts without all this.
 
     from app.cli.formatting import text  # noqa: PLC0415
@@ -50,26 +50,26 @@ def _told(uuid: str) -> Iterator[None]:
     except Temporary as error:
         refuse(error.message, code=1)
     except (UnreadableRecord, msgspec.DecodeError) as error:
-        refuse(f"what is known of {text(uuid)} is of another version: {text(str(error))}", code=1)
+        refuse(f"the record of {text(uuid)} is of another version: {text(str(error))}", code=1)
 
 
-def unknown(uuid: str) -> NoReturn:
-    """Exit: there is no such task."""
+def refuse_unknown(uuid: str) -> NoReturn:
+    """Print that there is no such task, and exit."""
     from app.cli.formatting import text  # noqa: PLC0415
 
-    refuse(f"no task is known by {text(uuid)}; `task list -v` shows all", code=1)
+    refuse(f"there is no task {text(uuid)}; `task list -v` shows all", code=1)
 
 
 @task.command()
 @click.argument("uuid")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_context
 def delete(context: "Context", uuid: str, *, yes: bool) -> None:
     """End one task, as a signed termination would. A worker removes it from the cluster.
 
     UUID is the job's, the task's or the Space's.
     """
-    with _told(uuid):
+    with _exit_on_failure(uuid):
         _end(context, uuid, yes=yes)
 
 
@@ -80,30 +80,30 @@ def _end(context: "Context", uuid: str, *, yes: bool) -> None:
 
     reason = Reason("deleted", "the operator ended the job")
     for _ in range(_ATTEMPTS):
-        one = found(context, uuid)
-        if one.ended or one.stopping:
-            click.echo(f"task {one.id} is {one.state} already")
+        current = find_task(context, uuid)
+        if current.ended or current.stopping:
+            click.echo(f"task {current.id} is already {current.state}")
             return
         if not yes:
-            _confirm(one)
+            _confirm(current)
             yes = True
         try:
-            change = transitions.stopping(one, State.TERMINATED, reason, now=time.time())
+            change = transitions.stopping(current, State.TERMINATED, reason, now=time.time())
             context.store.commit(change)
         except Conflict:
             continue
-        click.echo(f"task {one.id} is being ended; `task get {one.id}` shows how that goes")
+        click.echo(f"task {current.id} is ending; `task get {current.id}` shows its progress")
         return
-    refuse("the task changes too fast; try again", code=1)
+    refuse("the task keeps changing; try again", code=1)
 
 
-def _confirm(one: "Task") -> None:
+def _confirm(current: "Task") -> None:
     from app.cli.formatting import text  # noqa: PLC0415
 
     if not sys.stdin.isatty():
-        refuse(f"nobody can be asked whether to end task {one.id}: say --yes")
-    name = text(one.space_name or "unnamed")
-    click.confirm(f"End task {one.id} ({name}, {one.state})?", abort=True)
+        refuse(f"there is no terminal to confirm the end of task {current.id} on; use --yes")
+    name = text(current.space_name or "unnamed")
+    click.confirm(f"End task {current.id} ({name}, {current.state})?", abort=True)
 
 
 @task.command()
@@ -114,6 +114,6 @@ def redeliver(context: "Context", uuid: str) -> None:
 
     UUID is the job's, the task's or the Space's.
     """
-    with _told(uuid):
-        count = context.store.redeliver(found(context, uuid).id, time.time())
-    click.echo(f"{count} callbacks are owed again")
+    with _exit_on_failure(uuid):
+        count = context.store.redeliver(find_task(context, uuid).id, time.time())
+    click.echo(f"{count} callbacks will be sent again")

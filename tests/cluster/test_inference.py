@@ -115,7 +115,7 @@ def test_a_model_is_served(
     [line] = install("transformers", "--again")
     assert line.startswith(f"{IMAGE} built and pushed (sha256:")
     [again] = install("transformers")
-    assert again == line.replace("built and pushed", "is there already")
+    assert again == line.replace("built and pushed", "is already there")
     job = assign(provider, tmp_path, wallet, "openai/whisper-tiny")
     provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=60)
     assert provider.statuses(job) == ["downloadSource", "deployToK8s", "running"]

@@ -1,4 +1,4 @@
-"""Client for the Hugging Face hub: a model's framework, its task, and if it is public."""
+"""Client for the Hugging Face hub: a model's framework, its task, and whether it is public."""
 
 import re
 from dataclasses import dataclass
@@ -95,7 +95,7 @@ async def _fetch(table: config.Inference, model_id: str) -> Answer:
 
 
 def _redirect_target(url: str, location: str, start: str) -> str:
-    """Return a redirect's target on the same server, as renamed models have one."""
+    """Return the target of a redirect, which must be on the same server, as for renamed models."""
     try:
         target = urljoin(url, location)
         is_same_server = urlsplit(target)[:2] == urlsplit(start)[:2]

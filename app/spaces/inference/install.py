@@ -18,7 +18,7 @@ _DOCKERFILE = "Dockerfile"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """An image in the registry: its name, its digest (`sha256:…`), and if it was built just now."""
+    """An image in the registry: its name, its digest (`sha256:…`), and whether it is new."""
 
     image: str
     digest: str

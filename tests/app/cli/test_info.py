@@ -1,4 +1,4 @@
-"""`info` and `config check`: who the provider is to Lagrange, and whether it is set up right."""
+"""Tests of `info` and `config check`: identity, reports, and problems of a configuration."""
 
 import json
 import time
@@ -22,8 +22,8 @@ TOKEN = '[LAG]\nAccessToken = "t"\n[CLUSTER]\nSimulated = true'
 @pytest.fixture
 def connection(redis_url: str) -> Iterator[redis.Redis]:
     """An empty Redis."""
-    with redis.Redis.from_url(redis_url) as opened:
-        yield opened
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
 
 
 @pytest.fixture
@@ -33,55 +33,55 @@ def folder(tmp_path: Path, redis_url: str) -> Path:
     return tmp_path
 
 
-def called(folder: Path, *arguments: str) -> Result:
-    """Call a command."""
+def run(folder: Path, *arguments: str) -> Result:
+    """Run a command."""
     return CliRunner().invoke(main, ["--cp-repo", str(folder), *arguments])
 
 
-def test_what_lagrange_was_told(folder: Path, connection: redis.Redis) -> None:
-    """The status is the one that Lagrange was told last, with whether it took each report."""
+def test_reports(folder: Path, connection: redis.Redis) -> None:
+    """The status is the one reported last; each report is shown as accepted or rejected."""
     now = time.time()
-    for path, came in {
+    for path, report in {
         "/cp": Report(at=now, status="Inactive"),
         "/cp/heartbeat": Report(at=now - 600, error="\x1b[31mLagrange answered 500"),
     }.items():
-        connection.hset(redis_keys.REPORTS, path, msgspec.json.encode(came))
-    told = json.loads(called(folder, "info", "--json").stdout)["lagrange"]
-    assert (told["status"], told["summary"], told["reporting"]) == ("Inactive", None, True)
-    assert told["registration"] == {"at": now, "error": None}
-    lines = {line[:12].strip(): line[14:] for line in called(folder, "info").stdout.splitlines()}
+        connection.hset(redis_keys.REPORTS, path, msgspec.json.encode(report))
+    reports = json.loads(run(folder, "info", "--json").stdout)["lagrange"]
+    assert (reports["status"], reports["summary"], reports["reporting"]) == ("Inactive", None, True)
+    assert reports["registration"] == {"at": now, "error": None}
+    lines = {line[:12].strip(): line[14:] for line in run(folder, "info").stdout.splitlines()}
     assert lines["status"] == "Inactive"
-    assert lines["registration"].startswith("taken, 0:00:0")
-    assert "not taken: \N{REPLACEMENT CHARACTER}[31mLagrange answered 500" in lines["heartbeat"]
-    assert "no clock runs?" in lines["heartbeat"]
+    assert lines["registration"].startswith("accepted, 0:00:0")
+    assert "rejected: \N{REPLACEMENT CHARACTER}[31mLagrange answered 500" in lines["heartbeat"]
+    assert "is no clock running?" in lines["heartbeat"]
     assert lines["summary"].startswith("never sent")
 
 
 @pytest.mark.parametrize("content", ["", "nonsense"])
 def test_the_shape_of_json(folder: Path, connection: redis.Redis, content: str) -> None:
-    """JSON has the same members whatever is known, or stands in Redis."""
+    """JSON has the same members whatever Redis holds."""
     if content:
         connection.hset(redis_keys.REPORTS, "/cp", content)
         connection.hset(redis_keys.RESERVATIONS, "x:1", content)
         connection.set(redis_keys.INVENTORY, content)
-    result = called(folder, "info", "--json")
+    result = run(folder, "info", "--json")
     assert result.exit_code == 0, result.stderr
-    shown = json.loads(result.stdout)
-    assert list(shown) == [*KEYS, "lagrange", "inventory"]
+    document = json.loads(result.stdout)
+    assert list(document) == [*KEYS, "lagrange", "inventory"]
     reports = ["server_url", "reporting", "status", "registration", "heartbeat", "summary"]
-    assert list(shown["lagrange"]) == reports
-    assert shown["inventory"] is None
+    assert list(document["lagrange"]) == reports
+    assert document["inventory"] is None
 
 
 def test_redis_away(tmp_path: Path) -> None:
-    """Without Redis the rest is shown, and what is not known is said."""
+    """Without Redis the rest is shown, and the missing parts are named."""
     text = market.configuration("redis://127.0.0.1:1", more=TOKEN)
     (tmp_path / "config.toml").write_text(text)
-    result = called(tmp_path, "info", "--json")
+    result = run(tmp_path, "info", "--json")
     assert result.exit_code == 0
-    shown = json.loads(result.stdout)
-    assert list(shown) == [*KEYS, "lagrange", "inventory"]
-    assert (shown["lagrange"], shown["inventory"]) == (None, None)
+    document = json.loads(result.stdout)
+    assert list(document) == [*KEYS, "lagrange", "inventory"]
+    assert (document["lagrange"], document["inventory"]) == (None, None)
     assert "the reports to Lagrange are not known" in result.stderr
 
 
@@ -93,13 +93,13 @@ def test_redis_away(tmp_path: Path) -> None:
         ("API", 'MultiAddress = "192.0.2.7:8085"'),
     ],
 )
-def test_values_that_cannot_be_meant(tmp_path: Path, table: str, line: str) -> None:
-    """`config check` names each, and ends with 2."""
+def test_malformed_values(tmp_path: Path, table: str, line: str) -> None:
+    """`config check` names each, and exits with 2."""
     domain = 'Domain = "cp.example.com"'
     more = f"{domain}\n{line}" if table == "API" else f"{domain}\n[{table}]\n{line}"
     secret = f'[WEBHOOK]\nSecrets = ["{market.SECRET}"]'
     (tmp_path / "config.toml").write_text(f"[API]\n{more}\n{secret}\n")
-    result = called(tmp_path, "config", "check")
+    result = run(tmp_path, "config", "check")
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [result.stderr.strip()]
     assert result.stderr.startswith(f"[{table}] {line.split(maxsplit=1)[0]} is not ")

@@ -1,4 +1,4 @@
-"""`init`: what it makes, what it asks, and what it leaves alone."""
+"""Tests of `init`: the files it creates, its questions, and the files it leaves unchanged."""
 
 import tomllib
 from pathlib import Path
@@ -15,21 +15,21 @@ from tests.support.terminal import terminal
 
 
 def init(folder: Path, *arguments: str) -> Result:
-    """Call `init` where nobody can be asked."""
+    """Run `init` without a terminal."""
     return CliRunner().invoke(main, ["--cp-repo", str(folder), "init", *arguments])
 
 
 def mode(path: Path) -> int:
-    """Return who may do what with a file."""
+    """Return the permission bits of a file."""
     return path.stat().st_mode & 0o777
 
 
 def contents(folder: Path) -> dict[str, bytes]:
     """Return the files of a folder."""
-    return {one.name: one.read_bytes() for one in folder.iterdir()}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
-def test_everything_is_made(tmp_path: Path) -> None:
+def test_all_files_are_created(tmp_path: Path) -> None:
     """Folder, key and configuration are private, complete, and nobody else's."""
     folder = tmp_path / "a" / "b"
     result = init(folder, "--domain", "cp.example.com", "--access-token", "token")
@@ -40,31 +40,30 @@ def test_everything_is_made(tmp_path: Path) -> None:
         0o600,
     ]
     assert contents(folder).keys() == {"config.toml", "private_key"}
-    found = config.load(folder, {})
-    assert (found.api.domain, found.lag.access_token) == ("cp.example.com", "token")
-    assert len(found.webhook.secrets) == 1
+    loaded = config.load(folder, {})
+    assert (loaded.api.domain, loaded.lag.access_token) == ("cp.example.com", "token")
+    assert len(loaded.webhook.secrets) == 1
     assert identity.load(folder).node_id[:12] in result.stdout
-    assert found.webhook.secrets[0] not in result.stdout
+    assert loaded.webhook.secrets[0] not in result.stdout
     text = (folder / "config.toml").read_text()
     sample = (ROOT / "config.toml.sample").read_text()
-    assert [one for one in text.splitlines() if one.startswith("#")] == [
-        one for one in sample.splitlines() if one.startswith("#")
-    ]
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert comments == [line for line in sample.splitlines() if line.startswith("#")]
 
 
 def test_again(tmp_path: Path) -> None:
-    """A second time nothing changes, and options that are not used are named."""
+    """A second run changes nothing and names the options that it ignores."""
     init(tmp_path, "--domain", "cp.example.com")
     before = contents(tmp_path)
     result = init(tmp_path, "--domain", "other.example.com")
     assert result.exit_code == 0
-    assert "left as it is" in result.stdout
+    assert "left unchanged" in result.stdout
     assert "not used: --domain" in result.stderr
     assert contents(tmp_path) == before
 
 
-def test_what_there_was(tmp_path: Path) -> None:
-    """A v0.3.0 key and configuration are kept; who may read them is told."""
+def test_existing_files(tmp_path: Path) -> None:
+    """A v0.3.0 key and configuration are kept, with a warning if others may read them."""
     (tmp_path / "private_key").write_bytes(bytes(31) + b"\x01")
     (tmp_path / "config.toml").write_text('[API]\nDomain = "x.example.com"\n')
     (tmp_path / "config.toml").chmod(0o644)
@@ -75,8 +74,8 @@ def test_what_there_was(tmp_path: Path) -> None:
     assert (tmp_path / "private_key").read_bytes() == bytes(31) + b"\x01"
 
 
-def test_what_is_missing(tmp_path: Path) -> None:
-    """Without a domain it makes what it can, and ends with 2 and what is still needed."""
+def test_missing_values(tmp_path: Path) -> None:
+    """Without a domain the files are created, and it exits with 2 and names what is missing."""
     result = init(tmp_path / "x")
     assert result.exit_code == 2
     assert "[API] Domain is empty" in result.stderr
@@ -96,7 +95,7 @@ def test_what_is_missing(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_answer(tmp_path: Path, option: str, value: str, words: str) -> None:
-    """It is refused with 2 and the rule, as `config check` says it; nothing is made."""
+    """It is refused with 2 and the sentence of `config check`; nothing is created."""
     result = init(tmp_path / "x", option, value)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
     assert result.stderr.startswith(f"{option}: {words}")
@@ -105,15 +104,15 @@ def test_a_wrong_answer(tmp_path: Path, option: str, value: str, words: str) -> 
 
 
 def test_secrets_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a variable says is not written, and no secret is made beside it."""
+    """A secret in a variable is not written, and no other is generated."""
     monkeypatch.setenv("CP_WEBHOOK_SECRETS", market.SECRET)
     result = init(tmp_path, "--domain", "cp.example.com")
     assert result.exit_code == 0
     assert tomllib.loads((tmp_path / "config.toml").read_text())["WEBHOOK"]["Secrets"] == []
 
 
-def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
-    """It is told in a line."""
+def test_a_folder_that_cannot_be_created(tmp_path: Path) -> None:
+    """The error is one line."""
     (tmp_path / "file").write_text("")
     result = init(tmp_path / "file" / "x", "--domain", "cp.example.com")
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
@@ -123,11 +122,11 @@ def test_a_folder_that_cannot_be_made(tmp_path: Path) -> None:
 def test_it_asks(tmp_path: Path) -> None:
     """On a terminal it asks, shows defaults, asks again after a wrong answer, hides secrets."""
     folder = tmp_path / "x"
-    with terminal("--cp-repo", str(folder), "init", "--region", "Quebec-CA") as shown:
+    with terminal("--cp-repo", str(folder), "init", "--region", "Quebec-CA") as screen:
         for question, answer in (
             ("leads to the ingress): ", "*.example.com"),
             ("is not a domain", "cp.example.com"),
-            ("Address from outside", "/dns4/cp.example.com/tcp/8085"),
+            ("Public address", "/dns4/cp.example.com/tcp/8085"),
             ("Name in the market [", "node-1"),
             ("Redis [redis://127.0.0.1:6379]: ", ""),
             ("Password of Redis", "geheim"),
@@ -135,25 +134,25 @@ def test_it_asks(tmp_path: Path) -> None:
             ("Webhook secret", ""),
             ("orchestrator", ""),
         ):
-            shown.wait_for(question)
-            shown.type(f"{answer}\r")
-        shown.wait_for("Next:")
-        assert shown.end() == 0
-    assert "geheim" not in shown.text
-    assert "token-1" not in shown.text
-    found = config.load(folder, {})
-    assert found.api.domain == "cp.example.com"
-    assert found.api.multi_address == "/dns4/cp.example.com/tcp/8085"
-    assert (found.api.node_name, found.api.region) == ("node-1", "Quebec-CA")
-    assert (found.api.redis_url, found.api.redis_password) == ("redis://127.0.0.1:6379", "geheim")
-    assert found.lag.access_token == "token-1"
-    assert len(found.webhook.secrets) == 1
+            screen.wait_for(question)
+            screen.type(f"{answer}\r")
+        screen.wait_for("Next:")
+        assert screen.end() == 0
+    assert "geheim" not in screen.text
+    assert "token-1" not in screen.text
+    loaded = config.load(folder, {})
+    assert loaded.api.domain == "cp.example.com"
+    assert loaded.api.multi_address == "/dns4/cp.example.com/tcp/8085"
+    assert (loaded.api.node_name, loaded.api.region) == ("node-1", "Quebec-CA")
+    assert (loaded.api.redis_url, loaded.api.redis_password) == ("redis://127.0.0.1:6379", "geheim")
+    assert loaded.lag.access_token == "token-1"
+    assert len(loaded.webhook.secrets) == 1
 
 
-def test_who_leaves_leaves_nothing(tmp_path: Path) -> None:
-    """Ctrl-C at a question ends it, and nothing was made."""
-    with terminal("--cp-repo", str(tmp_path / "x"), "init") as shown:
-        shown.wait_for("Domain under which")
-        assert shown.interrupt() == 1
+def test_interrupted(tmp_path: Path) -> None:
+    """Ctrl-C at a question ends it, and nothing is created."""
+    with terminal("--cp-repo", str(tmp_path / "x"), "init") as screen:
+        screen.wait_for("Domain under which")
+        assert screen.interrupt() == 1
     assert not (tmp_path / "x").exists()
-    assert "Traceback" not in shown.text
+    assert "Traceback" not in screen.text

@@ -1,4 +1,4 @@
-"""`info` shows what the nodes have, from what the watcher saw."""
+"""Tests of the inventory in `info`, from the watcher's snapshot."""
 
 import json
 import time
@@ -40,24 +40,24 @@ SLOT = Slot(
 
 @pytest.fixture
 def connection(redis_url: str) -> Iterator[redis.Redis]:
-    """A memory in which the inventory and a reservation are."""
-    with redis.Redis.from_url(redis_url) as found:
-        found.set(
+    """A Redis that holds an inventory and a reservation."""
+    with redis.Redis.from_url(redis_url) as client:
+        client.set(
             redis_keys.INVENTORY,
             msgspec.json.encode(InventorySnapshot(time.time(), Inventory(nodes=NODES))),
         )
         for guard in Ledger().reserving("x", 1, (SLOT,)):
-            found.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
-        yield found
+            client.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
+        yield client
 
 
 def info(folder: Path, *arguments: str) -> Result:
-    """Call `info`."""
+    """Run `info`."""
     return CliRunner().invoke(main, ["--cp-repo", str(folder), "info", *arguments])
 
 
 def test_json(provider_folder: Path, connection: redis.Redis) -> None:
-    """Of each node what it has, what is used, reserved and free, in exact numbers."""
+    """Each node's resources in total, used, reserved and free, in exact numbers."""
     assert connection
     result = info(provider_folder, "--json")
     assert result.exit_code == 0
@@ -82,7 +82,7 @@ def test_json(provider_folder: Path, connection: redis.Redis) -> None:
 
 
 def test_table(provider_folder: Path, connection: redis.Redis) -> None:
-    """The same for people."""
+    """The same as a table."""
     assert connection
     lines = [line.split() for line in info(provider_folder).stdout.splitlines()]
     assert ["gpu-1", "total", "8", "16.00", "GiB", "1.00", "GiB", "4", "9"] in lines
@@ -102,8 +102,8 @@ def test_table(provider_folder: Path, connection: redis.Redis) -> None:
     assert ["not", "offered:", "cordoned"] in [line[:3] for line in lines]
 
 
-def test_without_a_memory_and_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is not known is said, and the rest is shown."""
+def test_without_redis_and_a_cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Missing parts are named, and the rest is shown."""
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "missing"))
     (tmp_path / "config.toml").write_text(market.configuration("redis://127.0.0.1:1"))
     result = info(tmp_path, "--json")

@@ -1,4 +1,4 @@
-"""`keys rotate`: each key replaced, the old one aside, nothing lost."""
+"""Tests of `keys rotate`: each key replaced, the previous file kept, nothing lost."""
 
 import re
 import time
@@ -19,24 +19,24 @@ from tests.support.terminal import terminal
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A provider's folder."""
-    made = CliRunner().invoke(
+    result = CliRunner().invoke(
         main, ["--cp-repo", str(tmp_path), "init", "--domain", "cp.example.com"]
     )
-    assert made.exit_code == 0, made.stderr
+    assert result.exit_code == 0, result.stderr
     return tmp_path
 
 
 def rotate(folder: Path, *arguments: str) -> Result:
-    """Call `keys rotate`."""
+    """Run `keys rotate`."""
     return CliRunner().invoke(main, ["--cp-repo", str(folder), "keys", "rotate", *arguments])
 
 
-def asides(folder: Path, name: str) -> list[Path]:
-    """Return the old files of this name."""
-    found = sorted(folder.glob(f"{name}.*"))
-    assert all(re.fullmatch(rf"{name}\.\d{{8}}T\d{{6}}\.\d{{6}}Z", one.name) for one in found)
-    assert all(one.stat().st_mode & 0o777 == 0o600 for one in found)
-    return found
+def backups(folder: Path, name: str) -> list[Path]:
+    """Return the previous files of this name."""
+    paths = sorted(folder.glob(f"{name}.*"))
+    assert all(re.fullmatch(rf"{name}\.\d{{8}}T\d{{6}}\.\d{{6}}Z", path.name) for path in paths)
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in paths)
+    return paths
 
 
 def test_webhook(folder: Path) -> None:
@@ -54,7 +54,7 @@ def test_webhook(folder: Path) -> None:
     assert config.load(folder, {}).webhook.secrets == during
     assert rotate(folder, "webhook", "--finish", "--yes").exit_code == 0
     assert config.load(folder, {}).webhook.secrets == during[:1]
-    assert len(asides(folder, "config.toml")) == 2
+    assert len(backups(folder, "config.toml")) == 2
     assert config.load(folder, {}).api.domain == "cp.example.com"
     assert "# Secret. Keys of Standard Webhooks" in (folder / "config.toml").read_text()
     assert not any(secret in result.stdout + result.stderr for secret in during)
@@ -81,7 +81,7 @@ def test_callbacks(folder: Path) -> None:
 
 
 def test_identity(folder: Path) -> None:
-    """The node id is another; the old key is aside and still a key."""
+    """The node id changes; the old key is kept and remains usable."""
     before = identity.load(folder)
     refused = rotate(folder, "identity")
     assert refused.exit_code == 2
@@ -90,23 +90,23 @@ def test_identity(folder: Path) -> None:
     assert rotate(folder, "identity", "--yes").exit_code == 0
     after = identity.load(folder)
     assert after.node_id != before.node_id
-    (aside,) = asides(folder, "private_key")
-    assert aside.read_bytes() == before.secret
+    (backup,) = backups(folder, "private_key")
+    assert backup.read_bytes() == before.secret
 
 
 def test_identity_asks(folder: Path) -> None:
     """On a terminal it warns and asks."""
     before = identity.load(folder).node_id
-    with terminal("--cp-repo", str(folder), "keys", "rotate", "identity") as shown:
-        shown.wait_for("Go on? [y/N]")
-        assert "another provider" in shown.text
-        shown.type("n\r")
-        assert shown.end() == 1
+    with terminal("--cp-repo", str(folder), "keys", "rotate", "identity") as screen:
+        screen.wait_for("Continue? [y/N]")
+        assert "another provider" in screen.text
+        screen.type("n\r")
+        assert screen.end() == 1
     assert identity.load(folder).node_id == before
 
 
 def test_a_disk_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both files stay as they were, and it is told in a line."""
+    """Both files stay unchanged, and the error is one line."""
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
@@ -122,15 +122,15 @@ def test_a_disk_that_cannot_be_written(folder: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_nothing_to_finish(folder: Path) -> None:
-    """Finishing what was not begun changes nothing and ends with 1."""
+    """Finishing a rotation that was not begun changes nothing and exits with 1."""
     for kind in ("webhook", "callbacks"):
         result = rotate(folder, kind, "--finish", "--yes")
         assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
-    assert not asides(folder, "config.toml")
+    assert not backups(folder, "config.toml")
 
 
 def test_a_secret_of_the_environment(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What a variable says is not changed in a file that does not count."""
+    """A secret that a variable sets is not rotated in the file."""
     monkeypatch.setenv("CP_WEBHOOK_SECRETS", market.SECRET)
     result = rotate(folder, "webhook")
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
@@ -138,7 +138,7 @@ def test_a_secret_of_the_environment(folder: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_no_more_than_four_keys(folder: Path) -> None:
-    """Rotations of callbacks that are never finished end at a bound, in words."""
+    """Unfinished rotations of callback keys end at a limit, with the remedy."""
     for _ in range(3):
         assert rotate(folder, "callbacks").exit_code == 0
     before = (folder / "config.toml").read_text()

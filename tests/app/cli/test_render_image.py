@@ -1,4 +1,4 @@
-"""`render` for Spaces with a Dockerfile, without a cluster, a registry or a builder."""
+"""Tests of `render` for a Space with a Dockerfile, without cluster, registry or builder."""
 
 import re
 from pathlib import Path
@@ -23,7 +23,7 @@ def space(tmp_path: Path) -> Path:
 
 
 def render(space: Path, *options: str, config: str = "") -> Result:
-    """Call it for a provider with this configuration."""
+    """Render a Space for a provider with this configuration."""
     folder = space.parent / "provider"
     folder.mkdir(exist_ok=True)
     (folder / "config.toml").write_text(config)
@@ -33,8 +33,8 @@ def render(space: Path, *options: str, config: str = "") -> Result:
 def image(result: Result) -> str:
     """Return the image that the Deployment names."""
     assert result.exit_code == 0, result.output
-    [found] = re.findall(r"image: (\S+)", result.stdout)
-    return str(found)
+    [name] = re.findall(r"image: (\S+)", result.stdout)
+    return str(name)
 
 
 def test_the_manifests(space: Path) -> None:
@@ -45,7 +45,7 @@ def test_the_manifests(space: Path) -> None:
     assert re.fullmatch(
         r"registry\.example\.com/lagrange/[0-9a-f-]{36}:[0-9a-f]{32}", image(result)
     )
-    by_kind = {one["kind"]: one for one in yaml.safe_load_all(result.stdout)}
+    by_kind = {manifest["kind"]: manifest for manifest in yaml.safe_load_all(result.stdout)}
     pod = by_kind["Deployment"]["spec"]["template"]["spec"]
     [container] = pod["containers"]
     assert container["ports"][0]["containerPort"] == 7860
@@ -65,7 +65,7 @@ def test_the_operators_registry(space: Path) -> None:
 
 
 def test_no_port(space: Path) -> None:
-    """The author is told which port counts then."""
+    """The author is warned of the default port."""
     (space / "Dockerfile").write_text("FROM nginx\n")
     result = render(space)
     assert result.exit_code == 0
@@ -74,7 +74,7 @@ def test_no_port(space: Path) -> None:
 
 
 def test_refusals(space: Path) -> None:
-    """An address that is none and a context that is too large are told in a line."""
+    """An invalid address and a context that is too large are one line each."""
     result = render(space, config='[Registry]\nServerAddress = "a b"\n')
     assert (result.exit_code, "ServerAddress" in result.stderr) == (2, True)
     result = render(space, config="[BUILD]\nMaxContextBytes = 10\n")

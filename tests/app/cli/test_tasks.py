@@ -1,4 +1,4 @@
-"""`task get`, `task delete`: one task, shown and ended."""
+"""Tests of `task get`, `task delete` and `task redeliver`."""
 
 import json
 import time
@@ -31,8 +31,8 @@ from tests.support.terminal import terminal
 @pytest.fixture
 def connection(redis_url: str) -> Iterator[redis.Redis]:
     """An empty Redis."""
-    with redis.Redis.from_url(redis_url) as opened:
-        yield opened
+    with redis.Redis.from_url(redis_url) as client:
+        yield client
 
 
 @pytest.fixture
@@ -59,26 +59,26 @@ def task(connection: redis.Redis) -> Task:
         last_error="Lagrange answered 410",
     )
     connection.hset(redis_keys.callbacks(job.uuid), "1", msgspec.json.encode(parked))
-    found = store.get(job.uuid)
-    assert found
-    return found
+    failed = store.get(job.uuid)
+    assert failed
+    return failed
 
 
-def called(folder: Path, *arguments: str) -> Result:
-    """Call `task`."""
+def run(folder: Path, *arguments: str) -> Result:
+    """Run `task`."""
     return CliRunner().invoke(main, ["--cp-repo", str(folder), "task", *arguments])
 
 
 def test_get(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
-    """It shows the task, its events, its pods as the watcher saw them, and each delivery."""
+    """It shows the task, its events, its pods as last seen by the watcher, and each delivery."""
     pod = PodSummary(
         name="web-1", phase="Pending", restarts=3, node="n1", reason="ImagePullBackOff"
     )
     connection.set(redis_keys.pods(task.id), msgspec.json.encode(PodSummaries(at=1, pods=(pod,))))
-    said = MarketStatus(space_status="Running", remaining_time="60", at=time.time())
-    connection.hset(redis_keys.MARKET, task.id, msgspec.json.encode(said))
+    status = MarketStatus(space_status="Running", remaining_time="60", at=time.time())
+    connection.hset(redis_keys.MARKET, task.id, msgspec.json.encode(status))
     connection.set(redis_keys.INVENTORY, "{}")
-    result = called(provider_folder, "get", task.space_uuid.upper())
+    result = run(provider_folder, "get", task.space_uuid.upper())
     assert result.exit_code == 0
     lines = {line.split(maxsplit=1)[0]: line.split() for line in result.stdout.splitlines() if line}
     assert lines["job"] == ["job", task.id]
@@ -93,28 +93,28 @@ def test_get(provider_folder: Path, connection: redis.Redis, task: Task) -> None
 
 
 def test_get_json(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
-    """JSON has the same, and every part even when there is nothing in it."""
+    """JSON has the same, with every part even if it is empty."""
     assert connection
-    shown = json.loads(called(provider_folder, "get", task.id, "--json").stdout)
-    assert shown["job_uuid"] == task.id
-    assert shown["pods"] == []
-    assert shown["lagrange"] is None
-    assert [one["what"] for one in shown["events"]] == ["accepted", "failed"]
-    assert shown["callbacks"][0]["delivery"] == "parked"
+    document = json.loads(run(provider_folder, "get", task.id, "--json").stdout)
+    assert document["job_uuid"] == task.id
+    assert document["pods"] == []
+    assert document["lagrange"] is None
+    assert [event["what"] for event in document["events"]] == ["accepted", "failed"]
+    assert document["callbacks"][0]["delivery"] == "parked"
 
 
 def test_pods_of_a_watcher_that_is_gone(
     provider_folder: Path, connection: redis.Redis, task: Task
 ) -> None:
-    """Without a watcher the pods are told to be of the past."""
+    """Without a watcher the pods are shown as those of its last run."""
     assert connection
-    assert "pods, when a watcher ran last" in called(provider_folder, "get", task.id).stdout
+    assert "pods, when a watcher last ran" in run(provider_folder, "get", task.id).stdout
 
 
 @pytest.mark.parametrize("command", ["get", "delete", "redeliver"])
 def test_no_such_task(provider_folder: Path, command: str) -> None:
-    """It ends with 1 and a line that says what to do."""
-    result = called(provider_folder, command, "\x1b[2J")
+    """It exits with 1 and a line with the remedy."""
+    result = run(provider_folder, command, "\x1b[2J")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "`task list -v` shows all" in result.stderr
     assert "\x1b" not in result.stderr
@@ -122,24 +122,24 @@ def test_no_such_task(provider_folder: Path, command: str) -> None:
 
 @pytest.mark.parametrize("command", [["get"], ["delete", "--yes"], ["redeliver"]])
 def test_redis_away(tmp_path: Path, command: list[str]) -> None:
-    """Without Redis it ends with 1 and one line."""
+    """Without Redis it exits with 1 and one line."""
     (tmp_path / "config.toml").write_text(market.configuration("redis://127.0.0.1:1"))
-    result = called(tmp_path, *command, "x")
+    result = run(tmp_path, *command, "x")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "Redis does not answer" in result.stderr
 
 
 def test_a_wrong_configuration(tmp_path: Path) -> None:
-    """A configuration that is wrong is told with 2, before anything is read."""
+    """An invalid configuration is refused with 2, before anything is read."""
     (tmp_path / "config.toml").write_text("[API]\nDomian = 1\n")
-    result = called(tmp_path, "get", "x")
+    result = run(tmp_path, "get", "x")
     assert result.exit_code == 2
     assert "did you mean Domain?" in result.stderr
 
 
 def test_delete(provider_folder: Path, connection: redis.Redis, task: Task) -> None:
-    """It begins the same end as a signed termination does, and calls a worker; once."""
-    result = called(provider_folder, "delete", task.id, "--yes")
+    """It ends the task as a signed termination does and calls a worker, once."""
+    result = run(provider_folder, "delete", task.id, "--yes")
     assert result.exit_code == 0
     ending = Store(connection).get(task.id)
     assert ending
@@ -147,20 +147,20 @@ def test_delete(provider_folder: Path, connection: redis.Redis, task: Task) -> N
     assert ending.reason
     assert ending.reason.category == "deleted"
     assert connection.zscore(redis_keys.PENDING, task.id)
-    again = called(provider_folder, "delete", task.id, "--yes")
-    assert (again.exit_code, again.stdout) == (0, f"task {task.id} is terminating already\n")
+    again = run(provider_folder, "delete", task.id, "--yes")
+    assert (again.exit_code, again.stdout) == (0, f"task {task.id} is already terminating\n")
     after = Store(connection).get(task.id)
     assert after
     assert after.version == ending.version
 
 
-def test_delete_without_anybody_to_ask(
+def test_delete_without_a_terminal(
     provider_folder: Path, connection: redis.Redis, task: Task
 ) -> None:
-    """Without a terminal and without --yes nothing is done, and it says what to say."""
-    result = called(provider_folder, "delete", task.id)
+    """Without a terminal and without --yes nothing is done, and the error names --yes."""
+    result = run(provider_folder, "delete", task.id)
     assert result.exit_code == 2
-    assert "say --yes" in result.stderr
+    assert "use --yes" in result.stderr
     assert Store(connection).get(task.id) == task
 
 
@@ -168,33 +168,33 @@ def test_delete_without_anybody_to_ask(
 def test_delete_asks(
     provider_folder: Path, connection: redis.Redis, task: Task, answer: str, code: int
 ) -> None:
-    """On a terminal it asks; anything but yes leaves the task alone."""
-    with terminal("--cp-repo", str(provider_folder), "task", "delete", task.id) as shown:
-        shown.wait_for("[y/N]")
-        shown.type(answer)
-        assert shown.end() == code
-    found = Store(connection).get(task.id)
-    assert found
-    assert found.stopping is (code == 0)
+    """On a terminal it asks; any answer but yes leaves the task alone."""
+    with terminal("--cp-repo", str(provider_folder), "task", "delete", task.id) as screen:
+        screen.wait_for("[y/N]")
+        screen.type(answer)
+        assert screen.end() == code
+    current = Store(connection).get(task.id)
+    assert current
+    assert current.stopping is (code == 0)
 
 
 def test_delete_of_an_unreadable_record(
     provider_folder: Path, connection: redis.Redis, task: Task
 ) -> None:
-    """A record of another version is shown, and not touched."""
+    """A record of another version is shown, and left unchanged."""
     record = json.loads(msgspec.json.encode(replace(task))) | {"state": "paused"}
     connection.hset(redis_keys.task(task.id), "record", json.dumps(record))
-    assert "paused" in called(provider_folder, "get", task.id).stdout
-    result = called(provider_folder, "delete", task.id, "--yes")
+    assert "paused" in run(provider_folder, "get", task.id).stdout
+    result = run(provider_folder, "delete", task.id, "--yes")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "another version" in result.stderr
 
 
 @pytest.mark.parametrize("command", [["list"], ["get", "x"], ["delete", "x", "--yes"]])
-def test_a_url_that_is_none(tmp_path: Path, command: list[str]) -> None:
-    """A RedisUrl that is no URL is refused with 2, and not shown."""
+def test_an_invalid_redis_url(tmp_path: Path, command: list[str]) -> None:
+    """An invalid RedisUrl is refused with 2, and not shown."""
     (tmp_path / "config.toml").write_text(market.configuration("http://u:geheim@x"))
-    result = called(tmp_path, *command)
+    result = run(tmp_path, *command)
     assert (result.exit_code, len(result.stderr.splitlines())) == (2, 1)
     assert "[API] RedisUrl" in result.stderr
     assert "geheim" not in result.stderr

@@ -258,7 +258,7 @@ def test_every_part_can_be_shown(content: bytes) -> None:
         said,
         verbose=True,
     )
-    check((task_get._said(said),))
+    check((task_get._market_status(said),))
     if line := salvaged(content, TimelineEntry, at=0, what=""):
         check(*task_get._events([line]))
     if pods := salvaged(content, PodSummaries):
