@@ -131,7 +131,7 @@ class Context:
         if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
             kept = (
                 time.monotonic(),
-                cluster_capabilities.offered(self.cluster, configured_capabilities(self.config)),
+                cluster_capabilities.resolve(self.cluster, configured_capabilities(self.config)),
             )
             self.__dict__["_offered"] = kept
         return kept[1]
@@ -170,17 +170,17 @@ def _private_images(config: Config) -> str:
     return registry.images if registry else ""
 
 
-def opened(chosen: str | None = None) -> Context:
+def open_context(chosen: str | None = None) -> Context:
     """Return the context of the provider's folder.
 
     Raises:
         ConfigError: The configuration is wrong.
     """
-    where = configuration.folder(chosen)
+    where = configuration.resolve_folder(chosen)
     return Context(where, configuration.load(where))
 
 
-def refuse_incomplete(config: Config) -> None:
+def check_complete(config: Config) -> None:
     """Check what a provider cannot serve without.
 
     Raises:

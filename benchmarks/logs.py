@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.demo import local_redis
 from app.processes import supervisor
 from app.store.records import JobData, State
@@ -34,9 +34,9 @@ from benchmarks.processes import free_port, running
 HERE = Path(__file__).parent
 _READER = """
 import sys, threading
-from app.context import opened
+from app.context import open_context
 from app.processes.log_reader import LogReader
-LogReader(opened(sys.argv[1])).run(threading.Event())
+LogReader(open_context(sys.argv[1])).run(threading.Event())
 """
 _KUBECONFIG = """
 apiVersion: v1
@@ -125,7 +125,7 @@ def _provider(api_port: int) -> Iterator[tuple[Context, int, tuple[int, int]]]:
         )
         (folder / "config.toml").write_text(configuration)
         (folder / "kubeconfig").write_text(_KUBECONFIG.format(port=api_port))
-        context = opened(name)
+        context = open_context(name)
         _ = context.identity
         with (
             running(supervisor.own("web"), port, {"CP_PATH": name}) as web,

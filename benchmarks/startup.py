@@ -54,7 +54,7 @@ def _remember_task(folder: Path, redis_url: str) -> None:
     change = transitions.accepted(
         job, host="x.example.com", now=time.time(), start_timeout_seconds=3600
     )
-    opened = context.opened(str(folder))
+    opened = context.open_context(str(folder))
     opened.store.commit(change)
     opened.redis.close()
 

@@ -7,7 +7,7 @@ import pytest
 import redis
 from hypothesis import settings
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.demo import local_redis
 from tests.support import market
 from tests.support.web_server import Web, serving
@@ -41,7 +41,7 @@ def served_context(
     """One provider for each process that runs tests, serving; it keeps nothing outside Redis."""
     folder = tmp_path_factory.mktemp("provider")
     (folder / "config.toml").write_text(market.configuration(redis_server))
-    opening = opened(str(folder))
+    opening = open_context(str(folder))
     with serving(opening) as web:
         yield opening, web
     opening.redis.close()

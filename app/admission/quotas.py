@@ -101,8 +101,8 @@ def active(inventory: Inventory, reservations: Ledger, policy: Policy) -> bool:
 def _spare(quota: Gpus, inventory: Inventory, left: dict[str, ResourceAmounts]) -> bool:
     nodes = [
         node.name
-        for node in inventory.offered
-        if any(gpus.same(quota.name, product) for product, _ in node.products)
+        for node in inventory.schedulable
+        if any(gpus.is_same_model(quota.name, product) for product, _ in node.products)
     ]
     if not nodes or quota.quota <= 0:
         return True

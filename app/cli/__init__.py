@@ -112,7 +112,7 @@ def with_glance(command: Callable[..., _R]) -> Callable[..., _R]:
 
 def load_context() -> "Context":
     """Return the context of the chosen folder, or print every configuration error and exit 2."""
-    from app.context import opened as open_context  # noqa: PLC0415 - imported on use.
+    from app.context import open_context  # noqa: PLC0415 - imported on use.
     from app.errors import ConfigError  # noqa: PLC0415
 
     try:
@@ -128,7 +128,7 @@ def glance() -> "Glance":
     from app.store.glance import Glance  # noqa: PLC0415
 
     try:
-        api = config.load(config.folder(click.get_current_context().find_root().obj)).api
+        api = config.load(config.resolve_folder(click.get_current_context().find_root().obj)).api
         return Glance(api.redis_url, api.redis_password)
     except ConfigError as error:
         refuse(*error.problems)

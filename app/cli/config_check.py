@@ -8,7 +8,7 @@ from typing import Any
 from app import config as configuration
 from app.admission import prices, quotas
 from app.config import Config
-from app.context import refuse_incomplete
+from app.context import check_complete
 from app.errors import ConfigError
 from app.net import signatures
 
@@ -30,7 +30,7 @@ def problems(folder: Path, config: Config) -> Iterator[str]:
     """Yield the problems that keep a configuration from working, each with key and remedy."""
     yield from _malformed(config)
     try:
-        refuse_incomplete(config)
+        check_complete(config)
     except ConfigError as error:
         yield from error.problems
     try:
@@ -46,7 +46,7 @@ def problems(folder: Path, config: Config) -> Iterator[str]:
 def value_problems(table: str, key: str, value: Any) -> Iterator[str]:
     """Yield the problems of a single value, by the same rules."""
     try:
-        config = configuration.converted({table: {key: value}})
+        config = configuration.convert({table: {key: value}})
     except ConfigError as error:
         yield from error.problems
         return
@@ -55,7 +55,7 @@ def value_problems(table: str, key: str, value: Any) -> Iterator[str]:
 
 def _malformed(config: Config) -> Iterator[str]:
     """Yield values of the right type and a wrong form; an empty value is an absent one."""
-    document: dict[str, dict[str, Any]] = configuration.document(config)
+    document: dict[str, dict[str, Any]] = configuration.to_document(config)
     for table, key, pattern, expected in _FORMATS:
         value = document[table][key]
         if value and not pattern.fullmatch(value):

@@ -67,7 +67,7 @@ def check() -> None:
 
     context = load_context()
     table = ""
-    for name, key, value in configuration.shown(context.config):
+    for name, key, value in configuration.mask(context.config):
         if name != table:
             click.secho(f"[{name}]", bold=True)
             table = name

@@ -30,7 +30,7 @@ def init(*, defaults: bool, **given: str | None) -> None:
     On a terminal it asks for values that no option gives. Existing files are left unchanged. A
     secret that is set in a CP_… variable is neither asked for nor written.
     """
-    folder = configuration.folder(click.get_current_context().find_root().obj)
+    folder = configuration.resolve_folder(click.get_current_context().find_root().obj)
     path = folder / "config.toml"
     try:
         if path.exists():
@@ -61,7 +61,7 @@ def _keep(path: Path, given: dict[str, str | None]) -> None:
 
 def _create(folder: Path, path: Path, values: edit.Values) -> None:
     """Create folder and file, after all questions were answered: Ctrl-C leaves nothing behind."""
-    text = edit.with_values(edit.sample(), values)
+    text = edit.set_values(edit.read_sample(), values)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     is_created = atomic_files.create(path, text.encode())
     click.echo(f"{path}: {'created' if is_created else 'already exists, left unchanged'}")

@@ -181,7 +181,7 @@ def answers(given: Mapping[str, str | None], *, ask: bool) -> Values:
     values: dict[tuple[str, str], Any] = {}
     for question in QUESTIONS:
         answer = given[question.name]
-        variable = configuration.variable(question.table, question.key)
+        variable = configuration.variable_name(question.table, question.key)
         if answer is not None:
             values[question.table, question.key] = _option_value(question, answer)
         elif variable in os.environ:
@@ -219,7 +219,7 @@ def _is_due(question: Question, values: Values) -> bool:
 def _with_secret(values: dict[tuple[str, str], Any]) -> Values:
     """Generate a secret if there is no other way to authenticate events."""
     credentials = (("WEBHOOK", "Secrets"), ("WEBHOOK", "PublicKeys"), ("HUB", "OrchestratorPk"))
-    in_environment = any(configuration.variable(*place) in os.environ for place in credentials)
+    in_environment = any(configuration.variable_name(*place) in os.environ for place in credentials)
     if not in_environment and not any(values.get(place) for place in credentials):
         values["WEBHOOK", "Secrets"] = [new_secret()]
     return values

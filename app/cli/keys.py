@@ -114,7 +114,7 @@ def identity_(*, yes: bool) -> None:
         click.echo(f"Active tasks: {_active()}. Let them end first.", err=True)
         _confirm("Continue?", yes=yes)
         backup = _backup_path(folder / "private_key")
-        after = identity.rotated(folder, aside=backup)
+        after = identity.rotate(folder, backup=backup)
     except ConfigError as error:
         refuse(*error.problems)
     click.echo(
@@ -137,7 +137,7 @@ def _active() -> str:
 
 def _refuse_if_in_environment(table: str, key: str) -> None:
     """Refuse to write a value that an environment variable overrides."""
-    variable = configuration.variable(table, key)
+    variable = configuration.variable_name(table, key)
     if variable in os.environ:
         refuse(f"${variable} overrides config.toml: change it there, the newest first")
 
@@ -156,10 +156,10 @@ def _confirm(question: str, *, yes: bool) -> None:
 
 
 def _check_callback_keys(config: Config, numbers: list[int]) -> None:
-    document = configuration.document(config)
+    document = configuration.to_document(config)
     document["LAG"]["CallbackKeys"] = numbers
     try:
-        configuration.converted(document)
+        configuration.convert(document)
     except ConfigError as error:
         refuse(
             *error.problems,
@@ -169,13 +169,13 @@ def _check_callback_keys(config: Config, numbers: list[int]) -> None:
 
 def _write(table: str, key: str, value: Any) -> Path:
     """Write one key of config.toml and keep a copy of the previous file."""
-    folder = configuration.folder(click.get_current_context().find_root().obj)
+    folder = configuration.resolve_folder(click.get_current_context().find_root().obj)
     path = (folder / "config.toml").resolve()
     try:
         text = path.read_text("utf-8") if path.exists() else ""
-        changed = edit.with_values(text, {(table, key): value})
+        changed = edit.set_values(text, {(table, key): value})
         if path.exists():
-            atomic_files.replace(path, changed.encode(), aside=_backup_path(path))
+            atomic_files.replace(path, changed.encode(), backup=_backup_path(path))
         else:
             atomic_files.create(path, changed.encode())
     except TOMLKitError as error:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from app.cli import refuse, with_context
-from app.context import SIMULATED_KUBECONFIG, Context, refuse_incomplete
+from app.context import SIMULATED_KUBECONFIG, Context, check_complete
 from app.errors import ConfigError
 from app.processes import log_setup
 from app.processes.heartbeat_file import HeartbeatFile
@@ -26,7 +26,7 @@ def _serve(name: str, context: Context, serve: Callable[[], None]) -> None:
 
     log_setup.start(name, secrets=config.secrets(context.config))
     try:
-        refuse_incomplete(context.config)
+        check_complete(context.config)
         _ = context.identity
         serve()
     except ConfigError as error:

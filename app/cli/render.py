@@ -55,7 +55,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         plan = _plan(path, names, hardware=_parse_hardware(hardware), capabilities=capabilities)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
-        overrides = configuration.folder(click.get_current_context().find_root().obj) / "templates"
+        overrides = configuration.resolve_folder(click.get_current_context().find_root().obj) / "templates"
         manifests = rendering.workload(
             plan.workload, capabilities, overrides=overrides if overrides.is_dir() else None
         )
@@ -82,7 +82,7 @@ def _plan(
         return planning.plan_image(names, image, file, hardware=hardware)
     if kind.name == "model":
         config = configuration.load(
-            configuration.folder(click.get_current_context().find_root().obj)
+            configuration.resolve_folder(click.get_current_context().find_root().obj)
         )
         return plan_step.plan(config, files[kind.path], names=names, hardware=hardware)
     return planning.plan(names, files, kind.path, hardware=hardware, capabilities=capabilities)
@@ -90,7 +90,7 @@ def _plan(
 
 def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:
     """Return the image's name by tag; a deployment names it by the digest from the push."""
-    folder = configuration.folder(click.get_current_context().find_root().obj)
+    folder = configuration.resolve_folder(click.get_current_context().find_root().obj)
     config = configuration.load(folder)
     registry = images.configured(config.registry) or images.Registry(host="registry.example.com")
     max_bytes = config.build.max_context_bytes
@@ -99,7 +99,7 @@ def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: s
 
 
 def _capabilities() -> Capabilities:
-    folder = configuration.folder(click.get_current_context().find_root().obj)
+    folder = configuration.resolve_folder(click.get_current_context().find_root().obj)
     offered = configured_capabilities(configuration.load(folder))
     if (folder / "config.toml").exists():
         return offered

@@ -1,14 +1,14 @@
 """The operator's configuration: v0.3.0's `config.toml` with new tables, and `CP_*` variables."""
 
 from app.config.load import (
-    converted,
-    folder,
+    convert,
     keys,
     load,
+    resolve_folder,
     tables,
-    variable,
+    variable_name,
 )
-from app.config.masking import document, secrets, shown
+from app.config.masking import mask, secrets, to_document
 from app.config.tables import (
     Admission,
     Api,
@@ -31,13 +31,13 @@ __all__ = [
     "Mcs",
     "Registry",
     "TaskTable",
-    "converted",
-    "document",
-    "folder",
+    "convert",
     "keys",
     "load",
+    "mask",
+    "resolve_folder",
     "secrets",
-    "shown",
     "tables",
-    "variable",
+    "to_document",
+    "variable_name",
 ]

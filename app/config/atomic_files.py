@@ -26,13 +26,13 @@ def create(path: Path, content: bytes) -> bool:
     return True
 
 
-def replace(path: Path, content: bytes, *, aside: Path) -> None:
+def replace(path: Path, content: bytes, *, backup: Path) -> None:
     """Give a file new content at one blow; mode and owner stay.
 
-    The old one is kept at `aside`, mode 0600.
+    The old one is kept at `backup`, mode 0600.
 
     Raises:
-        FileExistsError: There is something at `aside`.
+        FileExistsError: There is something at `backup`.
         OSError: Nothing was replaced.
     """
     status = path.stat()
@@ -41,9 +41,9 @@ def replace(path: Path, content: bytes, *, aside: Path) -> None:
         if (status.st_uid, status.st_gid) != (os.geteuid(), os.getegid()):
             with suppress(PermissionError):
                 os.chown(draft, status.st_uid, status.st_gid)
-        os.link(path, aside)
+        os.link(path, backup)
         draft.replace(path)
-        aside.chmod(0o600)
+        backup.chmod(0o600)
     finally:
         draft.unlink(missing_ok=True)
     _settle(path.parent)

@@ -9,12 +9,12 @@ import tomlkit
 Values = Mapping[tuple[str, str], Any]
 
 
-def sample() -> str:
+def read_sample() -> str:
     """Return config.toml.sample: every key with its default, explained."""
     return files("app.config").joinpath("config.toml.sample").read_text("utf-8")
 
 
-def with_values(text: str, values: Values) -> str:
+def set_values(text: str, values: Values) -> str:
     """Return a config.toml with keys (`("API", "Domain")`) set, and all the rest as it was."""
     document = tomlkit.parse(text)
     for (table, key), value in values.items():

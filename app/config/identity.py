@@ -76,8 +76,8 @@ def load(folder: Path) -> Identity:
     return Identity(_checked(secret or b"", path))
 
 
-def rotated(folder: Path, *, aside: Path) -> Identity:
-    """Give this folder's provider another key; the old one is kept at `aside`.
+def rotate(folder: Path, *, backup: Path) -> Identity:
+    """Give this folder's provider another key; the old one is kept at `backup`.
 
     Raises:
         ConfigError: There is no key, or it cannot be replaced. It stays as it was.
@@ -85,7 +85,7 @@ def rotated(folder: Path, *, aside: Path) -> Identity:
     load(folder)
     path = (folder / "private_key").resolve()
     try:
-        atomic_files.replace(path, coincurve.PrivateKey().secret, aside=aside)
+        atomic_files.replace(path, coincurve.PrivateKey().secret, backup=backup)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}; the key stays as it was") from error
     return load(folder)

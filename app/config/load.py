@@ -15,7 +15,7 @@ from app.errors import ConfigError
 _DEFAULT_FOLDER = Path("~/.swan/computing")
 
 
-def folder(chosen: str | None = None) -> Path:
+def resolve_folder(chosen: str | None = None) -> Path:
     """Return the provider's folder: as chosen, else `CP_PATH`, else `~/.swan/computing`."""
     name = chosen or os.environ.get("CP_PATH") or str(_DEFAULT_FOLDER)
     return Path(name).expanduser().absolute()
@@ -39,10 +39,10 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Config:
         raise ConfigError(*problems)
     for table, key, kind, value in _overrides(environment):
         document.setdefault(table, {})[key] = _parsed(value, kind)
-    return converted(document)
+    return convert(document)
 
 
-def converted(document: dict[str, Any]) -> Config:
+def convert(document: dict[str, Any]) -> Config:
     """Return the configuration that a parsed config.toml is.
 
     Raises:
@@ -74,14 +74,14 @@ def keys() -> Iterator[tuple[str, str, Any]]:
             yield table, field.encode_name, field.type
 
 
-def variable(table: str, key: str) -> str:
+def variable_name(table: str, key: str) -> str:
     """Return the environment variable that sets this key: `CP_API_PORT`."""
     return f"CP_{table}_{key}".upper()
 
 
 def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any, str]]:
     for table, key, kind in keys():
-        value = environment.get(variable(table, key))
+        value = environment.get(variable_name(table, key))
         if value is not None:
             yield table, key, kind, value
 
@@ -116,7 +116,7 @@ def _unknown(document: dict[str, Any]) -> Iterator[str]:
 
 
 def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
-    known = {variable(table, key) for table, key, _ in keys()}
+    known = {variable_name(table, key) for table, key, _ in keys()}
     prefixes = tuple(f"CP_{table}_".upper() for table in tables())
     for name in sorted(environment):
         if name.startswith(prefixes) and name not in known:

@@ -10,15 +10,15 @@ from app.config.tables import Config
 _SECRETS = {"RedisPassword", "AccessToken", "ApiKey", "Password", "Secrets"}
 
 
-def document(config: Config) -> dict[str, dict[str, Any]]:
+def to_document(config: Config) -> dict[str, dict[str, Any]]:
     """Return a configuration as its config.toml would be parsed."""
     found: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
     return found
 
 
-def shown(config: Config) -> Iterator[tuple[str, str, str]]:
+def mask(config: Config) -> Iterator[tuple[str, str, str]]:
     """Yield (table, key, value) with secrets masked, for people to read."""
-    for table, content in document(config).items():
+    for table, content in to_document(config).items():
         for key, value in content.items():
             yield table, key, _masked(key, value)
 
@@ -42,7 +42,7 @@ def secrets(config: Config) -> Iterator[str]:
     """Yield every secret value, for the log to strike out."""
     from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - some commands start without it.
 
-    for content in document(config).values():
+    for content in to_document(config).values():
         for key, value in content.items():
             if key in _SECRETS:
                 yield from value if isinstance(value, list | tuple) else [value] if value else []

@@ -12,13 +12,13 @@ import yaml
 
 from app.demo.fake_lagrange import Lagrange
 from app.demo.redis_choice import Memory
-from k8s.manifests.deployments import FAREWELL_SECONDS
+from k8s.manifests.deployments import PRE_STOP_SECONDS
 
 DOMAIN = "demo.example.com"
 ACCOUNT = "0x00000000000000000000000000000000000000de"
 
 _DEPLOYMENT = "deployment.yaml"
-_GRACE_SECONDS = FAREWELL_SECONDS + 2
+_GRACE_SECONDS = PRE_STOP_SECONDS + 2
 _REDIS = {"CP_API_REDISURL", "CP_API_REDISPASSWORD"}
 _CLUSTER = "CP_CLUSTER_"
 _OWN_CLUSTER = {"CP_CLUSTER_KUBECONFIG", "CP_CLUSTER_SIMULATED"}

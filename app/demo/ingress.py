@@ -54,7 +54,7 @@ def routes(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any
     for kind in ("Ingress", "HTTPRoute"):
         with suppress(NotFound):  # The cluster has no such kind.
             path = url_paths.collection(kind, namespace)
-            found += cluster.list(path, selector=labels.of_task(task_id))
+            found += cluster.list(path, selector=labels.task_selector(task_id))
     return found
 
 

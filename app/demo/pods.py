@@ -56,9 +56,9 @@ class Pods:
             self.cluster,
             url_paths.collection("Pod", self.namespace),
             Pod,
-            selector=labels.of_task(self.task_id),
+            selector=labels.task_selector(self.task_id),
             stopped=self._stopped,
-            on_trouble=_on_trouble,
+            on_error=_on_trouble,
         ):
             if self._stopped.is_set():
                 return

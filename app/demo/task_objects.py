@@ -36,7 +36,7 @@ def objects(cluster: Cluster, namespace: str, task_id: str) -> Counter[str]:
     for kind in (*apply.KINDS, "Pod"):
         with suppress(NotFound):  # The cluster has no such kind.
             path = url_paths.collection(kind, namespace)
-            found[kind] = len(cluster.list(path, selector=labels.of_task(task_id)))
+            found[kind] = len(cluster.list(path, selector=labels.task_selector(task_id)))
     return +found
 
 

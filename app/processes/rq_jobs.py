@@ -8,7 +8,7 @@ from functools import cache
 import structlog
 from rq import Retry
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.errors import Failure, Temporary
 from app.lagrange import result_upload
 from app.store import redis_keys, rq_queue
@@ -27,7 +27,7 @@ _AFTER_FAILURE_SECONDS = 5
 @cache
 def _context() -> Context:
     """Return the context of the process, opened before RQ forks."""
-    return opened()
+    return open_context()
 
 
 def prepare() -> None:

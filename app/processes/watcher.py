@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 _PATHS: dict[type[Object], str] = {Pod: "/api/v1/pods", Deployment: "/apis/apps/v1/deployments"}
 # Pods of v0.3.0 have no other label.
-_SELECTORS: dict[type[Object], str] = {Pod: labels.SPACE, Deployment: labels.OURS}
+_SELECTORS: dict[type[Object], str] = {Pod: labels.SPACE, Deployment: labels.MANAGED_SELECTOR}
 _GATHER_SECONDS = 0.1
 _TICK_SECONDS = 1.0
 _GOODBYE_SECONDS = 5
@@ -98,12 +98,12 @@ def _follow(
     messages: "queue.SimpleQueue[Message]",
     stopped: threading.Event,
 ) -> None:
-    def on_trouble(error: str, seconds: float) -> None:
+    def on_error(error: str, seconds: float) -> None:
         log.warning("watch interrupted", error=error, again_in_seconds=round(seconds, 1))
 
     path, selector = _PATHS[kind], _SELECTORS[kind]
     for event in watch.follow(
-        context.cluster, path, kind, selector=selector, stopped=stopped, on_trouble=on_trouble
+        context.cluster, path, kind, selector=selector, stopped=stopped, on_error=on_error
     ):
         messages.put((kind, event))
 

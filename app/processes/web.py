@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Lifespan
 
-from app.context import Context, refuse_incomplete
+from app.context import Context, check_complete
 from app.errors import ConfigError, Rejected, Temporary
 from app.intake import dispatch
 from app.intake.accept import Intake, unavailable
@@ -43,7 +43,7 @@ def application(context: Context) -> Starlette:
     Raises:
         ConfigError: The configuration is incomplete, or a key is malformed.
     """
-    refuse_incomplete(context.config)
+    check_complete(context.config)
     store = context.async_store
     authentication = Authentication(context.config, context.identity)
     signer = signed_urls.Signer(context.config, context.identity)

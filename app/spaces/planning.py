@@ -97,7 +97,7 @@ def plan_image(
         dockerfile: Its port gets the host name.
         hardware: The order's, all of which the service gets; None: a usual share.
     """
-    service = safe_names.safe(names.space_name)
+    service = safe_names.dns_label(names.space_name)
     number = dockerfile.port
     port = Port(number=number, service_port=number, public="host", hosts=(names.host,))
     container = Container(name=service, image=image, resources=hardware or _UNBOUND, ports=(port,))
@@ -122,7 +122,7 @@ def plan_model(
         hardware: The order's, all of which the service gets; None: a usual share.
         cache_bytes: The most that it may keep of models; a part of its ephemeral storage.
     """
-    service = safe_names.safe(names.space_name)
+    service = safe_names.dns_label(names.space_name)
     resources = hardware or _UNBOUND
     size_bytes = min(cache_bytes, resources.storage_bytes)
     container = Container(

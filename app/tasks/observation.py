@@ -137,7 +137,7 @@ class Observation:
                 pods.append(one)
             elif isinstance(one, Deployment):
                 deployments.append(one)
-        components = {names.safe(name): count for name, count in task.components.items()}
+        components = {names.dns_label(name): count for name, count in task.components.items()}
         now = datetime.now(UTC)
         return health.assess(
             pods, deployments, components=components, revision=task.revision, now=now

@@ -34,7 +34,7 @@ def collection(kind: str, namespace: str) -> str:
     return PREFIXES[kind].replace("*", f"namespaces/{quote(namespace, safe='')}")
 
 
-def of(manifest: Mapping[str, Any]) -> str:
+def object_path(manifest: Mapping[str, Any]) -> str:
     """The path of the object that `manifest` describes."""
     metadata = manifest["metadata"]
     name = quote(metadata["name"], safe="")

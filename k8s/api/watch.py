@@ -57,7 +57,7 @@ Event = Listed[T] | Changed[T] | Deleted[T] | Idle
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
+class Timing:
     """How long things may take.
 
     Attributes:
@@ -109,12 +109,12 @@ def follow(
     *,
     selector: str,
     stopped: Flag,
-    on_trouble: Callable[[str, float], None],
-    pace: Pace | None = None,
+    on_error: Callable[[str, float], None],
+    timing: Timing | None = None,
 ) -> Iterator[Event[T]]:
     """Everything that happens to the objects of a collection, until `stopped` is set.
 
-    Nothing that the cluster does ends it: every failure is told to `on_trouble` with the seconds
+    Nothing that the cluster does ends it: every failure is told to `on_error` with the seconds
     until the next attempt, and is followed by a new listing.
 
     Args:
@@ -123,11 +123,11 @@ def follow(
         kind: What its objects are.
         selector: A label selector; empty: all objects.
         stopped: Set to end it.
-        on_trouble: Called with what went wrong and the seconds until the next attempt.
-        pace: How long things may take.
+        on_error: Called with what went wrong and the seconds until the next attempt.
+        timing: How long things may take.
     """
-    pace = pace or Pace()
-    feed = _Feed(cluster, path, kind, selector=selector, stopped=stopped, pace=pace)
+    timing = timing or Timing()
+    feed = _Feed(cluster, path, kind, selector=selector, stopped=stopped, timing=timing)
     failures = 0
     while not stopped.is_set():
         try:
@@ -137,18 +137,18 @@ def follow(
                 yield event
         except (ClusterError, *_NONSENSE) as error:
             if failures or not isinstance(error, Gone):
-                delay = _delay_seconds(pace, failures, error)
-                on_trouble(f"watching {path}: {error}", delay)
+                delay = _delay_seconds(timing, failures, error)
+                on_error(f"watching {path}: {error}", delay)
                 stopped.wait(delay)
             failures += 1
             yield Idle()
 
 
-def _delay_seconds(pace: Pace, failures: int, error: Exception) -> float:
-    doubled: float = pace.first_delay_seconds * 2 ** min(failures, 16)
-    delay = min(doubled, pace.longest_delay_seconds) * _random.uniform(0.5, 1.0)
+def _delay_seconds(timing: Timing, failures: int, error: Exception) -> float:
+    doubled: float = timing.first_delay_seconds * 2 ** min(failures, 16)
+    delay = min(doubled, timing.longest_delay_seconds) * _random.uniform(0.5, 1.0)
     asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
-    return min(max(delay, asked or 0.0), pace.longest_delay_seconds)
+    return min(max(delay, asked or 0.0), timing.longest_delay_seconds)
 
 
 class _Feed(Generic[T]):
@@ -162,13 +162,13 @@ class _Feed(Generic[T]):
         *,
         selector: str,
         stopped: Flag,
-        pace: Pace,
+        timing: Timing,
     ) -> None:
         self._cluster = cluster
         self._path = path
         self._query = {"labelSelector": selector} if selector else {}
         self._stopped = stopped
-        self._pace = pace
+        self._pace = timing
         self._page = _Page[kind]  # type: ignore[valid-type]  # A type that only callers know.
         self._object = msgspec.json.Decoder(kind)
         self._version = ""

@@ -112,13 +112,13 @@ class _Journal:
         for manifest in manifests:
             if manifest["kind"] != "Deployment":
                 continue
-            if handover.stands(self._cluster, manifest):
-                self._standing.add(url_paths.of(manifest))
+            if handover.is_running(self._cluster, manifest):
+                self._standing.add(url_paths.object_path(manifest))
             elif handover.is_due(self._cluster, manifest):
-                self.apply(handover.widened(manifests, manifest))
+                self.apply(handover.widen_selectors(manifests, manifest))
                 self._checkpoint()
-                handover.give_way(self._cluster, manifest)
-                self._inherited.add(url_paths.of(manifest))
+                handover.delete_orphaning(self._cluster, manifest)
+                self._inherited.add(url_paths.object_path(manifest))
 
     def apply(self, manifests: Iterable[Manifest]) -> None:
         for manifest in manifests:
@@ -131,13 +131,13 @@ class _Journal:
                 raise
 
     def _apply(self, manifest: Manifest) -> None:
-        path = url_paths.of(manifest)
+        path = url_paths.object_path(manifest)
         if path in self._standing:
             return
-        live = None if tenant.is_tenants(manifest) else self._live(path)
+        live = None if tenant.is_tenant_wide(manifest) else self._live(path)
         if live is not None and manifest["kind"] == "Service":
-            manifest = handover.as_named(manifest, live)
-        existed = tenant.is_tenants(manifest) or path in self._inherited or live is not None
+            manifest = handover.keep_port_names(manifest, live)
+        existed = tenant.is_tenant_wide(manifest) or path in self._inherited or live is not None
         metadata = self._cluster.apply(path, manifest)["metadata"]
         if "deletionTimestamp" in metadata:
             raise Unavailable(f"{path} is still being deleted")
@@ -196,7 +196,7 @@ def _list(cluster: Cluster, kind: str, namespace: str, task_id: str) -> list[dic
     """The task's objects of `kind`; none when the cluster has no such kind."""
     path = url_paths.collection(kind, namespace)
     with suppress(NotFound):
-        return cluster.list(path, selector=labels.of_task(task_id))
+        return cluster.list(path, selector=labels.task_selector(task_id))
     return []
 
 
@@ -208,7 +208,7 @@ def _delete(cluster: Cluster, found: dict[str, Any]) -> None:
     propagation = "Foreground" if found["kind"] == "Deployment" else "Background"
     with suppress(Conflict):  # It has changed: whose it is by now, the next look tells.
         cluster.delete(
-            url_paths.of(found),
+            url_paths.object_path(found),
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             propagation=propagation,
@@ -218,7 +218,7 @@ def _delete(cluster: Cluster, found: dict[str, Any]) -> None:
 def service_addresses(cluster: Cluster, namespace: str, space_uuid: str) -> dict[str, str]:
     """Name of each Kubernetes Service of the Space → its ClusterIP."""
     path = url_paths.collection("Service", namespace)
-    found = cluster.list(path, selector=labels.of_space(space_uuid))
+    found = cluster.list(path, selector=labels.space_selector(space_uuid))
     return {
         one["metadata"]["name"]: address
         for one in found

@@ -43,13 +43,13 @@ def candidates(cluster: Cluster, *, now: datetime | None = None) -> Iterator[str
         ClusterError: The API server is away, or refuses.
     """
     oldest = (now or datetime.now(UTC)) - OLD_ENOUGH
-    selector = f"{labels.OURS},{labels.NAMESPACE},{labels.WALLET}"
+    selector = f"{labels.MANAGED_SELECTOR},{labels.NAMESPACE},{labels.WALLET}"
     for found in cluster.list(url_paths.collection("Namespace", ""), selector=selector):
         one = msgspec.convert(found, Object)
         born = one.metadata.creation_timestamp
         if one.deleting or born is None or born > oldest:
             continue
-        if one.metadata.labels[labels.NAMESPACE] == names.label(one.metadata.name):
+        if one.metadata.labels[labels.NAMESPACE] == names.label_value(one.metadata.name):
             yield one.metadata.name
 
 

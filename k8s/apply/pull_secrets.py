@@ -45,7 +45,7 @@ def refresh(cluster: Cluster, wallet: str, credentials: pull_secrets.Credentials
     wanted = pull_secrets.manifest(wallet, ours, credentials)
     if msgspec.convert(found, _Secret).data == wanted["data"]:
         return False
-    cluster.apply(url_paths.of(wanted), wanted)
+    cluster.apply(url_paths.object_path(wanted), wanted)
     return True
 
 

@@ -17,14 +17,14 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 _ADDRESSES = ("InternalIP", "ExternalIP")
 
 
-def offered(cluster: Cluster, capabilities: Capabilities) -> Capabilities:
+def resolve(cluster: Cluster, capabilities: Capabilities) -> Capabilities:
     """Return the capabilities on this cluster: no Gateway that it lacks, its networks blocked."""
     networks = sorted({*capabilities.blocked_networks, *node_networks(cluster)})
-    gateway = capabilities.gateway if capabilities.gateway and has_routes(cluster) else ""
+    gateway = capabilities.gateway if capabilities.gateway and has_http_routes(cluster) else ""
     return replace(capabilities, gateway=gateway, blocked_networks=tuple(networks))
 
 
-def has_routes(cluster: Cluster) -> bool:
+def has_http_routes(cluster: Cluster) -> bool:
     """Whether the cluster knows HTTPRoutes."""
     try:
         known = cluster.get(_GATEWAY_API)

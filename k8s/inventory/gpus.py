@@ -45,19 +45,19 @@ def label(name: str) -> str:
     return f"{MAKER}-{core(name).upper()}"[:MAX_LABEL] if core(name) else ""
 
 
-def spelled(product: str) -> str:
+def label_as_written(product: str) -> str:
     """A product as a label can carry it, close to how it was written: `NVIDIA-GeForce-RTX-3080`."""
     branded = re.sub(r"^nvidia", MAKER, product.strip(), flags=re.IGNORECASE)
     return _UNSAFE.sub("-", branded)[:MAX_LABEL].strip("-._")
 
 
-def of_model(model: str) -> str:
+def label_of_model(model: str) -> str:
     """A model without its maker (`rtx4090`) as a label can carry it: `NVIDIA-RTX4090`."""
     bare = re.sub(r"^nvidia[\s_-]*", "", model.strip(), flags=re.IGNORECASE)
-    return spelled(f"{MAKER} {bare.upper()}")
+    return label_as_written(f"{MAKER} {bare.upper()}")
 
 
-def same(one: str, other: str) -> bool:
+def is_same_model(one: str, other: str) -> bool:
     """Whether two spellings name one model, whatever its variants."""
     return bool(core(one)) and core(one) == core(other)
 

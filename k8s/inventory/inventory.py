@@ -96,7 +96,7 @@ class Inventory:
     nodes: tuple[Node, ...] = ()
 
     @property
-    def offered(self) -> tuple[Node, ...]:
+    def schedulable(self) -> tuple[Node, ...]:
         """The nodes that tenants' pods get to."""
         return tuple(node for node in self.nodes if not node.withheld)
 
@@ -135,7 +135,7 @@ def take(
     for pod in pods:
         if pod.over:
             continue
-        taken = pod_requests.of(pod)
+        taken = pod_requests.effective(pod)
         where = pod.spec.node_name or pod.status.nominated_node_name
         if where in others and _is_tenants(pod):
             tenants[where].append(_tenant(pod, taken))
@@ -172,7 +172,7 @@ def _node(
     facts: Mapping[str, GpuFacts],
 ) -> Node:
     told = facts.get(one.metadata.name)
-    allocatable = quantities.offered(one.status.allocatable or {})
+    allocatable = quantities.parse_allocatable(one.status.allocatable or {})
     named = nodes.gpu_labels(one)
     return Node(
         name=one.metadata.name,

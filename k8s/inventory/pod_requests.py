@@ -72,7 +72,7 @@ class InventoryPod(Object, frozen=True, kw_only=True):
         )
 
 
-def of(pod: InventoryPod) -> ResourceAmounts:
+def effective(pod: InventoryPod) -> ResourceAmounts:
     """What the pod takes.
 
     Init containers run one after the other before the others, so the largest counts; those that
@@ -87,12 +87,12 @@ def of(pod: InventoryPod) -> ResourceAmounts:
         taken = _asked(one.resources)
         if one.restart_policy == "Always":
             sidecars = sidecars + taken
-            peak = quantities.most(peak, sidecars)
+            peak = quantities.maximum(peak, sidecars)
         else:
-            peak = quantities.most(peak, sidecars + taken)
+            peak = quantities.maximum(peak, sidecars + taken)
     running = sidecars + quantities.total(_each(pod.spec.containers))
-    whole = _override(quantities.most(running, peak), pod.spec.resources)
-    return whole + quantities.asked(pod.spec.overhead or {}) + _ONE_POD
+    whole = _override(quantities.maximum(running, peak), pod.spec.resources)
+    return whole + quantities.parse_requests(pod.spec.overhead or {}) + _ONE_POD
 
 
 class _Template(Part, frozen=True, kw_only=True):
@@ -108,7 +108,7 @@ class _Deployment(Part, frozen=True, kw_only=True):
     spec: _DeploymentSpec = _DeploymentSpec()
 
 
-def rendered(manifests: Iterable[Mapping[str, Any]]) -> dict[str, ResourceAmounts]:
+def by_component(manifests: Iterable[Mapping[str, Any]]) -> dict[str, ResourceAmounts]:
     """Return what a pod of each Deployment takes, by the label of its component.
 
     Raises:
@@ -119,7 +119,7 @@ def rendered(manifests: Iterable[Mapping[str, Any]]) -> dict[str, ResourceAmount
         if manifest["kind"] == "Deployment":
             template = msgspec.convert(manifest, _Deployment).spec.template
             pod = InventoryPod(metadata=template.metadata, spec=template.spec)
-            found[template.metadata.labels.get(labels.COMPONENT, "")] = of(pod)
+            found[template.metadata.labels.get(labels.COMPONENT, "")] = effective(pod)
     return found
 
 
@@ -130,7 +130,7 @@ def _each(containers: Iterable[Container]) -> Iterable[ResourceAmounts]:
 def _asked(resources: Resources | None) -> ResourceAmounts:
     if resources is None:
         return ResourceAmounts()
-    return quantities.asked({**(resources.limits or {}), **(resources.requests or {})})
+    return quantities.parse_requests({**(resources.limits or {}), **(resources.requests or {})})
 
 
 def _override(counted: ResourceAmounts, resources: Resources | None) -> ResourceAmounts:

@@ -79,14 +79,14 @@ def total(parts: Iterable[ResourceAmounts]) -> ResourceAmounts:
     )
 
 
-def most(one: ResourceAmounts, other: ResourceAmounts) -> ResourceAmounts:
+def maximum(one: ResourceAmounts, other: ResourceAmounts) -> ResourceAmounts:
     """Of each resource the larger amount."""
     return ResourceAmounts(
         **{name: max(getattr(one, name), getattr(other, name)) for name in NAMES}
     )
 
 
-def asked(quantities: Quantities) -> ResourceAmounts:
+def parse_requests(quantities: Quantities) -> ResourceAmounts:
     """What a request says, rounded up as the scheduler does.
 
     Raises:
@@ -95,7 +95,7 @@ def asked(quantities: Quantities) -> ResourceAmounts:
     return _amounts(quantities, ceil)
 
 
-def offered(quantities: Quantities) -> ResourceAmounts:
+def parse_allocatable(quantities: Quantities) -> ResourceAmounts:
     """What a node says it has, rounded down.
 
     Raises:

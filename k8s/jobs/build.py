@@ -76,7 +76,7 @@ class BuildJob:
 
 def name(task_id: str, digest: str) -> str:
     """The name of the Job that builds these files for this task."""
-    return names.safe(f"build-{task_id}-{digest[:_DIGITS]}")
+    return names.dns_label(f"build-{task_id}-{digest[:_DIGITS]}")
 
 
 def path(job: str) -> str:
@@ -106,7 +106,7 @@ def _labels() -> dict[str, str]:
 
 
 def _own_labels(order: BuildJob) -> dict[str, str]:
-    return _labels() | {BUILD: names.label(order.task_id)}
+    return _labels() | {BUILD: names.label_value(order.task_id)}
 
 
 def _values(order: BuildJob) -> dict[str, Any]:

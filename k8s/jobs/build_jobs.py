@@ -66,12 +66,12 @@ def start(cluster: Cluster, order: BuildJob, *, overrides: Path | None = None) -
     waiting = orders.job(order, templates, suspended=True)
     build_policy.check(waiting, order)
     for manifest in orders.place(order, templates):
-        cluster.apply(url_paths.of(manifest), manifest)
-    uid = cluster.apply(url_paths.of(waiting), waiting)["metadata"]["uid"]
+        cluster.apply(url_paths.object_path(manifest), manifest)
+    uid = cluster.apply(url_paths.object_path(waiting), waiting)["metadata"]["uid"]
     secret = orders.secret(order, uid)
-    cluster.apply(url_paths.of(secret), secret)
+    cluster.apply(url_paths.object_path(secret), secret)
     started = orders.job(order, templates, suspended=False)
-    cluster.apply(url_paths.of(started), started)
+    cluster.apply(url_paths.object_path(started), started)
 
 
 def remove(cluster: Cluster, job: str) -> None:
@@ -89,7 +89,7 @@ def remove_of(cluster: Cluster, task_id: str, *, but: str = "") -> None:
     Raises:
         ClusterError: The API server is away, or refuses.
     """
-    for one in _jobs(cluster, f"{BUILD}={names.label(task_id)}"):
+    for one in _jobs(cluster, f"{BUILD}={names.label_value(task_id)}"):
         if one.metadata.name != but:
             remove(cluster, one.metadata.name)
 

@@ -92,7 +92,7 @@ def _of_pod(raw: dict[str, Any], end: Condition | None) -> Progress:
     evicted = pod.status.reason if pod.status.phase == "Failed" else ""
     trouble = next((one for one in statuses if _is_stuck(one)), None)
     return Progress(
-        pod=url_paths.of({"kind": "Pod", **raw}),
+        pod=url_paths.object_path({"kind": "Pod", **raw}),
         uid=pod.metadata.uid,
         has_log=over is not None or client.state.running is not None,
         ended=end is not None,

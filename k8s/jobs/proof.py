@@ -88,7 +88,7 @@ def start(cluster: Cluster, order: ProofJob, *, overrides: Path | None = None) -
         templates.fill(tenant.DEFAULT_DENY, place),
         job,
     ):
-        cluster.apply(url_paths.of(manifest), manifest)
+        cluster.apply(url_paths.object_path(manifest), manifest)
 
 
 def _labels() -> dict[str, str]:
@@ -146,7 +146,9 @@ def _log(cluster: Cluster, order_id: str) -> str:
     selector = f"{PROOF}={order_id}"
     for pod in cluster.list(url_paths.collection("Pod", NAMESPACE), selector=selector):
         try:
-            text = cluster.log(url_paths.of({"kind": "Pod", **pod}), tail_lines=_MAX_LOG_LINES)
+            text = cluster.log(
+                url_paths.object_path({"kind": "Pod", **pod}), tail_lines=_MAX_LOG_LINES
+            )
         except Refused:
             continue
         return text[-_MAX_LOG_CHARACTERS:]
@@ -178,7 +180,7 @@ def remove_old(cluster: Cluster, *, now: datetime | None = None) -> None:
         born = job.metadata.creation_timestamp
         if born is not None and born < oldest:
             try:
-                cluster.delete(url_paths.of(one), uid=job.metadata.uid)
+                cluster.delete(url_paths.object_path(one), uid=job.metadata.uid)
             except Conflict:
                 continue
 

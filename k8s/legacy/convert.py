@@ -75,13 +75,13 @@ def _container(
 def _name(written: str, called: LegacyNames) -> str:
     """v0.3.0 called the service of a Dockerfile `pod-<Space>`, those of LDL `<Space>-<name>`."""
     if written == f"pod-{called.space_uuid}":
-        return names.safe(called.space_name)
+        return names.dns_label(called.space_name)
     return written.removeprefix(f"{called.space_uuid}-")
 
 
 def _resources(written: _Document, pod: _Document) -> Resources:
     said = {**_UNSAID, **(written.get("limits") or {}), **(written.get("requests") or {})}
-    found = quantities.asked(said)
+    found = quantities.parse_requests(said)
     models = tuple(key for key in pod.get("nodeSelector") or () if gpus.is_product(key))
     return Resources(
         cpu_millis=found.cpu_millis,

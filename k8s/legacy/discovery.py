@@ -29,7 +29,7 @@ REVISION = 1
 _Document = dict[str, Any]
 
 
-class Unlike(Exception):
+class NotLegacy(Exception):
     """What has the names of v0.3.0's objects is not what v0.3.0 made; says why."""
 
 
@@ -46,11 +46,11 @@ class LegacyDeployment:
     around: tuple[_Document, ...]
 
     @property
-    def born_at(self) -> float:
+    def deployed_at(self) -> float:
         """When it was deployed, unix seconds."""
         created = msgspec.convert(self.deployment, Deployment).metadata.creation_timestamp
         if created is None:
-            raise Unlike("its Deployment has no time of creation")
+            raise NotLegacy("its Deployment has no time of creation")
         return created.timestamp()
 
     @property
@@ -71,7 +71,7 @@ class LegacyDeployment:
         """What it runs, as our own deployment of the same Space would be.
 
         Raises:
-            Unlike: There is something in it that v0.3.0 never wrote.
+            NotLegacy: There is something in it that v0.3.0 never wrote.
         """
         maps = {
             one["metadata"]["name"]: one.get("data") or {}
@@ -85,7 +85,7 @@ class LegacyDeployment:
                 self.deployment["spec"], names_of, port=ports[0].get("port", 0), config_maps=maps
             )
         except (AttributeError, LookupError, TypeError, ValueError) as error:
-            raise Unlike(f"its Deployment is not as v0.3.0 writes them: {error!r}") from error
+            raise NotLegacy(f"its Deployment is not as v0.3.0 writes them: {error!r}") from error
 
     def _spec(self, kind: str) -> _Document:
         return next((one.get("spec") or {} for one in self.around if one["kind"] == kind), {})
@@ -96,13 +96,13 @@ def find(cluster: Cluster, namespace: str, space_uuid: str) -> LegacyDeployment 
 
     Raises:
         ClusterError: The API server is away, or refuses.
-        Unlike: The Deployment of this name is somebody else's.
+        NotLegacy: The Deployment of this name is somebody else's.
     """
     deployment = _get(cluster, "Deployment", namespace, f"deploy-{space_uuid}")
     if deployment is None or "deletionTimestamp" in deployment["metadata"]:
         return None
     if deployment["spec"]["selector"] != {"matchLabels": {labels.SPACE: space_uuid}}:
-        raise Unlike(f"Deployment deploy-{space_uuid} does not select its pods as v0.3.0 does")
+        raise NotLegacy(f"Deployment deploy-{space_uuid} does not select its pods as v0.3.0 does")
     named = [("Service", f"svc-{space_uuid}"), ("Ingress", f"ing-{space_uuid}")]
     named += [("ConfigMap", name) for name in _mounted(deployment, space_uuid)]
     found = (_get(cluster, kind, namespace, name) for kind, name in named)
@@ -141,13 +141,13 @@ def claim(
     cluster.apply(*_namespace(frame))
     policy = network_policies.policies(frame)[0]
     policy["spec"]["podSelector"] = {"matchLabels": frame.space_selector()}
-    cluster.apply(url_paths.of(policy), policy)
+    cluster.apply(url_paths.object_path(policy), policy)
     given = frame.labels(component)
     running = given | {labels.REVISION: str(workload.revision)}
     for one in former.around:
         label(cluster, one, given)
     label(cluster, former.deployment, running)
-    sets, pods = parts(cluster, former.deployment)
+    sets, pods = list_owned(cluster, former.deployment)
     for one in sets:
         label(cluster, one, running)
     return [label(cluster, one, running) for one in pods]
@@ -155,16 +155,16 @@ def claim(
 
 def _namespace(frame: Scope) -> tuple[str, _Document]:
     given = tenant_labels(frame.workload.wallet) | POD_SECURITY
-    given |= {labels.NAMESPACE: names.label(frame.namespace)}
+    given |= {labels.NAMESPACE: names.label_value(frame.namespace)}
     manifest = {
         "apiVersion": "v1",
         "kind": "Namespace",
         "metadata": {"name": frame.namespace, "labels": given},
     }
-    return url_paths.of(manifest), manifest
+    return url_paths.object_path(manifest), manifest
 
 
-def parts(cluster: Cluster, deployment: _Document) -> tuple[list[_Document], list[_Document]]:
+def list_owned(cluster: Cluster, deployment: _Document) -> tuple[list[_Document], list[_Document]]:
     """Return a Deployment's ReplicaSets and pods; those that are being deleted left out.
 
     Raises:
@@ -213,4 +213,4 @@ def label(cluster: Cluster, one: _Document, given: Mapping[str, str]) -> _Docume
             "labels": dict(given),
         },
     }
-    return cluster.apply(url_paths.of(manifest), manifest)
+    return cluster.apply(url_paths.object_path(manifest), manifest)

@@ -23,7 +23,7 @@ _PATIENCE_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 
-def stands(cluster: Cluster, manifest: Manifest) -> bool:
+def is_running(cluster: Cluster, manifest: Manifest) -> bool:
     """Whether v0.3.0's own Deployment runs already what a Deployment's manifest says.
 
     Raises:
@@ -46,11 +46,11 @@ def is_due(cluster: Cluster, manifest: Manifest) -> bool:
     live = _live(cluster, manifest)
     if live is None or live["spec"]["selector"] == manifest["spec"]["selector"]:
         return False
-    sets, _ = discovery.parts(cluster, live)
+    sets, _ = discovery.list_owned(cluster, live)
     return any(one["spec"].get("replicas") for one in _old(sets))
 
 
-def widened(manifests: Iterable[Manifest], deployment: Manifest) -> Iterator[Manifest]:
+def widen_selectors(manifests: Iterable[Manifest], deployment: Manifest) -> Iterator[Manifest]:
     """Yield what leads to a Deployment's pods as it leads to all pods of the Space.
 
     So it misses none while their labels change.
@@ -67,7 +67,7 @@ def widened(manifests: Iterable[Manifest], deployment: Manifest) -> Iterator[Man
             yield wide
 
 
-def give_way(cluster: Cluster, manifest: Manifest) -> None:
+def delete_orphaning(cluster: Cluster, manifest: Manifest) -> None:
     """Delete the Deployment that is in the way of another, and leave behind what it runs.
 
     Harmless to repeat; the other has to be applied afterwards.
@@ -77,20 +77,22 @@ def give_way(cluster: Cluster, manifest: Manifest) -> None:
     """
     if (live := _live(cluster, manifest)) is None:
         return
-    sets, pods = discovery.parts(cluster, live)
+    sets, pods = discovery.list_owned(cluster, live)
     wanted = {labels.COMPONENT: manifest["spec"]["selector"]["matchLabels"][labels.COMPONENT]}
     theirs = {one["metadata"]["uid"] for one in _old(sets)}
     for one in (*sets, *(pod for pod in pods if _owner(pod) in theirs)):
         discovery.label(cluster, one, {**_given(one), **wanted})
-    cluster.delete(url_paths.of(manifest), uid=live["metadata"]["uid"], propagation="Orphan")
+    cluster.delete(
+        url_paths.object_path(manifest), uid=live["metadata"]["uid"], propagation="Orphan"
+    )
     until = time.monotonic() + _PATIENCE_SECONDS
     while _live(cluster, manifest) is not None:
         if time.monotonic() > until:
-            raise Unavailable(f"{url_paths.of(manifest)} is still being deleted")
+            raise Unavailable(f"{url_paths.object_path(manifest)} is still being deleted")
         time.sleep(_POLL_SECONDS)
 
 
-def as_named(manifest: Manifest, live: _Document) -> Manifest:
+def keep_port_names(manifest: Manifest, live: _Document) -> Manifest:
     """Return a Service whose ports keep the names that they have.
 
     A port that is named anew has no endpoints until the cluster's controllers have caught up.
@@ -113,7 +115,7 @@ def _old(sets: Iterable[_Document]) -> list[_Document]:
 
 def _live(cluster: Cluster, manifest: Manifest) -> _Document | None:
     try:
-        return cluster.get(url_paths.of(manifest))
+        return cluster.get(url_paths.object_path(manifest))
     except NotFound:
         return None
 
@@ -131,4 +133,4 @@ def _owner(pod: _Document) -> str:
 def _given(one: _Document) -> dict[str, str]:
     """The labels that we gave it before, which another apply would take away."""
     found = one["metadata"].get("labels") or {}
-    return {key: value for key, value in found.items() if key in labels.GIVEN}
+    return {key: value for key, value in found.items() if key in labels.TASK_LABELS}

@@ -78,7 +78,7 @@ class TaskLog:
     ) -> None:
         self._cluster = cluster
         self._path = url_paths.collection("Pod", namespace)
-        self._selector = labels.of_task(task_id)
+        self._selector = labels.task_selector(task_id)
         self._extent = extent
         self._filter = filter_
         self._ready = ready
@@ -147,7 +147,7 @@ class TaskLog:
         now = datetime.now(UTC)
         self._told.pop("", None)
         for pod in sorted(pods, key=_age):
-            self._tell(_label(pod), waiting.words(pod, now) or self._refusal(pod))
+            self._tell(_label(pod), waiting.describe(pod, now) or self._refusal(pod))
             for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
                 self._keep(pod, status)
         self._forget({pod.metadata.uid for pod in pods}, {_label(pod) for pod in pods})

@@ -14,7 +14,7 @@ _REASONS = {
 }
 
 
-def words(pod: Pod, now: datetime) -> str:
+def describe(pod: Pod, now: datetime) -> str:
     """Return what a pod waits for; empty when all of its containers run or have ended.
 
     Args:

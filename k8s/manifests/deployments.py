@@ -14,7 +14,7 @@ LOCAL = "127.0.0.1"
 PROBE_PERIOD_SECONDS = 5
 PROBE_TIMEOUT_SECONDS = 5
 COMMAND_TIMEOUT_SECONDS = 15
-FAREWELL_SECONDS = 3
+PRE_STOP_SECONDS = 3
 
 _PREFERENCE = 100
 _GPU_TOLERATIONS = [{"key": GPU_TAINT, "operator": "Exists"}]
@@ -36,7 +36,7 @@ def disruption_budgets(frame: Scope) -> list[Manifest]:
     return [
         frame.fill(
             "pod-disruption-budget",
-            names.of_space("pdb", frame.workload.space_uuid, frame.word(component)),
+            names.object_name("pdb", frame.workload.space_uuid, frame.word(component)),
             component,
             component.name,
             selector=frame.selector(component),
@@ -51,7 +51,7 @@ def _deployment(frame: Scope, component: Component, addresses: Mapping[str, str]
     selector, affinity = _nodes(component)
     return frame.fill(
         "deployment",
-        names.of_space("deploy", frame.workload.space_uuid, frame.word(component)),
+        names.object_name("deploy", frame.workload.space_uuid, frame.word(component)),
         component,
         component.name,
         replicas=component.replicas,
@@ -82,7 +82,7 @@ def _host_aliases(
         if not address:
             continue
         known = found.setdefault(address, [])
-        spellings = container.name, container.name.lower(), names.safe(container.name)
+        spellings = container.name, container.name.lower(), names.dns_label(container.name)
         known += [one for one in dict.fromkeys(spellings) if names.is_host(one)]
     return [{"ip": ip, "hostnames": hosts} for ip, hosts in found.items()]
 
@@ -143,7 +143,7 @@ def _container(frame: Scope, component: Component, container: Container) -> dict
     return frame.templates.fill(
         "container",
         {
-            "name": names.safe(container.name),
+            "name": names.dns_label(container.name),
             "image": container.image,
             "command": list(container.command) or None,
             "args": list(container.args) or None,
@@ -210,4 +210,4 @@ def _farewell(container: Container) -> dict[str, Any] | None:
     """What is routed to the old pod while routes change to the new one is still answered."""
     if not any(port.public for port in container.ports):
         return None
-    return {"preStop": {"sleep": {"seconds": FAREWELL_SECONDS}}}
+    return {"preStop": {"sleep": {"seconds": PRE_STOP_SECONDS}}}

@@ -100,4 +100,4 @@ def fetchers(component: Component) -> set[str]:
 
 
 def _name(container: Container) -> str:
-    return PREFIX + names.safe(container.name, limit=names.MAX_LABEL - len(PREFIX))
+    return PREFIX + names.dns_label(container.name, limit=names.MAX_LABEL - len(PREFIX))

@@ -18,7 +18,7 @@ def routes(frame: Scope) -> list[Manifest]:
             continue
         _check(container, port, taken)
         word = f"{container.name}:{port.service_port}" if found else ""
-        name = names.of_space("ing", frame.workload.space_uuid, word)
+        name = names.object_name("ing", frame.workload.space_uuid, word)
         found.append(draw(frame, name, component, container, port))
     return found
 

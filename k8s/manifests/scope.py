@@ -45,7 +45,7 @@ class Scope:
     def service_name(self, service: str) -> str:
         """The ClusterIP Service of the service that the file calls `service`."""
         word = "" if service == self.main_service.name else service
-        return names.of_space("svc", self.workload.space_uuid, word)
+        return names.object_name("svc", self.workload.space_uuid, word)
 
     def services(self) -> Iterator[tuple[Component, Container]]:
         """Every service with the component that it runs in."""
@@ -68,20 +68,20 @@ class Scope:
 
     def selector(self, component: Component) -> dict[str, str]:
         """The labels that the component's pods have in every task of the Space."""
-        return self.space_selector() | {labels.COMPONENT: names.safe(component.name)}
+        return self.space_selector() | {labels.COMPONENT: names.dns_label(component.name)}
 
     def space_selector(self) -> dict[str, str]:
         """The labels that all pods of the Space have in every task."""
-        return {labels.SPACE: names.label(self.workload.space_uuid)}
+        return {labels.SPACE: names.label_value(self.workload.space_uuid)}
 
     def labels(self, component: Component) -> dict[str, str]:
         """The labels of an object of the task."""
         return {
             **tenant_labels(self.workload.wallet),
             **self.selector(component),
-            labels.TASK: names.label(self.workload.task_id),
-            labels.NAME: names.label(component.name),
-            labels.INSTANCE: names.label(self.workload.space_uuid),
+            labels.TASK: names.label_value(self.workload.task_id),
+            labels.NAME: names.label_value(component.name),
+            labels.INSTANCE: names.label_value(self.workload.space_uuid),
         }
 
     def annotations(self, service: str) -> dict[str, str]:
@@ -118,5 +118,5 @@ def tenant_labels(wallet: str) -> dict[str, str]:
     return {
         labels.MANAGED_BY: labels.MANAGER,
         labels.PART_OF: labels.MARKET,
-        labels.WALLET: names.label(wallet.lower()),
+        labels.WALLET: names.label_value(wallet.lower()),
     }

@@ -43,7 +43,7 @@ def _on_nodes(
         )
     return frame.fill(
         "service",
-        names.of_space("svc", frame.workload.space_uuid, container.name, after="node"),
+        names.object_name("svc", frame.workload.space_uuid, container.name, after="node"),
         component,
         container.name,
         type="NodePort",
@@ -79,7 +79,7 @@ def _address(
         raise Unsupported(f"endpoints.{endpoint}", "two services publish the same port on it")
     return frame.fill(
         "service",
-        names.of_space("svc", frame.workload.space_uuid, endpoint, before="ip"),
+        names.object_name("svc", frame.workload.space_uuid, endpoint, before="ip"),
         component,
         container.name,
         type="LoadBalancer",

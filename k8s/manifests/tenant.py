@@ -21,7 +21,7 @@ def objects(frame: Scope) -> list[Manifest]:
     published = (
         capabilities.node_ports or capabilities.load_balancers
     )  # A LoadBalancer takes node ports too.
-    namespace = {labels.NAMESPACE: names.label(frame.namespace), **POD_SECURITY}
+    namespace = {labels.NAMESPACE: names.label_value(frame.namespace), **POD_SECURITY}
     values = {"namespace": frame.namespace, "labels": common}
     quota = {
         "node_ports": str(MAX_PUBLISHED_PORTS if published else 0),
@@ -36,6 +36,6 @@ def objects(frame: Scope) -> list[Manifest]:
     ]
 
 
-def is_tenants(manifest: Manifest) -> bool:
+def is_tenant_wide(manifest: Manifest) -> bool:
     """Whether the object belongs to the tenant rather than to one task."""
     return labels.TASK not in manifest["metadata"].get("labels", {})

@@ -65,7 +65,7 @@ def claim_name(frame: Scope, component: Component, volume: Volume) -> str:
     """`<space_uuid>-<component>-<volume>`; hashed where hyphens would make it ambiguous."""
     parts = component.name, volume.name
     word = ("/" if any("-" in part for part in parts) else "-").join(parts)
-    return names.of_space("", frame.workload.space_uuid, word)
+    return names.object_name("", frame.workload.space_uuid, word)
 
 
 def volumes(frame: Scope, component: Component) -> list[dict[str, Any]]:
@@ -119,8 +119,8 @@ def _mounts(container: Container) -> Iterator[tuple[str, str, dict[str, Any]]]:
 
 
 def _volume(name: str) -> str:
-    return f"volume-{names.safe(name, limit=names.MAX_LABEL - len('volume-'))}"
+    return f"volume-{names.dns_label(name, limit=names.MAX_LABEL - len('volume-'))}"
 
 
 def _file(name: str) -> str:
-    return f"file-{names.safe(name, limit=names.MAX_LABEL - len('file-'))}"
+    return f"file-{names.dns_label(name, limit=names.MAX_LABEL - len('file-'))}"

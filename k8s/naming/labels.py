@@ -27,17 +27,19 @@ SPACE_NAME = "lagrangedao.org/space-name"
 TASK_UUID = "lagrangedao.org/task-uuid"
 SERVICE = "lagrangedao.org/service"
 
-OURS = f"{MANAGED_BY}={MANAGER}"
+MANAGED_SELECTOR = f"{MANAGED_BY}={MANAGER}"
 
 # What objects of a task carry; the cluster's controllers and v0.3.0 give others.
-GIVEN = frozenset({SPACE, TASK, WALLET, REVISION, NAME, INSTANCE, COMPONENT, MANAGED_BY, PART_OF})
+TASK_LABELS = frozenset(
+    {SPACE, TASK, WALLET, REVISION, NAME, INSTANCE, COMPONENT, MANAGED_BY, PART_OF}
+)
 
 
-def of_task(task_id: str) -> str:
+def task_selector(task_id: str) -> str:
     """The label selector of one task's objects."""
-    return f"{OURS},{TASK}={names.label(task_id)}"
+    return f"{MANAGED_SELECTOR},{TASK}={names.label_value(task_id)}"
 
 
-def of_space(space_uuid: str) -> str:
+def space_selector(space_uuid: str) -> str:
     """The label selector of one Space's objects, whichever task they belong to."""
-    return f"{OURS},{SPACE}={names.label(space_uuid)}"
+    return f"{MANAGED_SELECTOR},{SPACE}={names.label_value(space_uuid)}"

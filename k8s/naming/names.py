@@ -20,7 +20,7 @@ _RESERVED = re.compile(r".*-[0-9a-f]{8}|(.*-)?node|ip(-.*)?")
 _SPACE_LENGTH = 36
 
 
-def safe(word: str, *, limit: int = MAX_LABEL) -> str:
+def dns_label(word: str, *, limit: int = MAX_LABEL) -> str:
     """`word` as a DNS label of at most `limit` characters, 10 or more."""
     if len(word) <= limit and _LABEL.fullmatch(word) and not _RESERVED.fullmatch(word):
         return word
@@ -33,9 +33,9 @@ def _hashed(start: str, word: str, limit: int) -> str:
     return f"{start or 'x'}-{digest}"
 
 
-def label(word: str) -> str:
+def label_value(word: str) -> str:
     """`word` as a label's value."""
-    return word if len(word) <= MAX_LABEL and _VALUE.fullmatch(word) else safe(word)
+    return word if len(word) <= MAX_LABEL and _VALUE.fullmatch(word) else dns_label(word)
 
 
 def is_label_key(word: str) -> bool:
@@ -51,15 +51,15 @@ def is_host(word: str) -> bool:
 
 def namespace(wallet: str) -> str:
     """The tenant's namespace."""
-    return safe(f"ns-{wallet.lower()}")
+    return dns_label(f"ns-{wallet.lower()}")
 
 
 def space(space_uuid: str) -> str:
     """The Space's part in the names of its objects."""
-    return safe(space_uuid.lower(), limit=_SPACE_LENGTH)
+    return dns_label(space_uuid.lower(), limit=_SPACE_LENGTH)
 
 
-def of_space(
+def object_name(
     prefix: str, space_uuid: str, word: str = "", *, before: str = "", after: str = ""
 ) -> str:
     """`prefix-<space_uuid>-before-<word>-after`, at most 63 characters; without what is empty."""
@@ -67,7 +67,7 @@ def of_space(
     tail = f"-{after}" if after else ""
     if not word:
         return head + tail
-    return f"{head}-{safe(word, limit=MAX_LABEL - len(head) - 1 - len(tail))}{tail}"
+    return f"{head}-{dns_label(word, limit=MAX_LABEL - len(head) - 1 - len(tail))}{tail}"
 
 
 def config_map(space_uuid: str, file: str) -> str:

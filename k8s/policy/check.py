@@ -105,8 +105,8 @@ def _owner(manifest: Mapping[str, Any], workload: Workload) -> None:
     wanted = tenant_labels(workload.wallet)
     if manifest["kind"] not in tenant.KINDS and manifest["metadata"]["name"] != tenant.DEFAULT_DENY:
         wanted |= {
-            labels.TASK: names.label(workload.task_id),
-            labels.SPACE: names.label(workload.space_uuid),
+            labels.TASK: names.label_value(workload.task_id),
+            labels.SPACE: names.label_value(workload.space_uuid),
         }
     for key, value in wanted.items():
         require(found.get(key) == value, manifest, f"label {key} has to be {value}")
@@ -129,7 +129,7 @@ def _deployment(
 ) -> None:
     spec = manifest["spec"]
     selected = spec.get("selector", {}).get("matchLabels", {})
-    space = names.label(workload.space_uuid)
+    space = names.label_value(workload.space_uuid)
     require(selected.get(labels.SPACE) == space, manifest, "has to select the Space's pods alone")
     found = spec["template"].get("metadata", {}).get("labels", {})
     for key in (labels.SPACE, labels.TASK, labels.MANAGED_BY, labels.WALLET, labels.REVISION):
@@ -151,7 +151,7 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
     component = manifest["spec"]["selector"]["matchLabels"].get(labels.COMPONENT)
     fetching = {one["name"] for one in pod.get("initContainers", ())}
     for one in workload.components:
-        if names.safe(one.name) == component:
+        if names.dns_label(one.name) == component:
             missing = model_downloads.fetchers(one) - fetching
             require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
@@ -166,7 +166,7 @@ def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capa
     }
     kind = spec.get("type", "ClusterIP")
     require(offered.get(kind, False), manifest, f"type {kind} is not offered")
-    space = names.label(workload.space_uuid)
+    space = names.label_value(workload.space_uuid)
     found = spec.get("selector", {}).get(labels.SPACE)
     require(found == space, manifest, "has to select the Space's pods alone")
 

@@ -30,7 +30,7 @@ def check(policy: Manifest, workload: Workload, capabilities: Capabilities) -> N
         _default_deny(policy)
         return
     selected = spec.get("podSelector", {}).get("matchLabels", {}).get(labels.SPACE)
-    space = names.label(workload.space_uuid)
+    space = names.label_value(workload.space_uuid)
     require(selected == space, policy, "has to select the Space's pods alone")
     _egress(policy, space, networks.closed(capabilities.blocked_networks))
     _ingress(policy)

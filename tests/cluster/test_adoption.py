@@ -181,7 +181,7 @@ def test_a_failing_redeploy_and_a_pod_that_dies(
     eventually("it is a task", lambda: context.store.get(left.job_uuid), seconds=60)
     eventually("it serves", lambda: page(provider, left) == "old", seconds=60)
     [pod] = left.pods(cluster)
-    cluster.delete(url_paths.of({**pod, "kind": "Pod"}))
+    cluster.delete(url_paths.object_path({**pod, "kind": "Pod"}))
     eventually("another pod is claimed", lambda: claimed(provider, left, pod), seconds=60)
     eventually("it serves again", lambda: page(provider, left) == "old", seconds=60)
 

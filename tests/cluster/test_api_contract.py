@@ -452,7 +452,7 @@ def test_follow(cluster: Cluster, namespace: str) -> None:
         Pod,
         selector=f"{labels.COMPONENT}=web",
         stopped=stopped,
-        on_trouble=lambda message, _: pytest.fail(message),
+        on_error=lambda message, _: pytest.fail(message),
     )
     assert next(events) == watch.Listed(())
     cluster.apply(deployment_of(namespace), deployment(namespace, 1))

@@ -17,7 +17,12 @@ from k8s.api.errors import (
     Unavailable,
 )
 from k8s.apply import apply
-from k8s.inventory.capabilities import has_routes, missing_storage_classes, node_networks, offered
+from k8s.inventory.capabilities import (
+    has_http_routes,
+    missing_storage_classes,
+    node_networks,
+    resolve,
+)
 from k8s.naming import names
 from k8s.workload import Capabilities, Workload
 from tests.support import workloads
@@ -37,14 +42,14 @@ def test_the_api_server_takes_what_is_rendered(
         node_ports=True, load_balancers=True, blocked_networks=("203.0.113.7/32",)
     )
     manifests = render.workload(workload, capabilities)
-    cluster.apply(url_paths.of(manifests[0]), manifests[0])
+    cluster.apply(url_paths.object_path(manifests[0]), manifests[0])
     for manifest in manifests:
-        cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
-    if not has_routes(cluster):
+        cluster.apply(url_paths.object_path(manifest), manifest, dry_run=True)
+    if not has_http_routes(cluster):
         return
     for manifest in render.workload(workload, replace(capabilities, gateway="default/public")):
         if manifest["kind"] == "HTTPRoute":
-            cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
+            cluster.apply(url_paths.object_path(manifest), manifest, dry_run=True)
 
 
 def _paused(workload: Workload) -> Workload:
@@ -184,12 +189,12 @@ def test_an_object_that_is_being_deleted_is_waited_for(
     manifests = apply.deploy(cluster, workload, capabilities)
     claim = next(one for one in manifests if one["kind"] == "PersistentVolumeClaim")
     claim["metadata"]["finalizers"] = ["example.com/wait"]
-    cluster.apply(url_paths.of(claim), claim)
-    cluster.delete(url_paths.of(claim))
+    cluster.apply(url_paths.object_path(claim), claim)
+    cluster.delete(url_paths.object_path(claim))
     with pytest.raises(Unavailable, match="still being deleted"):
         apply.deploy(cluster, workload, capabilities)
     claim["metadata"]["finalizers"] = []
-    cluster.apply(url_paths.of(claim), claim)
+    cluster.apply(url_paths.object_path(claim), claim)
 
 
 def test_errors_tell_what_the_api_server_said(cluster: Cluster, wallets: Callable[[], str]) -> None:
@@ -229,7 +234,7 @@ def test_what_the_cluster_has(cluster: Cluster) -> None:
     }
     networks = node_networks(cluster)
     assert {f"{one}/32" for one in nodes if ":" not in one} <= set(networks)
-    capabilities = offered(cluster, Capabilities(blocked_networks=("192.0.2.0/24",)))
+    capabilities = resolve(cluster, Capabilities(blocked_networks=("192.0.2.0/24",)))
     assert set(capabilities.blocked_networks) == {"192.0.2.0/24", *networks}
     missing = missing_storage_classes(cluster, ["no-such-class"])
     assert missing == {"no-such-class"}

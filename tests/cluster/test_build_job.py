@@ -28,7 +28,7 @@ from app.store import build_log
 from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
-from k8s.inventory.capabilities import offered
+from k8s.inventory.capabilities import resolve
 from k8s.manifests import networks
 from k8s.naming import names
 from k8s.policy.violation import Violation
@@ -115,7 +115,7 @@ def prepared(order: BuildRequest, step: str) -> BuildRequest:
 @pytest.fixture
 def builder(cluster: Cluster) -> JobBuilder:
     """A builder for a task that nobody has, which knows the cluster's networks."""
-    capabilities = offered(cluster, Capabilities())
+    capabilities = resolve(cluster, Capabilities())
     return JobBuilder(
         cluster=cluster,
         task_id=str(uuid.uuid4()),
@@ -137,7 +137,7 @@ def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
 
 def left(cluster: Cluster, task_id: str) -> list[str]:
     """Return what the cluster has of a task's builds."""
-    selector = f"{cluster_jobs.BUILD}={names.label(task_id)}"
+    selector = f"{cluster_jobs.BUILD}={names.label_value(task_id)}"
     return [
         f"{kind}/{one['metadata']['name']}"
         for kind in ("Job", "Pod", "Secret")
@@ -299,7 +299,7 @@ def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Pa
 
 def jobs(provider: Provider, task: Job) -> dict[str, Any]:
     """Return the Jobs that build for a task: name → uid."""
-    selector = f"{cluster_jobs.BUILD}={names.label(task.uuid)}"
+    selector = f"{cluster_jobs.BUILD}={names.label_value(task.uuid)}"
     path = url_paths.collection("Job", cluster_jobs.NAMESPACE)
     found = provider.context.cluster.list(path, selector=selector)
     return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}

@@ -61,11 +61,11 @@ def shown(cluster: Cluster, name: str, text: str) -> list[str]:
     wrong = []
     for manifest in yaml.safe_load_all(text):
         if manifest["kind"] == "Namespace":
-            cluster.apply(url_paths.of(manifest), manifest)
+            cluster.apply(url_paths.object_path(manifest), manifest)
             assert manifest["metadata"]["name"].startswith(names.namespace("0x"))
             continue
         try:
-            cluster.apply(url_paths.of(manifest), manifest, dry_run=True)
+            cluster.apply(url_paths.object_path(manifest), manifest, dry_run=True)
         except Exception as error:  # noqa: BLE001 - every refusal is listed with its file.
             wrong.append(f"{name}: {manifest['kind']}: {error}")
     return wrong

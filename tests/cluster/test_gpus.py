@@ -104,7 +104,7 @@ def test_gpus_are_sold_once(
     job = ordered(provider, tmp_path / "first", model, wallet)
     provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=60)
     path = f"/api/v1/namespaces/{names.namespace(wallet)}/pods"
-    pods = cluster.list(path, selector=labels.of_task(provider.task(job).id))
+    pods = cluster.list(path, selector=labels.task_selector(provider.task(job).id))
     assert {pod["spec"]["nodeName"] for pod in pods} == {f"gpu-{model.lower()}"}
     limits = [one["resources"]["limits"] for pod in pods for one in pod["spec"]["containers"]]
     assert [one["nvidia.com/gpu"] for one in limits] == ["2", "2"]

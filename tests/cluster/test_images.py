@@ -111,7 +111,7 @@ def page(provider: Provider, job: Job, wallet: str) -> str:
 def pod(provider: Provider, job: Job, wallet: str) -> dict[str, Any]:
     """Return the one pod of a job."""
     path = url_paths.collection("Pod", names.namespace(wallet))
-    [found] = provider.context.cluster.list(path, selector=labels.of_task(job.uuid))
+    [found] = provider.context.cluster.list(path, selector=labels.task_selector(job.uuid))
     return found
 
 

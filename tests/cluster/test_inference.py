@@ -121,7 +121,7 @@ def test_a_model_is_served(
     assert provider.statuses(job) == ["downloadSource", "deployToK8s", "running"]
     cluster, task = provider.context.cluster, provider.task(job)
     path = url_paths.collection("Pod", names.namespace(wallet))
-    [pod] = cluster.list(path, selector=labels.of_task(job.uuid))
+    [pod] = cluster.list(path, selector=labels.task_selector(job.uuid))
     [container] = pod["spec"]["containers"]
     assert container["image"] == f"{IMAGE}@{line.rpartition('(')[2].rstrip(')')}"
     environment = {one["name"]: one.get("value", "") for one in container["env"]}

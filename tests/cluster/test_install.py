@@ -201,7 +201,7 @@ def end_job(installation: Installation, job: Job, wallet: str) -> None:
     assert installation.lagrange.terminate(installation.url, job).status == 202
     installation.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
     path = url_paths.collection("Deployment", names.namespace(wallet))
-    assert installation.cluster.list(path, selector=labels.of_task(job.uuid)) == []
+    assert installation.cluster.list(path, selector=labels.task_selector(job.uuid)) == []
 
 
 def check_rolling_update(installation: Installation, job: Job) -> int:
@@ -268,7 +268,7 @@ def tenants(installation: Installation, job: Job, wallet: str) -> set[tuple[str,
     found = [installation.cluster.get(f"/api/v1/namespaces/{names.namespace(wallet)}")]
     for kind in kinds:
         path = url_paths.collection(kind, names.namespace(wallet))
-        found += installation.cluster.list(path, selector=labels.of_task(job.uuid))
+        found += installation.cluster.list(path, selector=labels.task_selector(job.uuid))
     return {(one["kind"], one["metadata"]["uid"]) for one in found}
 
 

@@ -54,19 +54,19 @@ def test_what_is_rendered_is_what_is_taken(cluster: Cluster, wallets: Callable[[
     )
     workload = placement.steered(workload, before, slots)
     apply.deploy(cluster, workload, Capabilities())
-    wanted = list(pod_requests.rendered(render.workload(workload, Capabilities())).values())
+    wanted = list(pod_requests.by_component(render.workload(workload, Capabilities())).values())
 
     def taken() -> list[ResourceAmounts] | None:
         found = ours(inventory.read(cluster, facts={}), workload.task_id)
         return found if len(found) == len(wanted) else None
 
     assert workloads.eventually(taken, "both pods are on a node") == wanted
-    assert {slot.node for slot in slots} <= {one.name for one in before.offered}
+    assert {slot.node for slot in slots} <= {one.name for one in before.schedulable}
     assert wanted[0] == ResourceAmounts(
         cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20, pods=1
     )
     path = f"/api/v1/namespaces/{names.namespace(workload.wallet)}/pods"
-    for pod in cluster.list(path, selector=labels.of_task(workload.task_id)):
+    for pod in cluster.list(path, selector=labels.task_selector(workload.task_id)):
         preferred = pod["spec"]["affinity"]["nodeAffinity"][
             "preferredDuringSchedulingIgnoredDuringExecution"
         ]

@@ -104,7 +104,7 @@ def _other(line: str, first: str) -> bool:
 def _replace(provider: Provider, task_id: str, wallet: str) -> None:
     """Delete the task's pods of `web`; its Deployment makes others."""
     cluster = provider.context.cluster
-    selector = f"{labels.of_task(task_id)},{labels.COMPONENT}=web"
+    selector = f"{labels.task_selector(task_id)},{labels.COMPONENT}=web"
     found = cluster.list(url_paths.collection("Pod", names.namespace(wallet)), selector=selector)
     for pod in found:
-        cluster.delete(url_paths.of(pod))
+        cluster.delete(url_paths.object_path(pod))

@@ -111,7 +111,7 @@ def password(cluster: Cluster, wallet: str, host: str) -> str:
 def pod(cluster: Cluster, job: Job, wallet: str) -> dict[str, Any]:
     """Return the one pod of a job."""
     path = url_paths.collection("Pod", names.namespace(wallet))
-    [found] = cluster.list(path, selector=labels.of_task(job.uuid))
+    [found] = cluster.list(path, selector=labels.task_selector(job.uuid))
     return found
 
 
@@ -161,12 +161,12 @@ def test_a_deployment_that_comes_between(cluster: Cluster) -> None:
     workload = stored("single", wallet)
     credentials = Credentials(b'{"auths": {}}')
     manifest = secret(workload, credentials)
-    cluster.apply(url_paths.of(manifest), manifest)
+    cluster.apply(url_paths.object_path(manifest), manifest)
     mark = pull_secrets.find(cluster, wallet)
     assert mark is not None
     assert not pull_secrets.refresh(cluster, wallet, credentials)
     again = secret(replace(workload, revision=workload.revision + 1), credentials)
-    cluster.apply(url_paths.of(again), again)
+    cluster.apply(url_paths.object_path(again), again)
     assert not pull_secrets.remove(cluster, mark)
     mark = pull_secrets.find(cluster, wallet)
     assert mark is not None

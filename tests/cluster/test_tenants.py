@@ -10,7 +10,7 @@ import urllib3
 
 from k8s.api.client import Cluster
 from k8s.apply import apply
-from k8s.inventory.capabilities import offered
+from k8s.inventory.capabilities import resolve
 from k8s.naming import names
 from k8s.workload import Capabilities, File, Port
 from tests.support import workloads
@@ -42,10 +42,10 @@ def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callabl
         Port(number=9001, service_port=82),
     )
     workload = workloads.of(wallets(), web, api)
-    service = names.of_space("svc", workload.space_uuid, "api")
+    service = names.object_name("svc", workload.space_uuid, "api")
     container = replace(web.containers[0], env=(("SVC", service),))
     workload = replace(workload, components=(replace(web, containers=(container,)), api))
-    capabilities = offered(cluster, Capabilities(ingress_class="nginx"))
+    capabilities = resolve(cluster, Capabilities(ingress_class="nginx"))
     apply.deploy(cluster, workload, capabilities)
     workloads.up(cluster, workload)
 

@@ -19,10 +19,12 @@ from k8s.api.watch import (
     Changed,
     Deleted,
     Listed,
-    Pace,
+    Timing,
 )
 
-PACE = Pace(watch_seconds=2, silence_seconds=3, first_delay_seconds=0.05, longest_delay_seconds=0.2)
+TIMING = Timing(
+    watch_seconds=2, silence_seconds=3, first_delay_seconds=0.05, longest_delay_seconds=0.2
+)
 
 
 class Line:
@@ -145,8 +147,8 @@ class Follower(threading.Thread):
             Object,
             selector="told=yes",
             stopped=self.stopped,
-            on_trouble=lambda message, _: self.troubles.append(message),
-            pace=PACE,
+            on_error=lambda message, _: self.troubles.append(message),
+            timing=TIMING,
         )
 
     def run(self) -> None:

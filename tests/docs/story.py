@@ -23,7 +23,7 @@ from typing import Any
 import pytest
 from websockets.frames import Opcode
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.demo import local_redis
 from app.demo.fake_lagrange import Lagrange
 from app.intake import accept
@@ -115,7 +115,7 @@ class Story:
 
     def open(self) -> Context:
         """Return a context of its own, for another process or another event loop."""
-        return opened(str(self.folder))
+        return open_context(str(self.folder))
 
     def start_redis(self) -> None:
         """Start Redis on what it wrote."""

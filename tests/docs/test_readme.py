@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.net import signatures
 from app.store.records import JobData
 from app.tasks import transitions
@@ -46,7 +46,7 @@ users: [{name: nobody, user: {}}]
 @pytest.fixture
 def context(provider_folder: Path) -> Iterator[Context]:
     """The context of a provider of its own: commands may change its folder."""
-    opening = opened(str(provider_folder))
+    opening = open_context(str(provider_folder))
     yield opening
     opening.redis.close()
 

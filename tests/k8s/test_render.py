@@ -208,7 +208,7 @@ def test_models_change_nothing_that_is_reserved() -> None:
         ),
     )
     with_models, without = (
-        pod_requests.rendered(render.workload(one, OFFER)) for one in (workload, bare)
+        pod_requests.by_component(render.workload(one, OFFER)) for one in (workload, bare)
     )
     assert with_models == without
 

@@ -116,7 +116,7 @@ class Left:
         """Bring its objects onto a cluster, as another program than ours."""
         for one in self.objects():
             query = {"fieldManager": "v0.3.0", "force": "true"}
-            cluster._apply(url_paths.of(one), msgspec.json.encode(one), query)
+            cluster._apply(url_paths.object_path(one), msgspec.json.encode(one), query)
         return self
 
     def pods(self, cluster: Cluster) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx2
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.demo import local_redis
 from app.demo.fake_lagrange import Job, Lagrange
 from app.net import signatures
@@ -77,7 +77,7 @@ class Provider:
     @cached_property
     def context(self) -> Context:
         """Its memory and its cluster, as its processes see them."""
-        return opened(str(self.folder))
+        return open_context(str(self.folder))
 
     def keep(self) -> None:
         """Start what does not run, for as long as the test goes on."""
@@ -147,7 +147,7 @@ class Provider:
         for kind in (*apply.KINDS, "Pod"):
             path = url_paths.collection(kind, names.namespace(wallet))
             with suppress(NotFound):
-                objects = self.context.cluster.list(path, selector=labels.of_task(task_id))
+                objects = self.context.cluster.list(path, selector=labels.task_selector(task_id))
                 found += [f"{kind}/{one['metadata']['name']}" for one in objects]
         return found
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.context import SIMULATED_KUBECONFIG, Context, opened
+from app.context import SIMULATED_KUBECONFIG, Context, open_context
 from app.processes import supervisor
 from tests.support import market
 from tests.support.provider import eventually
@@ -28,6 +28,6 @@ def provider(folder: Path, redis_url: str, *, more: str = "") -> Iterator[Contex
     """Open a provider on the simulated cluster of a folder; `more` is TOML."""
     table = f"[CLUSTER]\nSimulated = true\n{more}"
     (folder / "config.toml").write_text(market.configuration(redis_url, more=table))
-    found = opened(str(folder))
+    found = open_context(str(folder))
     yield found
     found.redis.close()

@@ -79,9 +79,9 @@ def eventually(look: Callable[[], T | None], what: str) -> T:
 
 def pods(cluster: Cluster, workload: Workload, service: str = "") -> list[dict[str, Any]]:
     """The task's pods, or one component's."""
-    selector = labels.of_task(workload.task_id)
+    selector = labels.task_selector(workload.task_id)
     if service:
-        selector += f",{labels.COMPONENT}={names.safe(service)}"
+        selector += f",{labels.COMPONENT}={names.dns_label(service)}"
     namespace = names.namespace(workload.wallet)
     return cluster.list(url_paths.collection("Pod", namespace), selector=selector)
 
@@ -104,7 +104,7 @@ def up(cluster: Cluster, workload: Workload) -> None:
 
 def sees(cluster: Cluster, workload: Workload, service: str, expected: dict[str, str]) -> None:
     """Wait until a whole round of what the service's script says is as expected."""
-    path = url_paths.of(pods(cluster, workload, service)[0])
+    path = url_paths.object_path(pods(cluster, workload, service)[0])
     end = time.monotonic() + PATIENCE_SECONDS
     found: dict[str, str] = {}
     while time.monotonic() < end and found != expected:
@@ -138,7 +138,7 @@ def ingress_address(cluster: Cluster, workload: Workload) -> str:
     path = url_paths.collection("Ingress", names.namespace(workload.wallet))
 
     def address() -> str | None:
-        (ingress,) = cluster.list(path, selector=labels.of_task(workload.task_id))
+        (ingress,) = cluster.list(path, selector=labels.task_selector(workload.task_id))
         found = ingress.get("status", {}).get("loadBalancer", {}).get("ingress") or [{}]
         return str(found[0]["ip"]) if "ip" in found[0] else None
 

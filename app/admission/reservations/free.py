@@ -16,11 +16,11 @@ def free(inventory: Inventory, book: Ledger) -> dict[str, ResourceAmounts]:
     """
     open_slots = _open(inventory, book)
     return {
-        node.name: quantities.most(
+        node.name: quantities.maximum(
             node.allocatable - node.used - quantities.total(open_slots.get(node.name, ())),
             ResourceAmounts(),
         )
-        for node in inventory.offered
+        for node in inventory.schedulable
     }
 
 
@@ -79,7 +79,7 @@ def _open(inventory: Inventory, book: Ledger) -> dict[str, Iterable[ResourceAmou
         for slot in held:
             if slot.name not in taken:
                 there = by_place.setdefault(slot.node, {})
-                there[slot.name] = quantities.most(
+                there[slot.name] = quantities.maximum(
                     there.get(slot.name, ResourceAmounts()), slot.amounts
                 )
     return {node: slots.values() for node, slots in by_place.items()}

@@ -63,7 +63,7 @@ def demands(
 def demand_of(component: Component) -> Demand:
     """Return what the pods of a component need, as the sum of their containers."""
     return Demand(
-        component=names.safe(component.name),
+        component=names.dns_label(component.name),
         replicas=component.replicas,
         amounts=total(
             (ResourceAmounts(pods=1), *(_amounts(one.resources) for one in component.containers))
@@ -160,12 +160,12 @@ class _Search:
     """Nodes, and what is free on them as pods are placed."""
 
     def __init__(self, inventory: Inventory, free: Mapping[str, ResourceAmounts]) -> None:
-        self._nodes = {node.name: node for node in inventory.offered}
+        self._nodes = {node.name: node for node in inventory.schedulable}
         self._free = dict(free)
         self._largest = ResourceAmounts(
             **{
                 name: max(
-                    (getattr(node.allocatable, name) for node in inventory.offered), default=0
+                    (getattr(node.allocatable, name) for node in inventory.schedulable), default=0
                 )
                 for name in NAMES
             }
@@ -240,10 +240,10 @@ def steered(workload: Workload, inventory: Inventory, slots: Slots) -> Workload:
 
 
 def _steered(component: Component, inventory: Inventory, slots: Slots) -> Component:
-    label = names.safe(component.name)
+    label = names.dns_label(component.name)
     preferred = sorted({slot.node for slot in slots if slot.component == label})
     models = demand_of(component).models
-    there = [node for node in inventory.offered if carries(node, models)]
+    there = [node for node in inventory.schedulable if carries(node, models)]
     return replace(
         component,
         nodes=tuple(preferred),

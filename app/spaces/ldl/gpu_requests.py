@@ -48,7 +48,7 @@ def read(node: Node) -> GpuRequest | None:
 
 def labels(models: tuple[str, ...]) -> tuple[str, ...]:
     """Node labels of the models: `NVIDIA-RTX4090` for `rtx4090`."""
-    return tuple(dict.fromkeys(map(gpus.of_model, models)))
+    return tuple(dict.fromkeys(map(gpus.label_of_model, models)))
 
 
 def _models(vendor: Node) -> tuple[str, ...]:

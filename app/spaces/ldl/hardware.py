@@ -68,7 +68,7 @@ def _gpu(part: str, count: int | None) -> Gpu | None:
         raise InvalidDeployment(
             Problem("hardware", f"must have from 0 to {MAX_GPUS} GPUs, not {count}")
         )
-    name = gpus.spelled(part)
+    name = gpus.label_as_written(part)
     if not name:
         raise _refused(part, "names no GPU")
     return Gpu(count=count or 1, models=(name,))

@@ -196,7 +196,7 @@ def _grant_gpu(request: gpu_requests.GpuRequest, ordered: Gpu | None, findings: 
         findings.refuse(f"{request.path}.units", f"asks for {request.units}; the order has no GPU")
         return Gpu(count=request.units)
     product = ordered.models[0] if ordered.models else ""
-    matches = not product or any(products.same(model, product) for model in request.models)
+    matches = not product or any(products.is_same_model(model, product) for model in request.models)
     if request.models and not matches:
         models = ", ".join(quote(model) for model in request.models[:5])
         findings.refuse(f"{request.path}.attributes", f"asks for {models}; the order has {product}")

@@ -6,7 +6,7 @@ from app.spaces.ldl.deployment_section import Placement
 from app.spaces.ldl.diagnostics import Findings, child_path, quote
 from app.spaces.ldl.profiles import Storage
 from app.spaces.ldl.services import Service
-from k8s.naming.names import safe
+from k8s.naming.names import dns_label
 from k8s.workload import Capabilities, Mount, Volume
 
 MAX_VOLUME_NAME = 50
@@ -59,7 +59,7 @@ def read(
             findings.refuse(request.path, f"{place} has no storage named {quote(request.storage)}")
             continue
         prefix = f"{service.name}/" if shared_pod else ""
-        name = safe(f"{prefix}{storage.name}", limit=MAX_VOLUME_NAME)
+        name = dns_label(f"{prefix}{storage.name}", limit=MAX_VOLUME_NAME)
         if storage.name not in mounted:
             mounted[storage.name] = _volume(name, storage, placement, capabilities, findings)
         mounts.append(Mount(volume=name, path=request.mount, read_only=request.read_only))

@@ -18,7 +18,7 @@ from app.tasks.adoption.legacy_records import Record, Unusable
 from app.tasks.steps import apply
 from k8s.inventory import pod_requests
 from k8s.legacy import discovery
-from k8s.legacy.discovery import LegacyDeployment, Unlike
+from k8s.legacy.discovery import LegacyDeployment, NotLegacy
 from k8s.naming import labels
 from k8s.workload import Workload
 
@@ -41,7 +41,7 @@ def adopt(context: Context, _: str) -> None:
             lock.check()
             try:
                 _adopt(context, legacy_records.read(key, fields))
-            except (Unusable, Unlike, Permanent) as error:
+            except (Unusable, NotLegacy, Permanent) as error:
                 _leave_alone(context, key, str(error))
             except Temporary as error:
                 log.warning("adoption postponed", key=key, error=error.message)
@@ -97,14 +97,14 @@ def _planned(context: Context, record: Record, found: LegacyDeployment) -> tuple
         revision=discovery.REVISION,
         components=(component,),
     )
-    duration = max(1, round(record.expires_at - found.born_at))
+    duration = max(1, round(record.expires_at - found.deployed_at))
     task = Task(
         id=record.job_uuid,
         job=_job(context, record, duration),
         host=host,
-        created_at=found.born_at,
-        start_deadline=found.born_at,
-        started_at=found.born_at,
+        created_at=found.deployed_at,
+        start_deadline=found.deployed_at,
+        started_at=found.deployed_at,
         expires_at=record.expires_at,
         duration=duration,
         space_uuid=record.space_uuid,
@@ -146,7 +146,7 @@ def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
                 name=f"{holder(task.id, task.revision)}:{component}:{number}",
                 component=component,
                 node=pod.spec.node_name,
-                amounts=pod_requests.of(pod),
+                amounts=pod_requests.effective(pod),
             )
             found.append(slot)
     return tuple(found)
@@ -192,7 +192,7 @@ def claim(context: Context, task_id: str) -> None:
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
-        with apply.translated(), suppress(Unlike):
+        with apply.translated(), suppress(NotLegacy):
             namespace = apply.namespace(task)
             found = discovery.find(context.cluster, namespace, task.space_uuid)
             if found is not None:

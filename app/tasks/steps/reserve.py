@@ -86,4 +86,4 @@ def _where(slots: tuple[Slot, ...]) -> str:
 def _demands(context: Context, workload: Workload) -> tuple[Demand, ...]:
     """What is reserved is what is rendered, the operator's own templates included."""
     manifests = render.workload(workload, context.capabilities, overrides=overrides(context))
-    return placement.demands(workload, pod_requests.rendered(manifests))
+    return placement.demands(workload, pod_requests.by_component(manifests))

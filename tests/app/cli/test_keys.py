@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 from app import config
 from app.cli import main
 from app.config import atomic_files, identity
-from app.context import opened
+from app.context import open_context
 from app.net import signatures
 from tests.support import market
 from tests.support.terminal import terminal
@@ -62,9 +62,9 @@ def test_webhook(folder: Path) -> None:
 
 def test_callbacks(folder: Path) -> None:
     """First callbacks are signed with both keys, then with the new one alone."""
-    (old,) = opened(str(folder)).callback_keys
+    (old,) = open_context(str(folder)).callback_keys
     result = rotate(folder, "callbacks")
-    during = opened(str(folder)).callback_keys
+    during = open_context(str(folder)).callback_keys
     assert during[1].private_bytes_raw() == old.private_bytes_raw()
     assert during[0].private_bytes_raw() != old.private_bytes_raw()
     assert signatures.public_text(during[0].public_key()) in result.stdout
@@ -74,7 +74,7 @@ def test_callbacks(folder: Path) -> None:
         keys = signatures.Keys(public_keys=(key.public_key(),))
         assert signatures.verify(headers, b"x", keys, now=now, tolerance_seconds=1)
     assert rotate(folder, "callbacks", "--finish", "--yes").exit_code == 0
-    (new,) = opened(str(folder)).callback_keys
+    (new,) = open_context(str(folder)).callback_keys
     assert new.private_bytes_raw() == during[0].private_bytes_raw()
     info = CliRunner().invoke(main, ["--cp-repo", str(folder), "info", "--json"])
     assert signatures.public_text(new.public_key()) in info.stdout

@@ -34,7 +34,7 @@ def test_replace(tmp_path: Path) -> None:
     path, aside = tmp_path / "x", tmp_path / "x.old"
     path.write_bytes(b"old")
     path.chmod(0o640)
-    atomic_files.replace(path, b"new", aside=aside)
+    atomic_files.replace(path, b"new", backup=aside)
     assert (path.read_bytes(), aside.read_bytes()) == (b"new", b"old")
     assert (path.stat().st_mode & 0o777, aside.stat().st_mode & 0o777) == (0o640, 0o600)
     assert sorted(tmp_path.iterdir()) == [path, aside]
@@ -44,9 +44,9 @@ def test_replace_twice_in_a_second(tmp_path: Path) -> None:
     """What is aside already is never lost: the second replaces nothing."""
     path, aside = tmp_path / "x", tmp_path / "x.old"
     path.write_bytes(b"old")
-    atomic_files.replace(path, b"new", aside=aside)
+    atomic_files.replace(path, b"new", backup=aside)
     with pytest.raises(FileExistsError):
-        atomic_files.replace(path, b"newer", aside=aside)
+        atomic_files.replace(path, b"newer", backup=aside)
     assert (path.read_bytes(), aside.read_bytes()) == (b"new", b"old")
 
 
@@ -69,7 +69,7 @@ def test_a_crash_anywhere(
     with monkeypatch.context() as patch:
         patch.setattr(os, step, dying)
         with suppress(Crash):
-            atomic_files.replace(path, b"new", aside=aside)
+            atomic_files.replace(path, b"new", backup=aside)
     content = path.read_bytes()
     assert content in {b"old", b"new"}
     assert content == b"old" or aside.read_bytes() == b"old"

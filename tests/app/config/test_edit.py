@@ -13,15 +13,15 @@ TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
 
 def test_the_sample_is_the_projects() -> None:
     """What `init` writes begins as config.toml.sample, the one that there is."""
-    text = edit.sample()
+    text = edit.read_sample()
     assert tomllib.loads(text)["API"]["Domain"] == ""
-    assert edit.with_values(text, {}) == text
+    assert edit.set_values(text, {}) == text
 
 
 def test_only_the_line_changes() -> None:
     """Of the sample one line is another, and its comments stay."""
-    before = edit.sample()
-    after = edit.with_values(before, {("API", "Domain"): "cp.example.com"})
+    before = edit.read_sample()
+    after = edit.set_values(before, {("API", "Domain"): "cp.example.com"})
     changed = [
         pair
         for pair in zip(before.splitlines(), after.splitlines(), strict=True)
@@ -38,8 +38,8 @@ def test_any_value(domain: str, secrets: list[str], number: int) -> None:
         ("WEBHOOK", "Secrets"): secrets,
         ("LAG", "CallbackKeys"): [number],
     }
-    after = tomllib.loads(edit.with_values(edit.sample(), values))
-    expected = tomllib.loads(edit.sample())
+    after = tomllib.loads(edit.set_values(edit.read_sample(), values))
+    expected = tomllib.loads(edit.read_sample())
     for (table, key), value in values.items():
         expected[table][key] = value
     assert after == expected
@@ -59,7 +59,7 @@ def test_any_value(domain: str, secrets: list[str], number: int) -> None:
 )
 def test_any_file(text: str) -> None:
     """The key is found however it is written, and made where it or its table is missing."""
-    after = tomllib.loads(edit.with_values(text, {("WEBHOOK", "Secrets"): ["x"]}))
+    after = tomllib.loads(edit.set_values(text, {("WEBHOOK", "Secrets"): ["x"]}))
     expected = tomllib.loads(text)
     expected.setdefault("WEBHOOK", {})["Secrets"] = ["x"]
     assert after == expected

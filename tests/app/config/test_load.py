@@ -96,7 +96,7 @@ def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: An
         value = expected = get_args(kind)[-1]
     elif "dict" in text:
         value, expected = '{fast = "ssd"}', {"fast": "ssd"}  # type: ignore[assignment]
-    name = config.variable(table, key)
+    name = config.variable_name(table, key)
     assert re.fullmatch(r"CP_[A-Z]+_[A-Z]+", name)
     found = load(tmp_path, V030, **{name: value})
     tables = dict(zip(config.tables(), msgspec.structs.astuple(found), strict=True))
@@ -113,8 +113,8 @@ def test_a_key_of_callbacks_that_is_none(tmp_path: Path) -> None:
 
 def test_names_of_the_documentation() -> None:
     """The variables that are promised are there."""
-    assert config.variable("API", "Port") == "CP_API_PORT"
-    assert config.variable("LAG", "ServerUrl") == "CP_LAG_SERVERURL"
+    assert config.variable_name("API", "Port") == "CP_API_PORT"
+    assert config.variable_name("LAG", "ServerUrl") == "CP_LAG_SERVERURL"
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ Secrets = ["hunter2", "hunter2"]
 BlackList = "https://user:hunter%32@lists.example.com/black"
 """
     found = load(tmp_path, text)
-    shown = list(config.shown(found))
+    shown = list(config.mask(found))
     assert "hunter" not in repr(shown)
     assert ("API", "RedisUrl", "rediss://…@redis:6379/0") in shown
     assert ("WEBHOOK", "Secrets", "(2 set)") in shown

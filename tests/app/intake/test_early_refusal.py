@@ -10,7 +10,7 @@ import pytest
 
 from app.admission.inventory_snapshot import InventorySnapshot
 from app.admission.reservations.ledger import Ledger, Slot
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.store import redis_keys
 from app.store.sync import encoded
 from app.tasks import transitions
@@ -39,7 +39,7 @@ NODE = Node(
 @pytest.fixture
 def own(provider_folder: Path) -> Iterator[Context]:
     """A provider with a folder of its own, for its prices."""
-    found = opened(str(provider_folder))
+    found = open_context(str(provider_folder))
     yield found
     found.redis.close()
 

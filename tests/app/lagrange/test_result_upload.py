@@ -11,7 +11,7 @@ import msgspec
 import pytest
 from msgspec.structs import replace as changed
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.lagrange import result_upload
 from app.store import Change, redis_keys
 from app.store.records import JobData, Reason, State, Task
@@ -45,7 +45,7 @@ BucketName = "results"
 ServerUrl = "{storage.url}"
 """
     (tmp_path / "config.toml").write_text(market.configuration(redis_url, more=table))
-    return opened(str(tmp_path))
+    return open_context(str(tmp_path))
 
 
 def running(context: Context) -> Task:

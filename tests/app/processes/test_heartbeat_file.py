@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.processes import watcher, worker
 from app.processes.heartbeat_file import HeartbeatFile
 from tests.support import market
@@ -31,7 +31,7 @@ def test_a_beat_is_the_time_of_a_file(tmp_path: Path) -> None:
 def context(tmp_path: Path) -> Context:
     """A provider whose Redis is away."""
     (tmp_path / "config.toml").write_text(market.configuration(f"redis://127.0.0.1:{free_port()}"))
-    return opened(str(tmp_path))
+    return open_context(str(tmp_path))
 
 
 def test_a_worker_that_waits_for_redis_is_alive(

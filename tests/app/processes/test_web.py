@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.demo import local_redis
 from app.errors import ConfigError
 from app.processes import supervisor
@@ -61,7 +61,7 @@ def remembering(folder: Path, *, more: str = "") -> Iterator[tuple[Web, Memory, 
     """Serve with a Redis of its own."""
     memory = Memory(folder / "redis")
     (folder / "config.toml").write_text(market.configuration(memory.url, more=more))
-    opening = opened(str(folder))
+    opening = open_context(str(folder))
     try:
         with serving(opening) as web:
             yield web, memory, opening
@@ -175,7 +175,7 @@ def secured(folder: Path, redis_url: str, crt: Path, key: Path) -> Context:
     """Return the context of a provider with a certificate."""
     more = f'[LOG]\nCrtFile = "{crt}"\nKeyFile = "{key}"'
     (folder / "config.toml").write_text(market.configuration(redis_url, more=more))
-    return opened(str(folder))
+    return open_context(str(folder))
 
 
 def test_tls(provider_folder: Path, redis_url: str, certificate: tuple[Path, Path]) -> None:
@@ -203,17 +203,17 @@ def test_no_certificate(
     for wrong in ((missing, key), (crt, missing), (crt, crt), (key, key)):
         with pytest.raises(ConfigError, match="CrtFile"):
             web_process.server(secured(provider_folder, redis_url, *wrong), port=0)
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     text = market.configuration(redis_url, more=f'[LOG]\nCrtFile = "{crt}"')
     (context.folder / "config.toml").write_text(text)
     with pytest.raises(ConfigError, match="both or not at all"):
-        web_process.server(opened(str(provider_folder)), port=0)
+        web_process.server(open_context(str(provider_folder)), port=0)
 
 
 def test_incomplete(tmp_path: Path) -> None:
     """A provider without a domain, whom nobody may send anything, does not start, and says why."""
     with pytest.raises(ConfigError) as caught:
-        web_process.server(opened(str(tmp_path)), port=0)
+        web_process.server(open_context(str(tmp_path)), port=0)
     assert len(caught.value.problems) == 2
 
 
@@ -222,7 +222,7 @@ def test_malformed_keys(provider_folder: Path) -> None:
     path = provider_folder / "config.toml"
     path.write_text(path.read_text().replace(market.SECRET, "whsec_hunter2"))
     with pytest.raises(ConfigError) as caught:
-        web_process.server(opened(str(provider_folder)), port=0)
+        web_process.server(open_context(str(provider_folder)), port=0)
     assert "[WEBHOOK] Secrets[1]" in str(caught.value)
     assert "hunter2" not in str(caught.value)
 

@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from app.config.redaction import Redaction
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.errors import Permanent, Temporary
 from app.store import Change
 from app.store.records import JobData, Reason, State
@@ -23,7 +23,7 @@ from tests.support import market
 @pytest.fixture
 def context(provider_folder: Path) -> Iterator[Context]:
     """A provider of its own, with a cluster that is never asked."""
-    opening = opened(str(provider_folder))
+    opening = open_context(str(provider_folder))
     opening.__dict__["cluster"] = None
     yield opening
     opening.redis.close()

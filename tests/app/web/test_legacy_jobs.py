@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from eth_account import Account
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.store import redis_keys
 from app.store.records import State
 from app.tasks import transitions
@@ -216,7 +216,7 @@ def test_nobody_is_orchestrator(provider_folder: Path, redis_url: str) -> None:
     """Without a configured orchestrator no EIP-191 signature holds."""
     path = provider_folder / "config.toml"
     path.write_text(path.read_text().replace("OrchestratorPk", "# OrchestratorPk"))
-    opening = opened(str(provider_folder))
+    opening = open_context(str(provider_folder))
     with serving(opening) as web, unchanged(redis_url):
         assert problem(post(web, orchestrated(opening, market.job()))) == (401, "unauthorized")
 

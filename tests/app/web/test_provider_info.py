@@ -12,7 +12,7 @@ import redis
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from app.admission.inventory_snapshot import InventorySnapshot
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.lagrange import report_thread
 from app.store import redis_keys
 from app.tasks import transitions
@@ -59,7 +59,7 @@ def test_resources(web: Web, context: Context, redis_url: str, path: str) -> Non
 
 async def test_the_status_by_policy(provider_folder: Path, redis_url: str) -> None:
     """The provider is active while more is free than its quotas, if its policy is readable."""
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     room = ResourceAmounts(cpu_millis=4000, memory_bytes=8 << 30, storage_bytes=8 << 30)
     nodes = (Node(name="n", allocatable=room),)
     content = msgspec.json.encode(InventorySnapshot(time.time(), Inventory(nodes=nodes)))
@@ -173,7 +173,7 @@ def test_lists_and_prices(provider_folder: Path) -> None:
     wallets = [f"0x{letter * 40}" for letter in "bA"]
     (provider_folder / "white.txt").write_text("\n".join(wallets))
     (provider_folder / "price.toml").write_text('TARGET_CPU="0.2"\nTARGET_GPU_3080="2.0"\n')
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     with serving(context) as web:
         white = web.call("GET", f"{BASE}/lagrange/cp/whitelist").json["data"]
         assert white == ["0x" + "a" * 40, "0x" + "b" * 40]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from app.context import opened
+from app.context import open_context
 from app.web import request_limits
 from tests.app.web.test_webhooks import problem, unchanged
 from tests.support import market
@@ -62,7 +62,7 @@ def test_longest_body(provider_folder: Path, redis_url: str) -> None:
     body = market.event("job.assigned", market.job(note="x" * 10))
     for more, status in ((0, 202), (1, 413)):
         padded = body + b" " * (5000 - len(body) + more)
-        with serving(opened(str(provider_folder))) as web:
+        with serving(open_context(str(provider_folder))) as web:
             answer = web.post("/webhooks", padded, market.v1(padded))
             assert answer.status == status
             headers = market.v1(padded) | {"transfer-encoding": "chunked"}

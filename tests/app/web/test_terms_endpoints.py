@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from app.context import opened
+from app.context import open_context
 from tests.support import market
 from tests.support.web_server import Web, serving
 
@@ -28,7 +28,7 @@ def folder(tmp_path: Path, redis_url: str) -> Path:
 @pytest.fixture
 def choosy(folder: Path) -> Iterator[Web]:
     """That provider's process `web`."""
-    context = opened(str(folder))
+    context = open_context(str(folder))
     with serving(context) as found:
         yield found
     context.redis.close()
@@ -76,7 +76,7 @@ def test_a_url_is_read_once_for_all_who_ask(tmp_path: Path, redis_url: str, stat
     thread.start()
     table = f'[ADMISSION]\nWhiteList = "http://127.0.0.1:{server.server_port}/list"'
     (tmp_path / "config.toml").write_text(market.configuration(redis_url, more=table))
-    context = opened(str(tmp_path))
+    context = open_context(str(tmp_path))
     with serving(context) as web, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: web.call("GET", f"{BASE}/whitelist"), range(8)))
     server.shutdown()

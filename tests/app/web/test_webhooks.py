@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.store import Change, redis_keys
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
@@ -336,7 +336,7 @@ def test_as_many_as_the_operator_allows(provider_folder: Path, redis_url: str) -
     """A full provider refuses jobs, but goes on answering for those that it has."""
     text = market.configuration(redis_url, more="[TASK]\nMaxActive = 2")
     (provider_folder / "config.toml").write_text(text)
-    with serving(opened(str(provider_folder))) as web:
+    with serving(open_context(str(provider_folder))) as web:
         first, second = market.job(), market.job()
         assert web.webhook("job.assigned", first).status == 202
         assert web.webhook("job.assigned", second).status == 202

@@ -17,14 +17,14 @@ from k8s.api.watch import (
     Deleted,
     Idle,
     Listed,
-    Pace,
+    Timing,
 )
 
 CONFIG_MAPS = "/api/v1/namespaces/{}/configmaps"
-QUICK = Pace(
+QUICK = Timing(
     watch_seconds=1, silence_seconds=0.4, first_delay_seconds=0.01, longest_delay_seconds=0.05
 )
-GENTLE = Pace(watch_seconds=1)
+GENTLE = Timing(watch_seconds=1)
 LINE = json.dumps(
     {"type": "ADDED", "object": {"metadata": {"name": "a", "resourceVersion": "6"}}}
 ).encode()
@@ -33,7 +33,7 @@ LINE = json.dumps(
 class Watching:
     """A loop in a thread, and what it has told."""
 
-    def __init__(self, cluster: Cluster, path: str, pace: Pace, selector: str = "") -> None:
+    def __init__(self, cluster: Cluster, path: str, timing: Timing, selector: str = "") -> None:
         self.told: list[Any] = []
         self.troubles: list[tuple[str, float]] = []
         self._stopped = threading.Event()
@@ -43,8 +43,8 @@ class Watching:
             Object,
             selector=selector,
             stopped=self._stopped,
-            on_trouble=lambda message, seconds: self.troubles.append((message, seconds)),
-            pace=pace,
+            on_error=lambda message, seconds: self.troubles.append((message, seconds)),
+            timing=timing,
         )
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
@@ -79,8 +79,8 @@ def follow() -> Iterator[Callable[..., Watching]]:
     """Starts loops and stops them at the end."""
     started: list[Watching] = []
 
-    def start_one(cluster: Cluster, path: str, pace: Pace = QUICK, **options: str) -> Watching:
-        started.append(Watching(cluster, path, pace, **options))
+    def start_one(cluster: Cluster, path: str, timing: Timing = QUICK, **options: str) -> Watching:
+        started.append(Watching(cluster, path, timing, **options))
         return started[-1]
 
     yield start_one
@@ -244,7 +244,7 @@ def test_endless_pages(
 def test_relisted(simulated: Any, follow: Callable[..., Watching]) -> None:
     """Everything is listed again from time to time though nothing is wrong."""
     path = make_namespace(simulated.cluster, "watch-relisted")
-    watching = follow(simulated.cluster, path, Pace(watch_seconds=1, relist_seconds=0.1))
+    watching = follow(simulated.cluster, path, Timing(watch_seconds=1, relist_seconds=0.1))
     watching.until(lambda: len(watching.of(Listed)) >= 2)
     assert not watching.troubles
 
@@ -254,7 +254,7 @@ def test_stops(simulated: Any, follow: Callable[..., Watching]) -> None:
     watching = follow(simulated.cluster, "/api/v1/pods", GENTLE)
     watching.until(lambda: watching.told)
     assert watching.stop() < 2
-    slow = Pace(first_delay_seconds=600, longest_delay_seconds=600)
+    slow = Timing(first_delay_seconds=600, longest_delay_seconds=600)
     waiting = follow(simulated.cluster, "/api/v1/nonsense", slow)
     waiting.until(lambda: waiting.troubles)
     assert waiting.stop() < 1
@@ -269,8 +269,8 @@ def test_pod_of_bookmark(simulated: Any) -> None:
         Pod,
         selector="",
         stopped=stopped,
-        on_trouble=lambda message, _: pytest.fail(message),
-        pace=Pace(watch_seconds=1),
+        on_error=lambda message, _: pytest.fail(message),
+        timing=Timing(watch_seconds=1),
     )
     assert isinstance(next(events), Listed)
     assert next(events) == Idle()

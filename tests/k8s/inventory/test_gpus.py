@@ -56,7 +56,7 @@ def test_every_spelling_comes_to_one_label(label: str, spelling: str) -> None:
     """And is the same product as every other spelling of it, and as no other product."""
     assert gpus.label(spelling) == label
     for other, spellings in SPELLINGS.items():
-        assert all(gpus.same(spelling, one) is (other == label) for one in spellings)
+        assert all(gpus.is_same_model(spelling, one) is (other == label) for one in spellings)
 
 
 @pytest.mark.parametrize(
@@ -106,6 +106,6 @@ def test_labels_that_name_products(key: str, *, product: bool) -> None:
 @example("0G")
 def test_any_text_has_a_legal_label_or_none(text: str) -> None:
     """What strangers write never becomes a label that the API server refuses."""
-    for label in (gpus.label(text), gpus.spelled(text), gpus.of_model(text)):
+    for label in (gpus.label(text), gpus.label_as_written(text), gpus.label_of_model(text)):
         assert not label or names.is_label_key(label)
     assert gpus.label(gpus.label(text)) == gpus.label(text)

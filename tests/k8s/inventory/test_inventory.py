@@ -176,7 +176,7 @@ def test_nodes_that_are_not_offered(changes: dict[str, Any], withheld: str) -> N
     """They stay in the inventory, with the reason."""
     found = taken(nodes=[node(**changes)])
     assert found.nodes[0].withheld == withheld
-    assert bool(found.offered) is (withheld == "")
+    assert bool(found.schedulable) is (withheld == "")
 
 
 @pytest.mark.parametrize(

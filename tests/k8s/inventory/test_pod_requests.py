@@ -21,7 +21,7 @@ def container(restart: str = "", **requests: str) -> dict[str, Any]:
 
 def taken(**spec: Any) -> ResourceAmounts:
     """What a pod of this spec takes."""
-    return pod_requests.of(msgspec.convert({"metadata": {}, "spec": spec}, InventoryPod))
+    return pod_requests.effective(msgspec.convert({"metadata": {}, "spec": spec}, InventoryPod))
 
 
 def test_containers_add_up() -> None:
@@ -76,7 +76,7 @@ def test_what_is_rendered_takes_what_the_workload_says(name: str) -> None:
     stored = ROOT / "tests" / "k8s" / "workloads" / f"{name}.json"
     workload = msgspec.json.decode(stored.read_bytes(), type=Workload)
     capabilities = Capabilities(node_ports=True, load_balancers=True, storage_classes={"*": ""})
-    found = pod_requests.rendered(render.workload(workload, capabilities))
+    found = pod_requests.by_component(render.workload(workload, capabilities))
     assert len(found) == len(workload.components)
     for component, amounts in zip(workload.components, found.values(), strict=True):
         resources = [one.resources for one in component.containers]

@@ -44,8 +44,10 @@ def test_requests_are_rounded_up_and_nodes_down() -> None:
     """So that nothing is sold that is not there."""
     told = {"cpu": "1500u", "memory": "100m", "ephemeral-storage": "1k", "nvidia.com/gpu": "2"}
     whole = ResourceAmounts(cpu_millis=2, memory_bytes=1, storage_bytes=1000, gpus=2)
-    assert quantities.asked(told) == whole
-    assert quantities.offered(told) == ResourceAmounts(cpu_millis=1, storage_bytes=1000, gpus=2)
+    assert quantities.parse_requests(told) == whole
+    assert quantities.parse_allocatable(told) == ResourceAmounts(
+        cpu_millis=1, storage_bytes=1000, gpus=2
+    )
 
 
 def test_what_is_not_asked_for_is_never_missing() -> None:

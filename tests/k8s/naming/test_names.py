@@ -45,51 +45,51 @@ HOSTILE = [
 @pytest.mark.parametrize("word", ["web", "a", "0", "a-b", "a--b", "my-app-2"])
 def test_legal_names_stay(word: str) -> None:
     """What is a legal name already is the name."""
-    assert names.safe(word) == word
+    assert names.dns_label(word) == word
 
 
 def test_hostile_words_become_distinct_labels() -> None:
     """No hostile word gives an illegal name, and no two give the same."""
-    found = [names.safe(word, limit=18) for word in HOSTILE]
+    found = [names.dns_label(word, limit=18) for word in HOSTILE]
     assert all(LABEL.fullmatch(name) and len(name) <= 18 for name in found)
     assert len(set(found)) == len(HOSTILE)
 
 
 def test_a_name_made_safe_is_not_another_words_own() -> None:
     """A service that is called as another one's safe name is called differently itself."""
-    taken = names.safe("Web_1")
-    assert names.safe(taken) != taken
+    taken = names.dns_label("Web_1")
+    assert names.dns_label(taken) != taken
 
 
 @given(st.text())
 def test_every_word_fits_everywhere(word: str) -> None:
     """Any text becomes names of at most 63 characters, and label values that Kubernetes takes."""
     for name in (
-        names.safe(word),
-        names.of_space("deploy", SPACE, word),
-        names.of_space("svc", word, word, before="ip", after="node"),
+        names.dns_label(word),
+        names.object_name("deploy", SPACE, word),
+        names.object_name("svc", word, word, before="ip", after="node"),
         names.namespace(word),
     ):
         assert LABEL.fullmatch(name)
-    assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)", names.label(word))
+    assert re.fullmatch(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)", names.label_value(word))
     assert names.is_host(names.config_map(SPACE, word))
     assert len(names.config_map(SPACE, word)) <= 253
 
 
 def test_names_of_the_original_stay() -> None:
     """Main objects are named as dashboards and scripts of operators expect them."""
-    assert names.of_space("deploy", SPACE) == f"deploy-{SPACE}"
-    assert names.of_space("svc", SPACE.upper()) == f"svc-{SPACE}"
+    assert names.object_name("deploy", SPACE) == f"deploy-{SPACE}"
+    assert names.object_name("svc", SPACE.upper()) == f"svc-{SPACE}"
     assert names.namespace("0x" + "Ab" * 20) == "ns-0x" + "ab" * 20
     assert names.config_map(SPACE, "nginx.conf") == f"{SPACE}-nginx.conf"
 
 
 def test_published_ports_take_no_services_name() -> None:
     """A service called `web-node` does not share the name of web's NodePort Service."""
-    published = names.of_space("svc", SPACE, "web", after="node")
-    assert names.of_space("svc", SPACE, "web-node") != published
-    address = names.of_space("svc", SPACE, "a", before="ip")
-    assert names.of_space("svc", SPACE, "ip-a") != address
+    published = names.object_name("svc", SPACE, "web", after="node")
+    assert names.object_name("svc", SPACE, "web-node") != published
+    address = names.object_name("svc", SPACE, "a", before="ip")
+    assert names.object_name("svc", SPACE, "ip-a") != address
 
 
 def test_container_port_names_are_short() -> None:

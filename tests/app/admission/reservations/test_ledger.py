@@ -65,7 +65,7 @@ def overbooked(book: Ledger, seen: Inventory) -> list[str]:
     for held in book.held.values():
         for slot in held:
             key = slot.node, slot.name
-            slots[key] = quantities.most(slots.get(key, ResourceAmounts()), slot.amounts)
+            slots[key] = quantities.maximum(slots.get(key, ResourceAmounts()), slot.amounts)
     found = []
     for node in seen.nodes:
         there = quantities.total(one for (name, _), one in slots.items() if name == node.name)

@@ -51,7 +51,7 @@ def workload(*, image: str = "nginx", revision: int = 1) -> Workload:
 
 def look(cluster: Cluster, revision: int) -> health.Health:
     """How the workload is."""
-    selector = labels.of_task(TASK)
+    selector = labels.task_selector(TASK)
     pods = cluster.list("/api/v1/pods", selector=selector)
     deployments = cluster.list("/apis/apps/v1/deployments", selector=selector)
     return health.assess(
@@ -93,6 +93,6 @@ def test_life_of_workload(cluster: Cluster) -> None:
     assert look(cluster, 1).ready is False, "the database has been replaced"
     apply.remove(cluster, namespace=NAMESPACE, task_id=TASK)
     deadline = time.monotonic() + 10
-    while cluster.list("/api/v1/pods", selector=labels.of_task(TASK)):
+    while cluster.list("/api/v1/pods", selector=labels.task_selector(TASK)):
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -268,7 +268,7 @@ def test_a_deployment_of_somebody_else(context: Context) -> None:
     deployment["spec"]["selector"]["matchLabels"]["app"] = "mine"
     deployment["spec"]["template"]["metadata"]["labels"]["app"] = "mine"
     for stated in (one.objects()[0], deployment):
-        context.cluster.apply(url_paths.of(stated), stated)
+        context.cluster.apply(url_paths.object_path(stated), stated)
     one.write(context.redis)
     adopt.adopt(context, "")
     assert "does not select its pods as v0.3.0 does" in why(context, one.key)
@@ -368,7 +368,9 @@ def test_a_pod_that_takes_the_place_of_another(context: Context) -> None:
     one = left(context)
     task = adopted(context, one)
     [before] = one.pods(context.cluster)
-    context.cluster.delete(url_paths.of({**before, "kind": "Pod"}), uid=before["metadata"]["uid"])
+    context.cluster.delete(
+        url_paths.object_path({**before, "kind": "Pod"}), uid=before["metadata"]["uid"]
+    )
     eventually("another pod is ready", ready(one, context.cluster))
     [stranger] = one.pods(context.cluster)
     assert labels.TASK not in stranger["metadata"]["labels"]

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from app.context import Context, opened
+from app.context import Context, open_context
 from app.errors import Permanent, Temporary
 from app.spaces import planning
 from app.spaces.dockerfile import Dockerfile
@@ -77,7 +77,7 @@ def provider(tmp_path: Path, redis_url: str) -> Iterator[Provider]:
         (tmp_path / "config.toml").write_text(
             f'[API]\nRedisUrl = "{redis_url}"\n[Registry]\nServerAddress = "{registry.url}"\n'
         )
-        yield Provider(opened(str(tmp_path)), registry)
+        yield Provider(open_context(str(tmp_path)), registry)
 
 
 def test_what_is_old_goes(provider: Provider) -> None:

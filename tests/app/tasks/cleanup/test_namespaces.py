@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
-from app.context import SIMULATED_KUBECONFIG, Context, opened
+from app.context import SIMULATED_KUBECONFIG, Context, open_context
 from app.processes import supervisor
 from app.store import Change
 from app.store.records import JobData, State, Task
@@ -47,7 +47,7 @@ def context(simulated: Path, redis_url: str) -> Context:
     """A provider on that cluster."""
     table = "[CLUSTER]\nSimulated = true\n"
     (simulated / "config.toml").write_text(market.configuration(redis_url, more=table))
-    return opened(str(simulated))
+    return open_context(str(simulated))
 
 
 @pytest.fixture
@@ -141,7 +141,7 @@ def test_a_namespace_with_something_in_it(
     namespace = vacated(context, workload)
     metadata = {"name": "someones", "namespace": namespace}
     stated = {"apiVersion": url_paths.api_version(kind), "kind": kind, "metadata": metadata, **more}
-    context.cluster.apply(url_paths.of(stated), stated)
+    context.cluster.apply(url_paths.object_path(stated), stated)
     namespaces.clean(context, "")
     assert is_there(context.cluster, namespace)
 
@@ -157,7 +157,7 @@ def test_a_namespace_of_others(context: Context, workload: Workload, missing: st
         "kind": "Namespace",
         "metadata": {"name": name, "labels": said},
     }
-    context.cluster.apply(url_paths.of(stated), stated)
+    context.cluster.apply(url_paths.object_path(stated), stated)
     del workload
     namespaces.clean(context, "")
     assert is_there(context.cluster, name)

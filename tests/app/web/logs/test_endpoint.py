@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from websockets.exceptions import InvalidStatus
 
-from app.context import opened
+from app.context import open_context
 from app.processes import web as web_process
 from app.store.build_log import BuildLog
 from app.web import request_limits
@@ -90,7 +90,7 @@ def test_plain_addresses_where_the_operator_says_so(provider_folder: Path, redis
     """Addresses of v0.3.0, without a code, work with PlainLogUrls; a wrong code is still wrong."""
     text = market.configuration(redis_url).replace("Port = 0", "Port = 0\nPlainLogUrls = true")
     (provider_folder / "config.toml").write_text(text)
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     with serving(context) as web:
         task = Watchable(web, context)
         with watching(task.address(plain=True)) as watcher:
@@ -211,7 +211,7 @@ def test_a_client_that_takes_nothing_is_cut_off(
         return server
 
     monkeypatch.setattr(web_process, "server", impatient)
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     with serving(context) as web:
         task = Watchable(web, context)
         parts = task.address().partition(f":{web.port}")
@@ -240,7 +240,7 @@ def test_a_log_that_nobody_reads(task: Watchable, monkeypatch: pytest.MonkeyPatc
 
 def test_a_provider_that_stops(provider_folder: Path) -> None:
     """Who watches while the provider is stopped is told to come again, and holds nothing up."""
-    context = opened(str(provider_folder))
+    context = open_context(str(provider_folder))
     with ExitStack() as stack:
         web = stack.enter_context(serving(context))
         task = Watchable(web, context)
