@@ -1,1 +1,5 @@
-"""Run workloads on a Kubernetes cluster. Imports nothing of ours; alone imports `kubernetes`."""
+"""Workloads on a Kubernetes cluster: rendered, checked, applied, watched, deleted.
+
+Everything that speaks to an API server or knows the shape of an object lives here. Nothing here
+knows Lagrange, tasks' records or Redis, and nothing imports `app` or `handlers`.
+"""

@@ -1,4 +1,4 @@
-"""What must run on the cluster for one task: values, without any Kubernetes in them."""
+"""The workload of one task: containers, ports, volumes and resources, free of Kubernetes types."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -11,7 +11,7 @@ class Gpu:
     Attributes:
         count: How many, at least 1.
         models: Product names as node labels spell them (`NVIDIA-A4000`); a node with any of them
-            will do. Empty: any GPU will.
+            will do. Empty: any GPU.
     """
 
     count: int
@@ -20,11 +20,11 @@ class Gpu:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resources:
-    """What a container gets, as its requests and as its limits.
+    """Resources of a container: its requests and its limits alike.
 
     Attributes:
         cpu_millis: Thousandths of a core.
-        memory_bytes: Memory, its `memory` volumes included.
+        memory_bytes: Memory, including its `memory` volumes.
         storage_bytes: Ephemeral storage.
         gpu: GPUs, or None.
     """
@@ -43,10 +43,10 @@ class Port:
         number: The port in the container.
         service_port: The port that others connect to (`as` in LDL).
         protocol: `TCP` or `UDP`.
-        public: How the internet reaches it: by `host` name through the ingress, by a `node` port,
-            by an `address` of its own (LoadBalancer), or not at all (None).
-        hosts: Host names that lead to it, the task's own first; only with `public="host"`.
-        endpoint: The name of the address that it shares with other ports; only with `address`.
+        public: The way in from the internet: a `host` name through the ingress, a `node` port, an
+            `address` of its own (LoadBalancer), or none (None).
+        hosts: Host names that route to it, the task's own first; only with `public="host"`.
+        endpoint: The name of the address, which several ports may share; only with `address`.
         clients: Services of the same task that may connect.
     """
 
@@ -64,8 +64,8 @@ class Volume:
     """Storage of a component.
 
     Attributes:
-        name: Unique in its component.
-        size_bytes: Its limit.
+        name: Unique within the component.
+        size_bytes: The limit.
         kind: `disk` and `memory` end with the pod, `claim` outlives it.
         storage_class: The cluster's StorageClass of a `claim`; empty: the cluster's default.
     """
@@ -78,7 +78,7 @@ class Volume:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """Where a container sees a volume of its component."""
+    """The path at which a container mounts a volume of its component."""
 
     volume: str
     path: str
@@ -87,7 +87,7 @@ class Mount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class File:
-    """A file of the Space that a container sees at `path` (absolute, the file itself)."""
+    """A file of the Space, mounted at `path` (absolute, of the file itself)."""
 
     name: str
     path: str
@@ -98,7 +98,7 @@ class File:
 class Model:
     """A file fetched from `url` to `directory/name` before the container starts.
 
-    `sha256` is what it has to have, 64 hexadecimal digits, or empty.
+    `sha256` is the digest that it must have, 64 hexadecimal digits, or empty.
     """
 
     url: str
@@ -108,13 +108,13 @@ class Model:
 
     @property
     def path(self) -> str:
-        """Where the container sees it."""
+        """The path at which the container finds it."""
         return f"{self.directory}/{self.name}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One service of the file: `name` is the service's own, as written there."""
+    """One service of the deployment file; `name` is spelled as in the file."""
 
     name: str
     image: str
@@ -131,10 +131,10 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """One pod, `replicas` times: its containers in the order in which they depend on each other.
+    """The services that share a pod, in the order in which they depend on each other.
 
-    `name` is the name of the service that depends on all the others of the pod. `nodes` are the
-    names of nodes that the pods go to if they can.
+    `name` is the name of the service that depends on all the others in the pod. `nodes` are the
+    names of the nodes that the pods prefer.
     """
 
     name: str
@@ -151,11 +151,11 @@ class Workload:
     Attributes:
         task_id: The job's uuid, lower case.
         task_uuid: The auction's row, lower case, or empty.
-        space_uuid: Names the objects; lower case.
-        space_name: As its owner wrote it.
-        wallet: The owner's `0x…` address; names the namespace.
-        revision: Counts deployments of the task from 1; part of every pod's labels.
-        result_url: The host name, which containers are told as v0.3.0 told them, or empty.
+        space_uuid: The Space, which the objects are named after; lower case.
+        space_name: The Space's name as its owner wrote it.
+        wallet: The owner's `0x…` address, which the namespace is named after.
+        revision: The number of the deployment, from 1; part of every pod's labels.
+        result_url: The host name, passed to containers as v0.3.0 did, or empty.
         components: At least one; the first that has a port with `public="host"` is the main one,
             else the first.
     """
@@ -172,24 +172,24 @@ class Workload:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
-    """What the operator's cluster offers to tenants.
+    """Features that the operator's cluster offers to tenants.
 
     Attributes:
-        node_ports: Ports beside the host name's are published by NodePort Services.
+        node_ports: Ports other than the host name's are published by NodePort Services.
         load_balancers: LDL endpoints of kind `ip` get a LoadBalancer Service.
         storage_classes: LDL storage class → the cluster's StorageClass; the key `*` stands for
             every class that is not named.
-        ingress_class: Of Ingress objects.
+        ingress_class: The class of Ingress objects.
         gateway: `namespace/name` of the Gateway for HTTPRoutes; empty: Ingress objects instead.
-        runtime_class: RuntimeClass of tenants' pods; empty: the cluster's default.
+        runtime_class: The RuntimeClass of tenants' pods; empty: the cluster's default.
         domain: The provider's domain; tenants' hosts are labels below it.
-        ingress_namespace: Where the ingress controller runs; empty: in any namespace that is no
-            tenant's.
-        blocked_networks: Networks (CIDR) that tenants must not reach beside the reserved ones:
-            those of nodes, pods and services.
-        private_images: What names of images begin with that are built here and need the operator's
-            credentials to be pulled (`registry.example.com/lagrange`); empty: none do.
-        fetch_image: What fetches models: an image with Python 3.11 or later as `python3`.
+        ingress_namespace: The namespace of the ingress controller; empty: any namespace that is
+            not a tenant's.
+        blocked_networks: Networks (CIDR) that tenants must not reach, in addition to the reserved
+            ones: those of nodes, pods and services.
+        private_images: The prefix of images built here, which are pulled with the operator's
+            credentials (`registry.example.com/lagrange`); empty: none are.
+        fetch_image: The image that fetches models: it has Python 3.11 or later as `python3`.
     """
 
     node_ports: bool = False

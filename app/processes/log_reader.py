@@ -170,7 +170,7 @@ class _Followed:
             extent=logs.Extent(last_lines=LAST_LINES),
             filter_=self._filter,
             ready=self._ready,
-            places=writer.places(task.id),
+            positions=writer.places(task.id),
         )
         self._log.start()
 
@@ -199,7 +199,7 @@ class _Followed:
     def _left(self) -> Iterator[Addition]:
         for piece in self._log.take() if self._log else ():
             key = piece.source.key if piece.source else ""
-            yield Addition(task_id=self._task_id, lines=piece.lines, key=key, read=piece.place)
+            yield Addition(task_id=self._task_id, lines=piece.lines, key=key, read=piece.position)
 
     def stop(self) -> None:
         """End all of its threads and connections."""

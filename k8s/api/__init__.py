@@ -1,4 +1,4 @@
-"""The door to the API server: requests, answers, errors, watches, and the shapes of its objects.
+"""Access to the API server: requests, responses, errors, watches, and the shapes of its objects.
 
 Only this package imports `kubernetes`. It knows Kubernetes, and nothing of workloads or tenants.
 """

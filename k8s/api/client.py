@@ -1,7 +1,7 @@
-"""The door to the API server: requests in JSON, with time limits, retries and one set of errors.
+"""The client of the API server: JSON requests with timeouts, retries and one set of errors.
 
-Nothing else imports `kubernetes`. Of it only credentials and connections are used: its typed
-models take half a second to import, its watch loses events, and its errors are many.
+Of the `kubernetes` package only the credentials and the connection pool are used: its typed models
+take half a second to import, its watch loses events, and its errors are many.
 """
 
 import os
@@ -45,16 +45,16 @@ _APPLY = "application/apply-patch+yaml"  # JSON is YAML.
 
 def _wait_seconds(state: tenacity.RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
+    requested = error.retry_after_seconds if isinstance(error, Unavailable) else None
     backoff = tenacity.wait_random_exponential(multiplier=0.2, max=LONGEST_WAIT_SECONDS)(state)
-    return min(max(asked or 0.0, backoff), LONGEST_WAIT_SECONDS)
+    return min(max(requested or 0.0, backoff), LONGEST_WAIT_SECONDS)
 
 
-# The package's configuration module has no annotations.
-_load_pod: Callable[[Configuration], None] = load_incluster_config
-_load_file: Callable[[str, None, Configuration], None] = load_kube_config
+# The configuration module of the package has no annotations.
+_load_service_account: Callable[[Configuration], None] = load_incluster_config
+_load_kubeconfig: Callable[[str, None, Configuration], None] = load_kube_config
 
-_for_seconds = tenacity.retry(
+_retried_for_seconds = tenacity.retry(
     retry=tenacity.retry_if_exception_type(Unavailable),
     stop=tenacity.stop_after_attempt(ATTEMPTS),
     wait=_wait_seconds,
@@ -65,7 +65,7 @@ _for_seconds = tenacity.retry(
 class Cluster:
     """One API server and the credentials for it. Safe for threads and across forks.
 
-    Every method raises `Refused` (or what it specialises to) when the API server says no, and
+    Every method raises `Refused` (or a subclass) when the API server rejects the request, and
     `Unavailable` when it cannot be reached or answers 429 or 5xx, after some seconds of retries.
     """
 
@@ -74,16 +74,16 @@ class Cluster:
         self._process = os.getpid()
         self._pool: urllib3.PoolManager = RESTClientObject(configuration).pool_manager
 
-    @_for_seconds
+    @_retried_for_seconds
     def get(self, path: str, **query: str) -> dict[str, Any]:
-        """The object at `path` (`/api/v1/namespaces/x/pods/y`), or one page of a collection."""
-        return responses.document(self._request("GET", path, query=query))
+        """Read the object at `path` (`/api/v1/namespaces/x/pods/y`), or a page of a collection."""
+        return responses.decode_object(self._request("GET", path, query=query))
 
     def list(self, path: str, *, selector: str = "", fields: str = "") -> Objects:
-        """All objects of the collection at `path`, page by page, each with its kind.
+        """List all objects of the collection at `path`, page by page, each with its kind.
 
         Args:
-            path: Such as `/api/v1/pods`.
+            path: The collection, such as `/api/v1/pods`.
             selector: A label selector.
             fields: A field selector.
         """
@@ -93,39 +93,39 @@ class Cluster:
         if fields:
             query["fieldSelector"] = fields
         with suppress(Gone):
-            return self._pages(path, query)
-        return self._pages(path, query)
+            return self._list_pages(path, query)
+        return self._list_pages(path, query)
 
-    def _pages(self, path: str, query: dict[str, str]) -> Objects:
-        found: Objects = []
+    def _list_pages(self, path: str, query: dict[str, str]) -> Objects:
+        objects: Objects = []
         token = ""
         while True:
             page = self.get(path, **query, **({"continue": token} if token else {}))
-            found += responses.items(page)
+            objects += responses.items(page)
             token = page.get("metadata", {}).get("continue") or ""
             if not token:
-                return found
-            if len(found) > MAX_OBJECTS:
+                return objects
+            if len(objects) > MAX_OBJECTS:
                 raise ClusterError(f"{path} has more than {MAX_OBJECTS:,} objects")
 
     def apply(
         self, path: str, manifest: Mapping[str, Any], *, dry_run: bool = False
     ) -> dict[str, Any]:
-        """Server-side apply of `manifest` to its `path`; returns the object as it is now.
+        """Server-side apply of `manifest` at `path`; returns the object as it is now.
 
-        Conflicts are retried like an API server that is busy, and end as `Unavailable`: forced,
-        an apply does not conflict with other owners of fields, only with the moment.
+        Conflicts are retried like a busy API server, and end as `Unavailable`: a forced apply does
+        not conflict with other field managers, only with a concurrent write.
         """
         query = {"fieldManager": labels.MANAGER, "force": "true"}
         if dry_run:
             query["dryRun"] = "All"
         return self._apply(path, msgspec.json.encode(manifest), query)
 
-    @_for_seconds
+    @_retried_for_seconds
     def _apply(self, path: str, body: bytes, query: dict[str, str]) -> dict[str, Any]:
         try:
             response = self._request("PATCH", path, query=query, body=body, kind=_APPLY)
-            return responses.document(response)
+            return responses.decode_object(response)
         except Conflict as conflict:
             raise Unavailable(conflict.message) from conflict
 
@@ -137,22 +137,22 @@ class Cluster:
         version: str | None = None,
         propagation: str = "Background",
     ) -> None:
-        """Delete the object at `path`; one that is absent is deleted.
+        """Delete the object at `path`; an absent object counts as deleted.
 
         Args:
-            path: The object's.
-            uid: Only the object with this uid. Another one at the path raises `Conflict`.
-            version: Only while it has this resource version; else `Conflict`.
+            path: The path of the object.
+            uid: Delete only the object with this uid; another one at the path raises `Conflict`.
+            version: Delete only at this resource version; another one raises `Conflict`.
             propagation: `Background`, `Foreground` or `Orphan`.
         """
-        wanted = {"uid": uid, "resourceVersion": version}
+        preconditions = {"uid": uid, "resourceVersion": version}
         options = {
             "propagationPolicy": propagation,
-            "preconditions": {key: value for key, value in wanted.items() if value},
+            "preconditions": {key: value for key, value in preconditions.items() if value},
         }
         self._delete(path, msgspec.json.encode(options))
 
-    @_for_seconds
+    @_retried_for_seconds
     def _delete(self, path: str, body: bytes) -> None:
         try:
             self._request("DELETE", path, body=body, kind="application/json")
@@ -160,17 +160,17 @@ class Cluster:
             if refused.status != responses.NOT_FOUND:
                 raise
 
-    @_for_seconds
+    @_retried_for_seconds
     def log(
         self, path: str, *, tail_lines: int, container: str = "", previous: bool = False
     ) -> str:
-        """The last lines of a container's log, at most 1 MiB.
+        """Read the last lines of a container's log, at most 1 MiB.
 
         Args:
-            path: The pod's.
-            tail_lines: How many.
-            container: Which; empty when the pod has only one.
-            previous: Of the container before its last restart.
+            path: The path of the pod.
+            tail_lines: The number of lines.
+            container: The container; may be empty when the pod has only one.
+            previous: Read the log of the container before its last restart.
         """
         query = {"tailLines": str(tail_lines), "limitBytes": str(MAX_LOG_BYTES)}
         if container:
@@ -184,23 +184,23 @@ class Cluster:
     def stream(
         self, path: str, *, read_timeout_seconds: float, **query: str
     ) -> Iterator[Iterator[bytes]]:
-        """The lines that the API server sends as they come: a watch, or a log that is followed.
+        """Stream the lines of a response as they arrive: a watch, or a followed log.
 
-        The lines end when the API server ends them. No retries.
+        The lines end when the API server ends the response. No retries.
 
         Args:
-            path: Of a collection, or of a log.
-            read_timeout_seconds: How long the API server may be silent before it is `Unavailable`.
-            query: Such as `watch="true"`.
+            path: The path of a collection, or of a log.
+            read_timeout_seconds: The longest silence before the API server is `Unavailable`.
+            query: Query parameters, such as `watch="true"`.
         """
-        with self.answer(path, read_timeout_seconds=read_timeout_seconds, **query) as response:
+        with self.response(path, read_timeout_seconds=read_timeout_seconds, **query) as response:
             yield responses.lines(response)
 
     @contextmanager
-    def answer(
+    def response(
         self, path: str, *, read_timeout_seconds: float, **query: str
     ) -> Iterator[urllib3.BaseHTTPResponse]:
-        """The API server's answer, for who reads its bytes as they come. No retries."""
+        """Open the response to a GET request, to be read as it arrives. No retries."""
         response = self._open("GET", path, query=query, read_seconds=read_timeout_seconds)
         try:
             responses.check(response)
@@ -220,12 +220,12 @@ class Cluster:
         response = self._open(method, path, query=query, body=body, kind=kind)
         try:
             responses.check(response)
-            whole = responses.read(response)
+            content = responses.read(response)
         except BaseException:
             response.close()
             raise
         response.release_conn()
-        return whole
+        return content
 
     def _open(
         self,
@@ -237,7 +237,7 @@ class Cluster:
         kind: str = "",
         read_seconds: float = READ_SECONDS,
     ) -> urllib3.BaseHTTPResponse:
-        self._leave_connections_to_parent()
+        self._reconnect_after_fork()
         url = f"{self._configuration.host}{path}" + (f"?{urlencode(query)}" if query else "")
         try:
             return self._pool.request(
@@ -265,7 +265,7 @@ class Cluster:
             headers[token["key"]] = token["value"] or ""
         return headers
 
-    def _leave_connections_to_parent(self) -> None:
+    def _reconnect_after_fork(self) -> None:
         if self._process == os.getpid():
             return
         self._process = os.getpid()
@@ -273,11 +273,11 @@ class Cluster:
 
 
 def connect(kubeconfig: str = "") -> Cluster:
-    """Read the credentials; nothing is sent yet.
+    """Load the credentials of a cluster; nothing is sent yet.
 
     Args:
-        kubeconfig: A file. Empty: the pod's service account when this runs in a pod, else what
-            `KUBECONFIG` names, else `~/.kube/config`.
+        kubeconfig: The path of a file. Empty: the service account when this runs in a pod, else the
+            file that `KUBECONFIG` names, else `~/.kube/config`.
 
     Raises:
         ClusterError: There are no usable credentials.
@@ -288,9 +288,9 @@ def connect(kubeconfig: str = "") -> Cluster:
     source = "the pod's service account" if in_pod else file
     try:
         if in_pod:
-            _load_pod(configuration)
+            _load_service_account(configuration)
         else:
-            _load_file(str(Path(file).expanduser()), None, configuration)
+            _load_kubeconfig(str(Path(file).expanduser()), None, configuration)
     except (ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         raise ClusterError(f"no credentials for a cluster in {source}: {error}") from error
     return Cluster(configuration)

@@ -1,16 +1,16 @@
-"""What can go wrong between us and the cluster: what a retry cannot help, and what it can."""
+"""Errors of the cluster: those that a retry cannot help, and those that it can."""
 
 
 class ClusterError(Exception):
-    """The cluster did not do what it was asked."""
+    """The cluster did not carry out a request."""
 
 
 class Refused(ClusterError):
-    """The API server said no, and will say no again.
+    """The API server rejected the request, and would reject it again.
 
     Attributes:
         status: The HTTP status, 4xx.
-        reason: The API server's word for it, such as `Invalid` or `Forbidden`; may be empty.
+        reason: The API server's code for it, such as `Invalid` or `Forbidden`; may be empty.
         message: The API server's sentence.
     """
 
@@ -26,7 +26,7 @@ class NotFound(Refused):
 
 
 class Conflict(Refused):
-    """The object is not what the request took it for: changed, replaced or another one's."""
+    """The object is not the one that the request expected: changed, replaced or another's."""
 
 
 class Gone(Refused):
@@ -34,10 +34,10 @@ class Gone(Refused):
 
 
 class Unavailable(ClusterError):
-    """The API server could not be reached, or asked to come back: try again.
+    """The API server could not be reached, or is busy: try again.
 
     Attributes:
-        retry_after_seconds: When the API server wants to be asked again, or None.
+        retry_after_seconds: The delay that the API server asked for, or None.
     """
 
     def __init__(self, message: str, *, retry_after_seconds: float | None = None) -> None:
@@ -46,11 +46,11 @@ class Unavailable(ClusterError):
 
 
 class Unsupported(Exception):
-    """A workload that no manifests can be made of.
+    """A workload that cannot be expressed in manifests.
 
     Attributes:
-        path: Where in the tenant's file, such as `services.web.expose`.
-        message: Why, for the file's author.
+        path: The place in the tenant's file, such as `services.web.expose`.
+        message: The reason, for the author of the file.
     """
 
     def __init__(self, path: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What the API server says of pods and Deployments, cut down to the fields that are used."""
+"""Pods and Deployments as the API server describes them, cut down to the fields that are used."""
 
 from datetime import datetime
 
@@ -6,11 +6,11 @@ import msgspec
 
 
 class Part(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Anything inside an object. Unknown fields are left out."""
+    """Any part of an object; unknown fields are ignored."""
 
 
 class Metadata(Part, frozen=True, kw_only=True):
-    """Who an object is. Times are aware and in UTC."""
+    """The identity of an object. Times are aware and in UTC."""
 
     name: str = ""
     namespace: str = ""
@@ -23,18 +23,18 @@ class Metadata(Part, frozen=True, kw_only=True):
 
 
 class Object(Part, frozen=True, kw_only=True):
-    """Anything that has a name on the cluster."""
+    """Any named object on the cluster."""
 
     metadata: Metadata = Metadata()
 
     @property
     def deleting(self) -> bool:
-        """Whether its end has been asked for."""
+        """True once its deletion has been requested."""
         return self.metadata.deletion_timestamp is not None
 
 
 class Condition(Part, frozen=True, kw_only=True):
-    """One thing that holds (`status` is `True`), does not (`False`), or is `Unknown`."""
+    """A condition that holds (`status` is `True`), does not (`False`), or is `Unknown`."""
 
     type: str = ""
     status: str = ""
@@ -44,20 +44,20 @@ class Condition(Part, frozen=True, kw_only=True):
 
 
 class Waiting(Part, frozen=True, kw_only=True):
-    """Why a container does not run yet or again."""
+    """The reason why a container is not running yet, or not running again."""
 
     reason: str = ""
     message: str = ""
 
 
 class Running(Part, frozen=True, kw_only=True):
-    """Since when a container runs."""
+    """The start of a running container."""
 
     started_at: datetime | None = None
 
 
 class Terminated(Part, frozen=True, kw_only=True):
-    """How a container ended."""
+    """The end of a container."""
 
     exit_code: int = 0
     reason: str = ""
@@ -66,7 +66,7 @@ class Terminated(Part, frozen=True, kw_only=True):
 
 
 class ContainerState(Part, frozen=True, kw_only=True):
-    """At most one of the three."""
+    """The state of a container: at most one of the three is set."""
 
     waiting: Waiting | None = None
     running: Running | None = None
@@ -74,7 +74,7 @@ class ContainerState(Part, frozen=True, kw_only=True):
 
 
 class ContainerStatus(Part, frozen=True, kw_only=True):
-    """What the kubelet says of one container."""
+    """The status of one container, reported by the kubelet."""
 
     name: str = ""
     image: str = ""
@@ -85,14 +85,14 @@ class ContainerStatus(Part, frozen=True, kw_only=True):
 
 
 class Container(Part, frozen=True, kw_only=True):
-    """A container as it was asked for."""
+    """The specification of a container."""
 
     name: str = ""
     image: str = ""
 
 
 class PodSpec(Part, frozen=True, kw_only=True):
-    """What a pod was asked to be."""
+    """The specification of a pod."""
 
     node_name: str = ""
     containers: tuple[Container, ...] = ()
@@ -100,7 +100,7 @@ class PodSpec(Part, frozen=True, kw_only=True):
 
 
 class PodStatus(Part, frozen=True, kw_only=True):
-    """What a pod is."""
+    """The status of a pod."""
 
     phase: str = ""
     reason: str = ""
@@ -118,20 +118,20 @@ class Pod(Object, frozen=True, kw_only=True):
 
 
 class Template(Part, frozen=True, kw_only=True):
-    """What a Deployment's pods are made from."""
+    """The pod template of a Deployment."""
 
     metadata: Metadata = Metadata()
 
 
 class DeploymentSpec(Part, frozen=True, kw_only=True):
-    """What a Deployment was asked to be."""
+    """The specification of a Deployment."""
 
     replicas: int = 1
     template: Template = Template()
 
 
 class DeploymentStatus(Part, frozen=True, kw_only=True):
-    """What a Deployment is; of its present generation only once that has been observed."""
+    """The status of a Deployment; current only once its generation has been observed."""
 
     observed_generation: int = 0
     updated_replicas: int = 0

@@ -1,4 +1,4 @@
-"""What the API server answers: bounded bytes, documents, and statuses as errors."""
+"""Responses of the API server: bounded bytes, JSON objects, and statuses as errors."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -24,10 +24,10 @@ MAX_LINE_BYTES = 8 << 20
 CHUNK_BYTES = 64 << 10
 
 _REFUSALS: dict[int, type[Refused]] = {NOT_FOUND: NotFound, 409: Conflict, 410: Gone}
-_FOR_NOW = {408, 425, 429}
+_TEMPORARY_STATUSES = {408, 425, 429}
 _FIRST_SERVER_ERROR = 500
-_ENDING = "NamespaceTerminating"
-_MALFORMED = "failed to create typed patch object"  # An apply's schema error, told as a 500.
+_NAMESPACE_TERMINATING = "NamespaceTerminating"
+_MALFORMED = "failed to create typed patch object"  # A schema error of an apply, reported as a 500.
 
 
 class _Cause(msgspec.Struct):
@@ -39,7 +39,7 @@ class _Details(msgspec.Struct):
 
 
 class _Status(msgspec.Struct):
-    """The part of a `Status` object that says why."""
+    """The part of a `Status` object that gives the reason."""
 
     message: str | None = ""
     reason: str | None = ""
@@ -47,21 +47,21 @@ class _Status(msgspec.Struct):
 
 
 def check(response: urllib3.BaseHTTPResponse) -> None:
-    """Raise what the status means, in the API server's words, unless it is a success."""
+    """Raise the error that a status stands for, with the API server's message."""
     status = response.status
     if status < BAD_REQUEST:
         return
-    said = _status(response)
-    message = said.message or said.reason or f"the API server answered {status}"
-    if _is_for_now(status, said):
+    failure = _read_status(response)
+    message = failure.message or failure.reason or f"the API server answered {status}"
+    if _is_temporary(status, failure):
         raise Unavailable(
-            message, retry_after_seconds=_seconds(response.headers.get("Retry-After"))
+            message, retry_after_seconds=_retry_after_seconds(response.headers.get("Retry-After"))
         )
     refusal = _REFUSALS.get(status, Refused)
-    raise refusal(status=status, reason=said.reason or "", message=message)
+    raise refusal(status=status, reason=failure.reason or "", message=message)
 
 
-def _status(response: urllib3.BaseHTTPResponse) -> _Status:
+def _read_status(response: urllib3.BaseHTTPResponse) -> _Status:
     body = read(response, MAX_ERROR_BYTES)
     try:
         return msgspec.json.decode(body, type=_Status)
@@ -69,21 +69,23 @@ def _status(response: urllib3.BaseHTTPResponse) -> _Status:
         return _Status(message=body[:500].decode(errors="replace").strip())
 
 
-def _is_for_now(status: int, said: _Status) -> bool:
+def _is_temporary(status: int, failure: _Status) -> bool:
     if status >= _FIRST_SERVER_ERROR:
-        return not (said.message or "").startswith(_MALFORMED)
-    causes = said.details.causes if said.details else None
-    return status in _FOR_NOW or any(cause.reason == _ENDING for cause in causes or ())
+        return not (failure.message or "").startswith(_MALFORMED)
+    causes = failure.details.causes if failure.details else None
+    return status in _TEMPORARY_STATUSES or any(
+        cause.reason == _NAMESPACE_TERMINATING for cause in causes or ()
+    )
 
 
-def _seconds(header: str | None) -> float | None:
+def _retry_after_seconds(header: str | None) -> float | None:
     with suppress(ValueError):
         return max(0.0, float(header)) if header else None
     return None
 
 
 def read(response: urllib3.BaseHTTPResponse, limit: int = MAX_BYTES) -> bytes:
-    """The whole body; raises `ClusterError` when it is longer than `limit` bytes."""
+    """Read the whole body; raise `ClusterError` when it is longer than `limit` bytes."""
     try:
         body = response.read(limit + 1)
     except (urllib3.exceptions.HTTPError, OSError) as error:
@@ -94,36 +96,36 @@ def read(response: urllib3.BaseHTTPResponse, limit: int = MAX_BYTES) -> bytes:
 
 
 def lines(response: urllib3.BaseHTTPResponse, limit: int = MAX_LINE_BYTES) -> Iterator[bytes]:
-    """The lines of a body as they come, without their ends, none longer than `limit` bytes."""
+    """Yield the lines of a body as they arrive, without line ends, at most `limit` bytes each."""
     rest = b""
-    for part in parts(response):
-        *whole, rest = (rest + part).split(b"\n")
-        yield from whole
+    for chunk in chunks(response):
+        *complete, rest = (rest + chunk).split(b"\n")
+        yield from complete
         if len(rest) > limit:
             raise ClusterError(f"the API server sent a line longer than {limit:,} bytes")
     if rest:
         yield rest
 
 
-def parts(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-    """The bytes of a body as they come, until the API server or a shutdown ends it."""
+def chunks(response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Yield the bytes of a body as they arrive, until the API server or a shutdown ends it."""
     try:
-        while part := response.read1(CHUNK_BYTES):
-            yield part
+        while chunk := response.read1(CHUNK_BYTES):
+            yield chunk
     except (urllib3.exceptions.HTTPError, OSError) as error:
         raise Unavailable(f"the API server's stream broke off: {error}") from error
 
 
-def document(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`."""
+def decode_object(body: bytes) -> dict[str, Any]:
+    """Decode the JSON object in `body`."""
     try:
         return msgspec.json.decode(body, type=dict[str, Any])
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise Unavailable(f"the API server's answer is no JSON object: {error}") from error
+        raise Unavailable(f"the API server's answer is not a JSON object: {error}") from error
 
 
 def items(page: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The objects on a page of a collection, each with its kind, which lists leave out."""
+    """Return the objects on a page of a collection, each with its kind, which lists omit."""
     kind = {
         "apiVersion": page.get("apiVersion", ""),
         "kind": str(page.get("kind", "")).removesuffix("List"),

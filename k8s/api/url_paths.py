@@ -1,4 +1,4 @@
-"""Where objects of each kind live on the API server."""
+"""URL paths of objects and collections on the API server."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -24,18 +24,18 @@ PREFIXES = {
 
 
 def api_version(kind: str) -> str:
-    """The `apiVersion` of `kind`."""
+    """Return the `apiVersion` of `kind`."""
     parts = PREFIXES[kind].split("/")
     return parts[2] if parts[1] == "api" else "/".join(parts[2:4])
 
 
 def collection(kind: str, namespace: str) -> str:
-    """The path of a namespace's objects of `kind`."""
+    """Return the path of a namespace's objects of `kind`."""
     return PREFIXES[kind].replace("*", f"namespaces/{quote(namespace, safe='')}")
 
 
 def object_path(manifest: Mapping[str, Any]) -> str:
-    """The path of the object that `manifest` describes."""
+    """Return the path of the object that `manifest` describes."""
     metadata = manifest["metadata"]
     name = quote(metadata["name"], safe="")
     return f"{collection(manifest['kind'], metadata.get('namespace', ''))}/{name}"

@@ -1,8 +1,8 @@
-"""What happens to the objects of a collection, for as long as the process lives.
+"""List and watch: the changes of a collection, for as long as the process lives.
 
-A watch is not to be trusted: it ends, stalls, is cut off, and forgets. So everything is listed
-first and again every few minutes, and after any error the version that the watch had reached is
-forgotten. Who follows learns from each listing what was deleted while nobody looked.
+A watch cannot be trusted: it ends, stalls, is cut off, and loses events. So everything is listed
+first and relisted every few minutes, and any error discards the resource version that the watch had
+reached. Each listing reveals the objects that were deleted in the meantime.
 """
 
 import time
@@ -23,34 +23,34 @@ T = TypeVar("T", bound=Object)
 AT_ONCE_SECONDS = 1.0
 
 _GONE = 410
-_NONSENSE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 _random = SystemRandom()
 
 
 @dataclass(frozen=True, slots=True)
 class Listed(Generic[T]):
-    """Everything that there is now; what is not among `objects` is no more."""
+    """A complete listing; any object not among `objects` is gone."""
 
     objects: tuple[T, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Changed(Generic[T]):
-    """The object is new or has changed; possibly told before."""
+    """A new or changed object; may be a repetition."""
 
     object: T
 
 
 @dataclass(frozen=True, slots=True)
 class Deleted(Generic[T]):
-    """The object is no more, or the selector no longer selects it; this is how it was last."""
+    """An object that is gone or no longer selected, in its last state."""
 
     object: T
 
 
 @dataclass(frozen=True, slots=True)
 class Idle:
-    """The loop lives and has nothing to tell: the moment to see to what time brings about."""
+    """A tick without news: the moment to handle timeouts."""
 
 
 Event = Listed[T] | Changed[T] | Deleted[T] | Idle
@@ -58,15 +58,15 @@ Event = Listed[T] | Changed[T] | Deleted[T] | Idle
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timing:
-    """How long things may take.
+    """The intervals of the loop.
 
     Attributes:
-        watch_seconds: One watch request; the API server sends a bookmark before its end. At most
-            so long after `stopped` is set or the last event does the loop notice, or tick.
-        silence_seconds: Without a byte of a watch for so long, it has stalled.
-        relist_seconds: From one listing to the next.
-        first_delay_seconds: After a first failure; doubles with each that follows.
-        longest_delay_seconds: After any failure.
+        watch_seconds: Duration of one watch request; the API server sends a bookmark before its
+            end. Also the longest time until the loop ticks, or notices that `stopped` is set.
+        silence_seconds: Silence after which a watch counts as stalled.
+        relist_seconds: Interval between listings.
+        first_delay_seconds: Delay after the first failure; doubles with each that follows.
+        longest_delay_seconds: The longest delay after a failure.
     """
 
     watch_seconds: int = 10
@@ -78,7 +78,7 @@ class Timing:
 
 class _PageMetadata(Part, frozen=True, kw_only=True):
     resource_version: str = ""
-    more: str = msgspec.field(default="", name="continue")
+    continue_: str = msgspec.field(default="", name="continue")
 
 
 class _Page(Part, Generic[T], frozen=True, kw_only=True):
@@ -86,7 +86,7 @@ class _Page(Part, Generic[T], frozen=True, kw_only=True):
     items: tuple[T, ...] | None = ()
 
 
-class _Sent(Part, frozen=True, kw_only=True):
+class _WatchEvent(Part, frozen=True, kw_only=True):
     type: str
     object: msgspec.Raw
 
@@ -97,7 +97,7 @@ class _Status(Part, frozen=True, kw_only=True):
     message: str = ""
 
 
-_sent = msgspec.json.Decoder(_Sent)
+_watch_event = msgspec.json.Decoder(_WatchEvent)
 _bookmark = msgspec.json.Decoder(Object)
 _status = msgspec.json.Decoder(_Status)
 
@@ -112,30 +112,30 @@ def follow(
     on_error: Callable[[str, float], None],
     timing: Timing | None = None,
 ) -> Iterator[Event[T]]:
-    """Everything that happens to the objects of a collection, until `stopped` is set.
+    """Yield every change to the objects of a collection, until `stopped` is set.
 
-    Nothing that the cluster does ends it: every failure is told to `on_error` with the seconds
-    until the next attempt, and is followed by a new listing.
+    No failure of the cluster ends it: each one is passed to `on_error` and followed by a new
+    listing.
 
     Args:
-        cluster: Where.
-        path: The collection's, such as `/api/v1/pods`.
-        kind: What its objects are.
+        cluster: The cluster to watch.
+        path: The path of the collection, such as `/api/v1/pods`.
+        kind: The type of its objects.
         selector: A label selector; empty: all objects.
-        stopped: Set to end it.
-        on_error: Called with what went wrong and the seconds until the next attempt.
-        timing: How long things may take.
+        stopped: Set to end the loop.
+        on_error: Called with the error message and the seconds until the next attempt.
+        timing: The intervals of the loop.
     """
     timing = timing or Timing()
-    feed = _Feed(cluster, path, kind, selector=selector, stopped=stopped, timing=timing)
+    reflector = _Reflector(cluster, path, kind, selector=selector, stopped=stopped, timing=timing)
     failures = 0
     while not stopped.is_set():
         try:
-            for event in feed.run():
+            for event in reflector.run():
                 if not isinstance(event, Listed):
                     failures = 0
                 yield event
-        except (ClusterError, *_NONSENSE) as error:
+        except (ClusterError, *_MALFORMED) as error:
             if failures or not isinstance(error, Gone):
                 delay = _delay_seconds(timing, failures, error)
                 on_error(f"watching {path}: {error}", delay)
@@ -147,11 +147,11 @@ def follow(
 def _delay_seconds(timing: Timing, failures: int, error: Exception) -> float:
     doubled: float = timing.first_delay_seconds * 2 ** min(failures, 16)
     delay = min(doubled, timing.longest_delay_seconds) * _random.uniform(0.5, 1.0)
-    asked = error.retry_after_seconds if isinstance(error, Unavailable) else None
-    return min(max(delay, asked or 0.0), timing.longest_delay_seconds)
+    requested = error.retry_after_seconds if isinstance(error, Unavailable) else None
+    return min(max(delay, requested or 0.0), timing.longest_delay_seconds)
 
 
-class _Feed(Generic[T]):
+class _Reflector(Generic[T]):
     """One collection, listed and then watched."""
 
     def __init__(
@@ -169,38 +169,38 @@ class _Feed(Generic[T]):
         self._query = {"labelSelector": selector} if selector else {}
         self._stopped = stopped
         self._pace = timing
-        self._page = _Page[kind]  # type: ignore[valid-type]  # A type that only callers know.
+        self._page = _Page[kind]  # type: ignore[valid-type]  # The caller chooses the type.
         self._object = msgspec.json.Decoder(kind)
         self._version = ""
 
     def run(self) -> Iterator[Event[T]]:
-        """One listing and its watches, until it is time for the next."""
+        """List once, then watch until the next listing is due."""
         due = time.monotonic() + self._pace.relist_seconds * _random.uniform(0.8, 1.0)
         yield Listed(self._list())
         while time.monotonic() < due and not self._stopped.is_set():
-            started, told = time.monotonic(), False
+            started, has_events = time.monotonic(), False
             for event in self._watch():
-                told = True
+                has_events = True
                 yield event
                 if time.monotonic() >= due or self._stopped.is_set():
                     return
-            if not told and time.monotonic() - started < AT_ONCE_SECONDS:
+            if not has_events and time.monotonic() - started < AT_ONCE_SECONDS:
                 raise Unavailable("the API server ended the watch at once")
             yield Idle()
 
     def _list(self) -> tuple[T, ...]:
         objects: list[T] = []
-        more: dict[str, str] = {}
+        continuation: dict[str, str] = {}
         while True:
-            query = {**self._query, **more, "limit": str(PAGE_SIZE)}
+            query = {**self._query, **continuation, "limit": str(PAGE_SIZE)}
             page = msgspec.convert(self._cluster.get(self._path, **query), self._page)
             objects += page.items or ()
-            if not page.metadata.more:
+            if not page.metadata.continue_:
                 self._version = page.metadata.resource_version
                 return tuple(objects)
             if len(objects) > MAX_OBJECTS:
                 raise ClusterError(f"more than {MAX_OBJECTS:,} objects")
-            more = {"continue": page.metadata.more}
+            continuation = {"continue": page.metadata.continue_}
 
     def _watch(self) -> Iterator[Event[T]]:
         with self._cluster.stream(
@@ -216,19 +216,19 @@ class _Feed(Generic[T]):
                 yield self._read(line)
 
     def _read(self, line: bytes) -> Event[T]:
-        sent = _sent.decode(line)
-        if sent.type == "ERROR":
-            raise _error(_status.decode(sent.object))
-        if sent.type == "BOOKMARK":
-            self._version = _bookmark.decode(sent.object).metadata.resource_version
+        event = _watch_event.decode(line)
+        if event.type == "ERROR":
+            raise _error(_status.decode(event.object))
+        if event.type == "BOOKMARK":
+            self._version = _bookmark.decode(event.object).metadata.resource_version
             return Idle()
-        told = self._object.decode(sent.object)
-        self._version = told.metadata.resource_version
-        if sent.type == "DELETED":
-            return Deleted(told)
-        if sent.type in {"ADDED", "MODIFIED"}:
-            return Changed(told)
-        raise Unavailable(f"the API server sent an event of unknown type {sent.type[:40]!r}")
+        changed = self._object.decode(event.object)
+        self._version = changed.metadata.resource_version
+        if event.type == "DELETED":
+            return Deleted(changed)
+        if event.type in {"ADDED", "MODIFIED"}:
+            return Changed(changed)
+        raise Unavailable(f"the API server sent an event of unknown type {event.type[:40]!r}")
 
 
 def _error(status: _Status) -> ClusterError:

@@ -1,4 +1,4 @@
-"""Whether a workload is up, and if not, what keeps it down in words for its owner. Pure."""
+"""Pod health: a workload is ready, starting, or down because of a problem. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from k8s.naming import labels
 __all__ = ["Category", "Health", "PodProblem", "assess"]
 
 SETTLING = pod_problems.SETTLING
-EVICTION_IS_NEWS = timedelta(minutes=5)
+EVICTION_RELEVANCE = timedelta(minutes=5)
 
 _MOST_TELLING_FIRST = (
     Category.IMAGE_PULL,
@@ -34,13 +34,13 @@ _MOST_TELLING_FIRST = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Health:
-    """How a workload is at one moment.
+    """The health of a workload at one moment.
 
     Attributes:
-        ready: Every component has all its replicas ready, for long enough to believe it.
-        problem: What keeps it from being ready and will not pass by itself, or None.
-        again_at: When time alone may change this verdict, or None: assess it again then, even if
-            nothing was heard of its pods.
+        ready: Every component has had all its replicas ready for long enough to count.
+        problem: The problem that keeps it from being ready and will not pass by itself, or None.
+        again_at: The time to assess it again even without an event, because time alone may change
+            the result; or None.
     """
 
     ready: bool
@@ -56,18 +56,21 @@ def assess(
     revision: int,
     now: datetime,
 ) -> Health:
-    """How the workload of one task is, from everything the cluster has of it.
+    """Assess the health of one task's workload from its objects on the cluster.
 
     Args:
-        pods: The task's; those of other revisions and those being deleted do not count.
-        deployments: The task's.
-        components: The value of each component's label, and how many replicas it must have.
-        revision: Of the deployment that is asked about.
-        now: Aware.
+        pods: The task's pods; those of other revisions and those being deleted do not count.
+        deployments: The task's Deployments.
+        components: The value of each component's label, and its number of replicas.
+        revision: The revision to assess.
+        now: The present time, aware.
     """
-    alive = [pod for pod in pods if _is_of(pod, revision) and not pod.deleting]
-    current = [one for one in deployments if _is_current(one, revision)]
-    made = {_component(one.spec.template.metadata): one for one in current}
+    alive = [pod for pod in pods if _has_revision(pod, revision) and not pod.deleting]
+    current = {
+        _component(deployment.spec.template.metadata): deployment
+        for deployment in deployments
+        if _is_current(deployment, revision)
+    }
     findings: list[Finding] = []
     ready = True
     for component, replicas in sorted(components.items()):
@@ -78,7 +81,7 @@ def assess(
             continue
         ready = False
         findings += _pod_findings(own, now)
-        findings += _deployment_findings(component, made.get(component), own)
+        findings += _deployment_findings(component, current.get(component), own)
     times = [finding for finding in findings if isinstance(finding, datetime)]
     problems = [finding for finding in findings if isinstance(finding, PodProblem)]
     return Health(
@@ -92,12 +95,12 @@ def _rank(problem: PodProblem) -> tuple[int, str, str]:
     return _MOST_TELLING_FIRST.index(problem.category), problem.pod, problem.container
 
 
-def _is_of(pod: Pod, revision: int) -> bool:
+def _has_revision(pod: Pod, revision: int) -> bool:
     return pod.metadata.labels.get(labels.REVISION) == str(revision)
 
 
 def _is_current(deployment: Deployment, revision: int) -> bool:
-    """Whether the Deployment's status speaks of this revision."""
+    """Return whether the Deployment's status describes this revision."""
     return (
         not deployment.deleting
         and deployment.spec.template.metadata.labels.get(labels.REVISION) == str(revision)
@@ -110,7 +113,7 @@ def _component(metadata: Metadata) -> str:
 
 
 def _count_ready(pods: list[Pod], now: datetime, findings: list[Finding]) -> int:
-    """How many are ready and have been for a moment: what crashes at once is ready for a blink."""
+    """Count the pods that have been ready for a while: one that crashes is ready briefly."""
     count = 0
     for pod in pods:
         ready = _condition(pod.status.conditions, "Ready")
@@ -125,31 +128,31 @@ def _count_ready(pods: list[Pod], now: datetime, findings: list[Finding]) -> int
 
 
 def _condition(conditions: Iterable[Condition], kind: str) -> Condition | None:
-    return next((one for one in conditions if one.type == kind), None)
+    return next((condition for condition in conditions if condition.type == kind), None)
 
 
 def _pod_findings(pods: list[Pod], now: datetime) -> Iterator[Finding]:
     for pod in pods:
         if pod.status.phase == "Failed":
-            yield from _stopped(pod, now)
+            yield from _eviction(pod, now)
             continue
         yield from _unscheduled(pod, now)
         for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-            if (found := pod_problems.of_container(pod, status, now)) is not None:
-                yield found
+            if (finding := pod_problems.diagnose_container(pod, status, now)) is not None:
+                yield finding
 
 
-def _stopped(pod: Pod, now: datetime) -> Iterator[PodProblem]:
-    """A pod that its node put an end to, while that is still news: they stay listed for hours."""
+def _eviction(pod: Pod, now: datetime) -> Iterator[PodProblem]:
+    """Yield the eviction of a pod while it is recent: evicted pods stay listed for hours."""
     status = pod.status
-    times = [one.last_transition_time for one in status.conditions if one.last_transition_time]
+    times = [time for c in status.conditions if (time := c.last_transition_time)]
     ended = max(times, default=pod.metadata.creation_timestamp)
-    if not status.reason or (ended is not None and now - ended > EVICTION_IS_NEWS):
+    if not status.reason or (ended is not None and now - ended > EVICTION_RELEVANCE):
         return
-    words = pod_problems.one_line(status.message) or status.reason
+    reason = pod_problems.one_line(status.message) or status.reason
     yield PodProblem(
         category=Category.EVICTED,
-        message=f"the cluster stopped a pod ({status.reason}): {words}",
+        message=f"the cluster stopped a pod ({status.reason}): {reason}",
         pod=pod.metadata.name,
     )
 
@@ -160,10 +163,10 @@ def _unscheduled(pod: Pod, now: datetime) -> Iterator[Finding]:
         return
     problem = PodProblem(
         category=Category.UNSCHEDULABLE,
-        message=f"no node has room: {pod_problems.one_line(scheduled.message)}",
+        message=f"the pod cannot be scheduled: {pod_problems.one_line(scheduled.message)}",
         pod=pod.metadata.name,
     )
-    yield pod_problems.after_grace(pod, problem, now)
+    yield pod_problems.apply_grace(pod, problem, now)
 
 
 def _deployment_findings(
@@ -173,12 +176,12 @@ def _deployment_findings(
         return
     failure = _condition(deployment.status.conditions, "ReplicaFailure")
     if failure is not None and failure.status == "True":
-        words = pod_problems.one_line(failure.message) or failure.reason
+        reason = pod_problems.one_line(failure.message) or failure.reason
         yield PodProblem(
-            category=Category.REFUSED, message=f"the cluster refuses pods of {component}: {words}"
+            category=Category.REFUSED, message=f"the cluster refuses pods of {component}: {reason}"
         )
     progressing = _condition(deployment.status.conditions, "Progressing")
     if progressing is None or progressing.reason != "ProgressDeadlineExceeded":
         return
-    if (late := pod_problems.of_deadline(component, pods)) is not None:
-        yield late
+    if (problem := pod_problems.diagnose_deadline(component, pods)) is not None:
+        yield problem

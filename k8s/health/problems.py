@@ -1,4 +1,4 @@
-"""What is wrong with one container, from the kubelet's words, in a sentence for its owner."""
+"""Problems of pods and containers: categories, and sentences for the workload's owner."""
 
 import re
 from collections.abc import Iterable
@@ -11,12 +11,12 @@ from k8s.manifests import model_downloads
 
 SETTLING = timedelta(seconds=2)
 GRACE = timedelta(seconds=10)
-MAX_WORDS = 400
+MAX_TEXT_CHARACTERS = 400
 
 _LOOPING_RESTARTS = 2
 _FIRST_SIGNAL_CODE = 128
 _BACK_OFF = "CrashLoopBackOff"
-_CANNOT_PULL = {
+_PULL_FAILURES = {
     "ImagePullBackOff",
     "InvalidImageName",
     "ErrImageNeverPull",
@@ -24,7 +24,7 @@ _CANNOT_PULL = {
     "RegistryUnavailable",
     "SignatureValidationFailed",
 }
-_CANNOT_START = {
+_START_FAILURES = {
     "CreateContainerConfigError",
     "CreateContainerError",
     "RunContainerError",
@@ -32,14 +32,14 @@ _CANNOT_START = {
     "PostStartHookError",
 }
 _NEVER_STARTED = {"StartError", "ContainerCannotRun"}
-_NO_NEWS = re.compile(
+_NOISE = re.compile(
     r'^Back-off pulling image "[^"]*":? ?|\b(?:ErrImagePull|CreateContainer(?:Config)?Error): '
     r"|\brpc error: code = \w+ desc = "
 )
 
 
 class Category(StrEnum):
-    """What kind of problem keeps a workload down."""
+    """Category of a problem that keeps a workload down."""
 
     IMAGE_PULL = "image_pull"
     CRASH_LOOP = "crash_loop"
@@ -54,14 +54,14 @@ class Category(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PodProblem:
-    """What keeps a workload down.
+    """A problem that keeps a workload down.
 
     Attributes:
-        category: Of what kind it is.
+        category: The category of the problem.
         message: One line for the workload's owner, at most some 600 characters.
         pod: The pod's name, or empty.
         container: The container's name, or empty.
-        needs_log: The last lines of the container's log would tell more.
+        needs_log: Whether the last lines of the container's log would explain more.
     """
 
     category: Category
@@ -72,44 +72,44 @@ class PodProblem:
 
 
 Finding = PodProblem | datetime
-"""A problem, or when it will be one if it is still there."""
+"""A problem, or the time at which it becomes one if it persists."""
 
 
 def one_line(text: str) -> str:
-    """Printable text in one line of at most `MAX_WORDS` characters, its middle left out."""
+    """Reduce text to one printable line of `MAX_TEXT_CHARACTERS` or less, the middle left out."""
     line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    if len(line) <= MAX_WORDS:
+    if len(line) <= MAX_TEXT_CHARACTERS:
         return line
-    return f"{line[: MAX_WORDS // 3]} … {line[-2 * MAX_WORDS // 3 + 3 :]}"
+    return f"{line[: MAX_TEXT_CHARACTERS // 3]} … {line[-2 * MAX_TEXT_CHARACTERS // 3 + 3 :]}"
 
 
-def after_grace(pod: Pod, problem: PodProblem, now: datetime) -> Finding:
-    """The problem, unless the pod is so young that it may pass by itself."""
+def apply_grace(pod: Pod, problem: PodProblem, now: datetime) -> Finding:
+    """Return the problem, or the end of the grace period of a new pod: it may pass by itself."""
     created = pod.metadata.creation_timestamp
     if created is not None and abs(now - created) < GRACE:
         return created + GRACE
     return problem
 
 
-def of_container(pod: Pod, status: ContainerStatus, now: datetime) -> Finding | None:
-    """What is wrong with a container, when it is wrong, or None."""
+def diagnose_container(pod: Pod, status: ContainerStatus, now: datetime) -> Finding | None:
+    """Return the problem of a container, the time at which it becomes one, or None."""
     state = status.state
     if state.waiting is None:
         return _looping(pod, status) if _is_looping(status, now) else None
-    reason, words = state.waiting.reason, state.waiting.message
+    reason, detail = state.waiting.reason, state.waiting.message
     if reason == _BACK_OFF:
         return _looping(pod, status)
-    if reason in _CANNOT_PULL:
-        return _cannot_pull(pod, status, words)
+    if reason in _PULL_FAILURES:
+        return _cannot_pull(pod, status, detail)
     if reason == "ErrImagePull":
-        return after_grace(pod, _cannot_pull(pod, status, words), now)
-    if reason in _CANNOT_START:
-        return _cannot_start(pod, status, words or reason)
+        return apply_grace(pod, _cannot_pull(pod, status, detail), now)
+    if reason in _START_FAILURES:
+        return _cannot_start(pod, status, detail or reason)
     return None
 
 
 def _is_looping(status: ContainerStatus, now: datetime) -> bool:
-    """Whether it is between two back-offs: ended again, or started again a moment ago."""
+    """Return whether it is between two back-offs: it ended again, or was restarted just now."""
     if status.restart_count < _LOOPING_RESTARTS:
         return False
     if status.state.terminated is not None:
@@ -123,7 +123,7 @@ def _looping(pod: Pod, status: ContainerStatus) -> PodProblem:
     if ended.reason in _NEVER_STARTED:
         return _cannot_start(pod, status, ended.message)
     if _is_fetching(pod, status) and ended.reason == "Error":
-        message = one_line(ended.message) or f"{status.name} ended with {_ending(ended)}"
+        message = one_line(ended.message) or f"{status.name} exited with {_ending(ended)}"
         return _problem(Category.MODEL_FETCH, message, pod, status)
     restarts = f"restarted {status.restart_count} times"
     if ended.reason == "OOMKilled":
@@ -131,8 +131,8 @@ def _looping(pod: Pod, status: ContainerStatus) -> PodProblem:
         return _problem(Category.OUT_OF_MEMORY, message, pod, status)
     if ended.exit_code == 0:
         message = (
-            f"{status.name} ends by itself without an error (exit code 0, {restarts}): "
-            "its command has to keep running"
+            f"{status.name} exits by itself without an error (exit code 0, {restarts}): "
+            "its command must keep running"
         )
     else:
         message = f"{status.name} keeps crashing: {_ending(ended)} ({restarts})"
@@ -140,56 +140,58 @@ def _looping(pod: Pod, status: ContainerStatus) -> PodProblem:
 
 
 def _is_fetching(pod: Pod, status: ContainerStatus) -> bool:
-    """Whether it is one of those that fetch models."""
-    first = {one.name for one in pod.spec.init_containers}
-    return status.name in first and status.name.startswith(model_downloads.PREFIX)
+    """Return whether it is an init container that fetches models."""
+    names = {container.name for container in pod.spec.init_containers}
+    return status.name in names and status.name.startswith(model_downloads.PREFIX)
 
 
 def _ending(ended: Terminated) -> str:
-    words = one_line(ended.message)
+    detail = one_line(ended.message)
     code = f"exit code {ended.exit_code}"
     if ended.exit_code > _FIRST_SIGNAL_CODE:
         code += f", signal {ended.exit_code - _FIRST_SIGNAL_CODE}"
-    return f"{code}, {words}" if words else code
+    return f"{code}, {detail}" if detail else code
 
 
-def _cannot_pull(pod: Pod, status: ContainerStatus, words: str) -> PodProblem:
+def _cannot_pull(pod: Pod, status: ContainerStatus, detail: str) -> PodProblem:
     image = _image(pod, status)
-    news = one_line(_NO_NEWS.sub("", words)) or one_line(words) or "no reason was given"
-    message = f'image "{image}" of {status.name} cannot be pulled: {news}'
+    reason = one_line(_NOISE.sub("", detail)) or one_line(detail) or "no reason was given"
+    message = f'image "{image}" of {status.name} cannot be pulled: {reason}'
     return _problem(Category.IMAGE_PULL, message, pod, status)
 
 
 def _image(pod: Pod, status: ContainerStatus) -> str:
-    """As it was asked for: what the kubelet reports may be another name of it."""
-    asked = (*pod.spec.containers, *pod.spec.init_containers)
-    return one_line(next((c.image for c in asked if c.name == status.name), status.image))
+    """Return the image as specified: the kubelet may report another name of it."""
+    containers = (*pod.spec.containers, *pod.spec.init_containers)
+    return one_line(next((c.image for c in containers if c.name == status.name), status.image))
 
 
-def _cannot_start(pod: Pod, status: ContainerStatus, words: str) -> PodProblem:
-    message = f"{status.name} cannot be started: {one_line(_NO_NEWS.sub('', words))}"
+def _cannot_start(pod: Pod, status: ContainerStatus, detail: str) -> PodProblem:
+    message = f"{status.name} cannot be started: {one_line(_NOISE.sub('', detail))}"
     return _problem(Category.CONFIG_ERROR, message, pod, status)
 
 
-def of_deadline(component: str, pods: Iterable[Pod]) -> PodProblem | None:
-    """Why a component did not get ready in time, when nothing worse is known.
+def diagnose_deadline(component: str, pods: Iterable[Pod]) -> PodProblem | None:
+    """Explain why a component did not become ready in time, when nothing worse is known.
 
-    None while models are fetched: that takes as long as they are large.
+    None while models are being fetched: large ones take their time.
     """
     for pod in pods:
-        if any(one.state.running for one in pod.status.init_container_statuses):
+        if any(status.state.running for status in pod.status.init_container_statuses):
             return None
         for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
             if status.ready or status.state.terminated is not None:
                 continue
             if status.state.running is not None:
-                message = f"{status.name} runs but has not become ready in time"
+                message = f"{status.name} is running but did not become ready in time"
                 return _problem(Category.READINESS, message, pod, status, needs_log=True)
             waiting = status.state.waiting
-            why = one_line(f"{waiting.reason} {waiting.message}") if waiting else "no reason given"
-            message = f"{status.name} has not been started in time: {why}"
+            reason = (
+                one_line(f"{waiting.reason} {waiting.message}") if waiting else "no reason given"
+            )
+            message = f"{status.name} was not started in time: {reason}"
             return _problem(Category.READINESS, message, pod, status)
-    message = f"{component} has not become ready in time"
+    message = f"{component} did not become ready in time"
     return PodProblem(category=Category.READINESS, message=message)
 
 

@@ -1,4 +1,4 @@
-"""What the nodes of a cluster have, what is taken of it, and what the cluster offers besides.
+"""The inventory of a cluster: capacity of its nodes, usage by pods, optional features.
 
-Reads and counts; what is reserved for tasks is the business of `app.admission`.
+Modules here read and count, and write nothing. Reservations belong to `app.admission`.
 """

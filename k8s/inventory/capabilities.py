@@ -1,4 +1,4 @@
-"""What the cluster has of what the operator wants to offer."""
+"""Capabilities of the cluster, detected: HTTPRoutes, networks to block, storage classes."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -18,49 +18,49 @@ _ADDRESSES = ("InternalIP", "ExternalIP")
 
 
 def resolve(cluster: Cluster, capabilities: Capabilities) -> Capabilities:
-    """Return the capabilities on this cluster: no Gateway that it lacks, its networks blocked."""
+    """Adapt capabilities to this cluster: no Gateway without HTTPRoutes, its networks blocked."""
     networks = sorted({*capabilities.blocked_networks, *node_networks(cluster)})
     gateway = capabilities.gateway if capabilities.gateway and has_http_routes(cluster) else ""
     return replace(capabilities, gateway=gateway, blocked_networks=tuple(networks))
 
 
 def has_http_routes(cluster: Cluster) -> bool:
-    """Whether the cluster knows HTTPRoutes."""
+    """Return whether the cluster serves HTTPRoutes."""
     try:
-        known = cluster.get(_GATEWAY_API)
+        group = cluster.get(_GATEWAY_API)
     except NotFound:
         return False
-    return any(one.get("kind") == "HTTPRoute" for one in known.get("resources", ()))
+    return any(resource.get("kind") == "HTTPRoute" for resource in group.get("resources", ()))
 
 
 def node_networks(cluster: Cluster) -> tuple[str, ...]:
-    """The addresses of nodes, and the networks of pods and services, as far as nodes tell them."""
-    found: set[str] = set()
+    """Return the addresses of nodes and the networks of pods and services, as far as published."""
+    networks: set[str] = set()
     for node in cluster.list(_NODES):
-        found.update(_addresses(node))
-        found.update(node.get("spec", {}).get("podCIDRs") or ())
+        networks.update(_addresses(node))
+        networks.update(node.get("spec", {}).get("podCIDRs") or ())
     try:
-        for one in cluster.list(_SERVICE_NETWORKS):
-            found.update(one.get("spec", {}).get("cidrs") or ())
+        for service_network in cluster.list(_SERVICE_NETWORKS):
+            networks.update(service_network.get("spec", {}).get("cidrs") or ())
     except NotFound:
         pass
-    return tuple(sorted(found))
+    return tuple(sorted(networks))
 
 
 def _addresses(node: dict[str, Any]) -> list[str]:
     return [
-        str(ip_network(ip_address(one["address"])))
-        for one in node.get("status", {}).get("addresses", ())
-        if one.get("type") in _ADDRESSES
+        str(ip_network(ip_address(address["address"])))
+        for address in node.get("status", {}).get("addresses", ())
+        if address.get("type") in _ADDRESSES
     ]
 
 
 def missing_storage_classes(cluster: Cluster, classes: Iterable[str]) -> set[str]:
-    """Those of `classes` that the cluster lacks; the empty name stands for its default class."""
-    found: set[str] = set()
-    for one in cluster.list(_STORAGE_CLASSES):
-        metadata = one["metadata"]
-        found.add(metadata["name"])
+    """Return those of `classes` that the cluster lacks; the empty name is its default class."""
+    available: set[str] = set()
+    for storage_class in cluster.list(_STORAGE_CLASSES):
+        metadata = storage_class["metadata"]
+        available.add(metadata["name"])
         if metadata.get("annotations", {}).get(_DEFAULT_CLASS) == "true":
-            found.add("")
-    return set(classes) - found
+            available.add("")
+    return set(classes) - available

@@ -1,8 +1,8 @@
-"""What the `resource-exporter` DaemonSet tells of each node's GPUs, in its log.
+"""GPU details of each node, read from the logs of the `resource-exporter` DaemonSet.
 
 Its pods write a JSON document `{"gpu": {…}}` to their log every now and then, and errors in
-between. They may not run, be of another version, or write anything: what cannot be understood is
-left out, and nothing depends on it but what is shown and reported.
+between. They may be absent, of another version, or write anything: values that cannot be understood
+are left out, and only display and reports depend on them.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ _MAX_GPUS = 64
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Memory of a GPU as the exporter words it (`16376 MiB`); empty: not told."""
+    """Memory of a GPU in the exporter's words (`16376 MiB`); empty: unknown."""
 
     total: str = ""
     used: str = ""
@@ -44,7 +44,7 @@ class GpuDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GpuFacts:
-    """A node's GPUs as its driver knows them."""
+    """A node's GPUs according to its driver."""
 
     driver_version: str = ""
     cuda_version: str = ""
@@ -53,30 +53,33 @@ class GpuFacts:
 
 
 def read(cluster: Cluster) -> dict[str, GpuFacts]:
-    """Return the facts of each node whose exporter told any, by the node's name.
+    """Return the facts of each node whose exporter published any, by the node's name.
 
     Raises:
-        ClusterError: The API server is away, or does not let pods be listed.
+        ClusterError: The API server is unavailable, or does not let pods be listed.
     """
-    found: dict[str, GpuFacts] = {}
-    for one in cluster.list(_PODS, selector=SELECTOR):
-        pod = msgspec.convert(one, Pod)
-        if not _is_up(pod):
+    facts_by_node: dict[str, GpuFacts] = {}
+    for document in cluster.list(_PODS, selector=SELECTOR):
+        pod = msgspec.convert(document, Pod)
+        if not _is_readable(pod):
             continue
-        facts = parse(_log(cluster, pod.metadata.name))
+        facts = parse(_read_log(cluster, pod.metadata.name))
         if facts is not None:
-            found[pod.spec.node_name] = facts
-    return found
+            facts_by_node[pod.spec.node_name] = facts
+    return facts_by_node
 
 
-def _is_up(pod: Pod) -> bool:
-    """Whether its log can be had: the kubelet of a node that is away is waited for in vain."""
-    ready = any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
+def _is_readable(pod: Pod) -> bool:
+    """Return whether its log can be read: the kubelet of an absent node would time out."""
+    ready = any(
+        condition.type == "Ready" and condition.status == "True"
+        for condition in pod.status.conditions
+    )
     return ready and not pod.deleting and bool(pod.spec.node_name)
 
 
-def _log(cluster: Cluster, name: str) -> str:
-    """The end of a pod's log; empty when its kubelet does not give it."""
+def _read_log(cluster: Cluster, name: str) -> str:
+    """Return the end of a pod's log; empty when its kubelet does not provide it."""
     try:
         return cluster.log(f"{_PODS}/{name}", tail_lines=_TAIL_LINES)
     except ClusterError:
@@ -84,7 +87,7 @@ def _log(cluster: Cluster, name: str) -> str:
 
 
 def parse(log: str) -> GpuFacts | None:
-    """The newest document in a log; None when no line of it is one."""
+    """Return the newest document in a log; None when it has none."""
     for line in reversed(log.splitlines()):
         try:
             document = msgspec.json.decode(line)
@@ -99,8 +102,8 @@ def _facts(gpu: Mapping[str, Any]) -> GpuFacts:
     listed = gpu.get("details")
     details = tuple(
         detail
-        for one in (listed[:_MAX_GPUS] if isinstance(listed, list) else ())
-        if (detail := _detail(one)) is not None
+        for entry in (listed[:_MAX_GPUS] if isinstance(listed, list) else ())
+        if (detail := _detail(entry)) is not None
     )
     return GpuFacts(
         driver_version=_text(gpu.get("driver_version")),
@@ -110,32 +113,32 @@ def _facts(gpu: Mapping[str, Any]) -> GpuFacts:
     )
 
 
-def _detail(told: Any) -> GpuDetail | None:
-    name = _text(told.get("product_name")) if isinstance(told, dict) else ""
+def _detail(value: Any) -> GpuDetail | None:
+    name = _text(value.get("product_name")) if isinstance(value, dict) else ""
     if not name:
         return None
     return GpuDetail(
         product_name=name,
-        fb_memory_usage=_usage(told.get("fb_memory_usage")),
-        bar1_memory_usage=_usage(told.get("bar1_memory_usage")),
+        fb_memory_usage=_usage(value.get("fb_memory_usage")),
+        bar1_memory_usage=_usage(value.get("bar1_memory_usage")),
     )
 
 
-def _usage(told: Any) -> Usage:
-    if not isinstance(told, dict):
+def _usage(value: Any) -> Usage:
+    if not isinstance(value, dict):
         return Usage()
-    return Usage(**{name: _text(told.get(name)) for name in ("total", "used", "free")})
+    return Usage(**{name: _text(value.get(name)) for name in ("total", "used", "free")})
 
 
-def _text(told: Any) -> str:
-    if isinstance(told, bool) or not isinstance(told, str | int | float):
+def _text(value: Any) -> str:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return ""
-    printable = (character for character in str(told) if character.isprintable())
+    printable = (character for character in str(value) if character.isprintable())
     return "".join(printable).strip()[:_MAX_TEXT]
 
 
-def _count(told: Any, otherwise: int) -> int:
-    text = _text(told)
+def _count(value: Any, default: int) -> int:
+    text = _text(value)
     if text.isascii() and text.isdigit() and int(text) <= _MAX_GPUS:
         return int(text)
-    return otherwise
+    return default

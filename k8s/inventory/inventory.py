@@ -1,7 +1,7 @@
-"""What the cluster's nodes have, and what of it is taken.
+"""Inventory of the cluster: allocatable resources of its nodes, and their usage by pods.
 
-Everything that is on a node counts, and what is about to be: pods that wait for their image, that
-are being ended, that the scheduler has not got to yet. What has ended does not.
+Every pod on a node counts until it has finished: also pods that are waiting for their image, being
+deleted, or not scheduled yet.
 """
 
 from collections.abc import Iterable, Mapping
@@ -25,20 +25,20 @@ from k8s.naming import labels
 
 _NODES = "/api/v1/nodes"
 _PODS = "/api/v1/pods"
-_NOT_OVER = "status.phase!=Succeeded,status.phase!=Failed"
+_NOT_FINISHED = "status.phase!=Succeeded,status.phase!=Failed"
 _NOTHING = ResourceAmounts()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tenant:
-    """A pod of one of our tasks on a node.
+    """A pod of one of the provider's tasks on a node.
 
     Attributes:
-        task_id: The task's id, as the pod's label has it.
+        task_id: The task's id, from the pod's label.
         component: The value of the component's label.
         revision: The value of the revision's label.
-        amounts: What it takes.
-        ending: Whether it is being ended.
+        amounts: The resources that it takes.
+        ending: Whether it is being deleted.
     """
 
     task_id: str
@@ -53,18 +53,18 @@ class Node:
     """A node.
 
     Attributes:
-        name: Its name.
-        machine_id: Its machine's, empty when not told.
-        architecture: Such as `amd64`.
-        withheld: Why tenants' pods do not get there (`cordoned`, `not ready`, `taint …`); empty:
-            they do.
-        gpus_only: Whether only those of them get there that need a GPU (taint `nvidia.com/gpu`).
-        allocatable: What it has for pods.
-        used_by_others: What pods take that are not of our tasks.
-        tenants: The pods of our tasks.
-        gpu_labels: Its labels that name a GPU product, as it spells them (`NVIDIA-A4000`).
-        products: GPUs by product, each by its usual label (`gpus.label`), as far as it is known.
-        facts: What its exporter tells; None: nothing.
+        name: The node's name.
+        machine_id: The id of its machine; empty when unknown.
+        architecture: The processor architecture, such as `amd64`.
+        withheld: The reason why tenants' pods may not run there (`cordoned`, `not ready`,
+            `taint …`); empty: they may.
+        gpus_only: Whether only pods that need a GPU may run there (taint `nvidia.com/gpu`).
+        allocatable: The resources that it has for pods.
+        used_by_others: The resources taken by pods that belong to none of the provider's tasks.
+        tenants: The pods of the provider's tasks.
+        gpu_labels: Its labels that name a GPU product, spelled as on the node (`NVIDIA-A4000`).
+        products: GPUs by product, each by its canonical label (`gpus.label`), as far as known.
+        facts: The facts that its exporter published, or None.
     """
 
     name: str
@@ -81,41 +81,42 @@ class Node:
 
     @property
     def used(self) -> ResourceAmounts:
-        """What all pods on it take."""
-        return quantities.total((self.used_by_others, *(one.amounts for one in self.tenants)))
+        """The resources taken by all pods on it."""
+        tenants = (tenant.amounts for tenant in self.tenants)
+        return quantities.total((self.used_by_others, *tenants))
 
-    def admits(self, taken: ResourceAmounts) -> bool:
-        """Whether a pod that takes this gets there, if there is room."""
-        return not self.withheld and (taken.gpus > 0 or not self.gpus_only)
+    def admits(self, request: ResourceAmounts) -> bool:
+        """Return whether a pod with this request may run there, provided that it fits."""
+        return not self.withheld and (request.gpus > 0 or not self.gpus_only)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inventory:
-    """The nodes, by name in order."""
+    """The nodes, ordered by name."""
 
     nodes: tuple[Node, ...] = ()
 
     @property
     def schedulable(self) -> tuple[Node, ...]:
-        """The nodes that tenants' pods get to."""
+        """The nodes on which tenants' pods may run."""
         return tuple(node for node in self.nodes if not node.withheld)
 
 
 def read(cluster: Cluster, *, facts: Mapping[str, GpuFacts] | None = None) -> Inventory:
-    """Return what the cluster has now.
+    """Read the present inventory of a cluster.
 
     Args:
-        cluster: Where.
-        facts: The exporters' facts by node, when they are known already; None: they are read.
+        cluster: The cluster to read.
+        facts: The exporters' facts by node, when they are known already; None: read them.
 
     Raises:
-        ClusterError: The API server is away, refuses, or answers nonsense.
+        ClusterError: The API server is unavailable, refuses, or answers nonsense.
     """
     try:
-        known = gpu_exporter.read(cluster) if facts is None else facts
-        there = msgspec.convert(cluster.list(_NODES), list[NodeObject])
-        pods = msgspec.convert(cluster.list(_PODS, fields=_NOT_OVER), list[InventoryPod])
-        return take(there, pods, known)
+        known_facts = gpu_exporter.read(cluster) if facts is None else facts
+        node_objects = msgspec.convert(cluster.list(_NODES), list[NodeObject])
+        pods = msgspec.convert(cluster.list(_PODS, fields=_NOT_FINISHED), list[InventoryPod])
+        return take(node_objects, pods, known_facts)
     except (msgspec.ValidationError, ValueError) as error:
         raise Unavailable(f"the API server's nodes or pods make no sense: {error}") from error
 
@@ -123,85 +124,86 @@ def read(cluster: Cluster, *, facts: Mapping[str, GpuFacts] | None = None) -> In
 def take(
     objects: Iterable[NodeObject], pods: Iterable[InventoryPod], facts: Mapping[str, GpuFacts]
 ) -> Inventory:
-    """Return the inventory of these nodes and pods (of all namespaces).
+    """Take the inventory of these nodes and pods (of all namespaces).
 
     Raises:
-        ValueError: A quantity is none.
+        ValueError: A quantity is malformed.
     """
-    there = sorted(objects, key=lambda one: one.metadata.name)
-    others: dict[str, list[ResourceAmounts]] = {one.metadata.name: [] for one in there}
-    tenants: dict[str, list[Tenant]] = {one.metadata.name: [] for one in there}
-    waiting: list[tuple[InventoryPod, ResourceAmounts]] = []
+    node_objects = sorted(objects, key=lambda node: node.metadata.name)
+    others: dict[str, list[ResourceAmounts]] = {node.metadata.name: [] for node in node_objects}
+    tenants: dict[str, list[Tenant]] = {node.metadata.name: [] for node in node_objects}
+    pending: list[tuple[InventoryPod, ResourceAmounts]] = []
     for pod in pods:
-        if pod.over:
+        if pod.finished:
             continue
-        taken = pod_requests.effective(pod)
-        where = pod.spec.node_name or pod.status.nominated_node_name
-        if where in others and _is_tenants(pod):
-            tenants[where].append(_tenant(pod, taken))
-        elif where in others:
-            others[where].append(taken)
-        elif not where and not _is_tenants(pod) and not pod.put_off and not pod.deleting:
-            waiting.append((pod, taken))
-    found = [
-        _node(one, others[one.metadata.name], tenants[one.metadata.name], facts) for one in there
+        request = pod_requests.effective(pod)
+        name = pod.spec.node_name or pod.status.nominated_node_name
+        if name in others and _is_tenants(pod):
+            tenants[name].append(_tenant(pod, request))
+        elif name in others:
+            others[name].append(request)
+        elif not name and not _is_tenants(pod) and not pod.unschedulable and not pod.deleting:
+            pending.append((pod, request))
+    counted = [
+        _node(node, others[node.metadata.name], tenants[node.metadata.name], facts)
+        for node in node_objects
     ]
-    return Inventory(nodes=tuple(_with_waiting(found, there, waiting)))
+    return Inventory(nodes=tuple(_place_pending(counted, node_objects, pending)))
 
 
 def _is_tenants(pod: InventoryPod) -> bool:
-    told = pod.metadata.labels
-    return bool(told.get(labels.TASK)) and told.get(labels.MANAGED_BY) == labels.MANAGER
+    pod_labels = pod.metadata.labels
+    return bool(pod_labels.get(labels.TASK)) and pod_labels.get(labels.MANAGED_BY) == labels.MANAGER
 
 
-def _tenant(pod: InventoryPod, taken: ResourceAmounts) -> Tenant:
-    told = pod.metadata.labels
+def _tenant(pod: InventoryPod, request: ResourceAmounts) -> Tenant:
+    pod_labels = pod.metadata.labels
     return Tenant(
-        task_id=told[labels.TASK],
-        component=told.get(labels.COMPONENT, ""),
-        revision=told.get(labels.REVISION, ""),
-        amounts=taken,
+        task_id=pod_labels[labels.TASK],
+        component=pod_labels.get(labels.COMPONENT, ""),
+        revision=pod_labels.get(labels.REVISION, ""),
+        amounts=request,
         ending=pod.deleting,
     )
 
 
 def _node(
-    one: NodeObject,
+    node: NodeObject,
     others: Iterable[ResourceAmounts],
     tenants: Iterable[Tenant],
     facts: Mapping[str, GpuFacts],
 ) -> Node:
-    told = facts.get(one.metadata.name)
-    allocatable = quantities.parse_allocatable(one.status.allocatable or {})
-    named = nodes.gpu_labels(one)
+    node_facts = facts.get(node.metadata.name)
+    allocatable = quantities.parse_allocatable(node.status.allocatable or {})
+    gpu_labels = nodes.gpu_labels(node)
     return Node(
-        name=one.metadata.name,
-        machine_id=one.status.node_info.machine_id,
-        architecture=one.status.node_info.architecture,
-        withheld=nodes.withheld(one),
-        gpus_only=nodes.is_for_gpus_only(one),
+        name=node.metadata.name,
+        machine_id=node.status.node_info.machine_id,
+        architecture=node.status.node_info.architecture,
+        withheld=nodes.withheld_reason(node),
+        gpus_only=nodes.is_gpu_only(node),
         allocatable=allocatable,
         used_by_others=quantities.total(others),
         tenants=tuple(tenants),
-        gpu_labels=named,
-        products=nodes.products(one, allocatable.gpus, named, told),
-        facts=told,
+        gpu_labels=gpu_labels,
+        products=nodes.products(node, allocatable.gpus, gpu_labels, node_facts),
+        facts=node_facts,
     )
 
 
-def _with_waiting(
+def _place_pending(
     counted: Iterable[Node],
-    there: Iterable[NodeObject],
-    waiting: Iterable[tuple[InventoryPod, ResourceAmounts]],
+    node_objects: Iterable[NodeObject],
+    pending: Iterable[tuple[InventoryPod, ResourceAmounts]],
 ) -> list[Node]:
-    """Count what the scheduler has not got to yet where it fits first."""
-    found = {node.name: node for node in counted}
-    told = {one.metadata.name: one.metadata.labels for one in there}
-    for pod, taken in waiting:
-        wanted = (pod.spec.node_selector or {}).items()
-        for name, node in found.items():
-            selected = all(told[name].get(key) == value for key, value in wanted)
-            if node.admits(taken) and selected and taken.fits(node.allocatable - node.used):
-                found[name] = replace(node, used_by_others=node.used_by_others + taken)
+    """Count each pod that is not scheduled yet on the first node where it fits."""
+    by_name = {node.name: node for node in counted}
+    node_labels = {node.metadata.name: node.metadata.labels for node in node_objects}
+    for pod, request in pending:
+        selector = (pod.spec.node_selector or {}).items()
+        for name, node in by_name.items():
+            selected = all(node_labels[name].get(key) == value for key, value in selector)
+            if node.admits(request) and selected and request.fits(node.allocatable - node.used):
+                by_name[name] = replace(node, used_by_others=node.used_by_others + request)
                 break
-    return list(found.values())
+    return list(by_name.values())

@@ -1,4 +1,4 @@
-"""What the API server says of nodes: what they have, whom they let in, which GPUs they name."""
+"""Node objects: their allocatable resources, taints and GPU products."""
 
 import msgspec
 
@@ -7,8 +7,8 @@ from k8s.inventory import gpus
 from k8s.inventory.gpu_exporter import GpuFacts
 
 GPU_TAINT = "nvidia.com/gpu"
-_KEEPING_AWAY = {"NoSchedule", "NoExecute"}
-_TOLD_PRODUCT = "nvidia.com/gpu.product"
+_REPELLING_EFFECTS = {"NoSchedule", "NoExecute"}
+_PRODUCT_LABEL = "nvidia.com/gpu.product"
 
 
 class _Taint(Part, frozen=True, kw_only=True):
@@ -33,56 +33,56 @@ class _NodeStatus(Part, frozen=True, kw_only=True):
 
 
 class NodeObject(Object, frozen=True, kw_only=True):
-    """A v1 Node, as an inventory looks at it."""
+    """A v1 Node, cut down to the fields that the inventory uses."""
 
     spec: _NodeSpec = _NodeSpec()
     status: _NodeStatus = _NodeStatus()
 
 
-def withheld(one: NodeObject) -> str:
-    """Why no pod of a tenant gets to the node; empty: they do, see `is_for_gpus_only`."""
-    if one.deleting:
+def withheld_reason(node: NodeObject) -> str:
+    """Return why no tenant's pod may run on the node; empty: they may, see `is_gpu_only`."""
+    if node.deleting:
         return "being removed"
-    if one.spec.unschedulable:
+    if node.spec.unschedulable:
         return "cordoned"
-    ready = next((c for c in one.status.conditions or () if c.type == "Ready"), None)
+    ready = next((c for c in node.status.conditions or () if c.type == "Ready"), None)
     if ready is None or ready.status != "True":
         return "not ready"
-    taints = [taint for taint in _taints(one) if taint != GPU_TAINT]
+    taints = [taint for taint in _taints(node) if taint != GPU_TAINT]
     return f"taint {taints[0]}" if taints else ""
 
 
-def is_for_gpus_only(one: NodeObject) -> bool:
-    """Whether only pods that need a GPU, which tolerate the usual taint of such nodes, get there.
+def is_gpu_only(node: NodeObject) -> bool:
+    """Return whether only pods that need a GPU may run there: they tolerate the usual taint.
 
-    The taint is the name of the resource, as for the plugin ExtendedResourceToleration.
+    The taint is the name of the resource, as for the admission plugin ExtendedResourceToleration.
     """
-    return GPU_TAINT in _taints(one)
+    return GPU_TAINT in _taints(node)
 
 
-def _taints(one: NodeObject) -> list[str]:
-    """The keys of the taints that keep pods away."""
-    return [taint.key for taint in one.spec.taints or () if taint.effect in _KEEPING_AWAY]
+def _taints(node: NodeObject) -> list[str]:
+    """Return the keys of the taints that keep pods away."""
+    return [taint.key for taint in node.spec.taints or () if taint.effect in _REPELLING_EFFECTS]
 
 
-def gpu_labels(one: NodeObject) -> tuple[str, ...]:
-    """The labels that workloads select GPUs by: `<product>=true`."""
-    told = one.metadata.labels.items()
-    return tuple(sorted(key for key, value in told if value == "true" and gpus.is_product(key)))
+def gpu_labels(node: NodeObject) -> tuple[str, ...]:
+    """Return the labels by which workloads select GPUs: `<product>=true`."""
+    labels = node.metadata.labels.items()
+    return tuple(sorted(key for key, value in labels if value == "true" and gpus.is_product(key)))
 
 
 def products(
-    one: NodeObject, count: int, labels: tuple[str, ...], told: GpuFacts | None
+    node: NodeObject, count: int, labels: tuple[str, ...], facts: GpuFacts | None
 ) -> tuple[tuple[str, int], ...]:
-    """How many of each product: as the driver tells when that is all of them, else by the label."""
+    """Count GPUs by product: by the driver's facts if they cover all of them, else by the label."""
     if not count:
         return ()
-    counted: dict[str, int] = {}
-    for detail in told.details if told else ():
+    counts: dict[str, int] = {}
+    for detail in facts.details if facts else ():
         name = gpus.label(detail.product_name)
-        counted[name] = counted.get(name, 0) + 1
-    if sum(counted.values()) == count:
-        return tuple(sorted(counted.items()))
-    named = (*labels, one.metadata.labels.get(_TOLD_PRODUCT, ""), *counted)
+        counts[name] = counts.get(name, 0) + 1
+    if sum(counts.values()) == count:
+        return tuple(sorted(counts.items()))
+    named = (*labels, node.metadata.labels.get(_PRODUCT_LABEL, ""), *counts)
     name = next((gpus.label(name) for name in named if name), gpus.MAKER)
     return ((name, count),)

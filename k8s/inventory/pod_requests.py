@@ -1,4 +1,4 @@
-"""What one pod takes of its node, counted as the scheduler counts it."""
+"""Effective resource requests of a pod, counted as the scheduler counts them."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,26 +15,26 @@ from k8s.inventory import quantities
 from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels
 
-_OVER = {"Succeeded", "Failed"}
+_FINISHED = {"Succeeded", "Failed"}
 _ONE_POD = ResourceAmounts(pods=1)
 
 
 class Resources(Part, frozen=True, kw_only=True):
-    """What is asked for; a request that is left out is as high as its limit."""
+    """Requests and limits; a request that is left out equals its limit."""
 
     requests: dict[str, str | int | float] | None = None
     limits: dict[str, str | int | float] | None = None
 
 
 class Container(Part, frozen=True, kw_only=True):
-    """A container; one of the init containers with `Always` runs as long as the pod."""
+    """A container; an init container with the restart policy `Always` runs as long as the pod."""
 
     resources: Resources | None = None
     restart_policy: str | None = None
 
 
 class Spec(Part, frozen=True, kw_only=True):
-    """The part of a pod that says what it needs and where it is to run."""
+    """The specification of a pod, cut down to its resources and its node."""
 
     node_name: str = ""
     node_selector: dict[str, str] | None = None
@@ -45,7 +45,7 @@ class Spec(Part, frozen=True, kw_only=True):
 
 
 class Status(Part, frozen=True, kw_only=True):
-    """The part of a pod that says how far it is."""
+    """The status of a pod, cut down to its phase and scheduling."""
 
     phase: str = ""
     nominated_node_name: str = ""
@@ -53,44 +53,44 @@ class Status(Part, frozen=True, kw_only=True):
 
 
 class InventoryPod(Object, frozen=True, kw_only=True):
-    """A v1 Pod, as an inventory looks at it."""
+    """A v1 Pod, cut down to the fields that the inventory uses."""
 
     spec: Spec = Spec()
     status: Status = Status()
 
     @property
-    def over(self) -> bool:
-        """Whether it takes nothing any more: it ended and will not run again."""
-        return self.status.phase in _OVER
+    def finished(self) -> bool:
+        """True when it holds no resources any more: it ended and will not run again."""
+        return self.status.phase in _FINISHED
 
     @property
-    def put_off(self) -> bool:
-        """Whether the scheduler has looked at it and found no node, or may not look yet."""
+    def unschedulable(self) -> bool:
+        """True when the scheduler found no node for it, or may not schedule it yet."""
         return any(
-            one.type == "PodScheduled" and one.status == "False"
-            for one in self.status.conditions or ()
+            condition.type == "PodScheduled" and condition.status == "False"
+            for condition in self.status.conditions or ()
         )
 
 
 def effective(pod: InventoryPod) -> ResourceAmounts:
-    """What the pod takes.
+    """Return the effective request of a pod.
 
     Init containers run one after the other before the others, so the largest counts; those that
-    are restarted (sidecars) stay beside everything that starts after them. What is asked for the
-    pod as a whole takes the place of the containers' sum. Overhead comes on top.
+    are restarted (sidecars) run beside everything that starts after them. Requests of the pod as a
+    whole replace the sum of its containers. Overhead comes on top.
 
     Raises:
-        ValueError: A quantity is none.
+        ValueError: A quantity is malformed.
     """
     sidecars = peak = ResourceAmounts()
-    for one in pod.spec.init_containers or ():
-        taken = _asked(one.resources)
-        if one.restart_policy == "Always":
-            sidecars = sidecars + taken
+    for container in pod.spec.init_containers or ():
+        request = _request(container.resources)
+        if container.restart_policy == "Always":
+            sidecars = sidecars + request
             peak = quantities.maximum(peak, sidecars)
         else:
-            peak = quantities.maximum(peak, sidecars + taken)
-    running = sidecars + quantities.total(_each(pod.spec.containers))
+            peak = quantities.maximum(peak, sidecars + request)
+    running = sidecars + quantities.total(_requests(pod.spec.containers))
     whole = _override(quantities.maximum(running, peak), pod.spec.resources)
     return whole + quantities.parse_requests(pod.spec.overhead or {}) + _ONE_POD
 
@@ -109,35 +109,35 @@ class _Deployment(Part, frozen=True, kw_only=True):
 
 
 def by_component(manifests: Iterable[Mapping[str, Any]]) -> dict[str, ResourceAmounts]:
-    """Return what a pod of each Deployment takes, by the label of its component.
+    """Return the effective request of a pod of each Deployment, by its component's label.
 
     Raises:
-        ValueError: A quantity is none.
+        ValueError: A quantity is malformed.
     """
-    found = {}
+    requests = {}
     for manifest in manifests:
         if manifest["kind"] == "Deployment":
             template = msgspec.convert(manifest, _Deployment).spec.template
             pod = InventoryPod(metadata=template.metadata, spec=template.spec)
-            found[template.metadata.labels.get(labels.COMPONENT, "")] = effective(pod)
-    return found
+            requests[template.metadata.labels.get(labels.COMPONENT, "")] = effective(pod)
+    return requests
 
 
-def _each(containers: Iterable[Container]) -> Iterable[ResourceAmounts]:
-    return (_asked(one.resources) for one in containers)
+def _requests(containers: Iterable[Container]) -> Iterable[ResourceAmounts]:
+    return (_request(container.resources) for container in containers)
 
 
-def _asked(resources: Resources | None) -> ResourceAmounts:
+def _request(resources: Resources | None) -> ResourceAmounts:
     if resources is None:
         return ResourceAmounts()
     return quantities.parse_requests({**(resources.limits or {}), **(resources.requests or {})})
 
 
 def _override(counted: ResourceAmounts, resources: Resources | None) -> ResourceAmounts:
-    """Requests of the pod as a whole: CPU and memory, where Kubernetes allows them."""
+    """Apply the requests of the pod as a whole: CPU and memory, where Kubernetes allows them."""
     if resources is None:
         return counted
-    whole = _asked(resources)
+    whole = _request(resources)
     return ResourceAmounts(
         cpu_millis=whole.cpu_millis or counted.cpu_millis,
         memory_bytes=whole.memory_bytes or counted.memory_bytes,

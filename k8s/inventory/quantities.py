@@ -1,4 +1,4 @@
-"""Amounts of what nodes have and pods take: whole numbers, exact."""
+"""Resource quantities of Kubernetes, parsed exactly and summed as whole numbers."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -23,13 +23,13 @@ Quantities = Mapping[str, str | int | float]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceAmounts:
-    """How much of each resource.
+    """An amount of each resource.
 
     Attributes:
         cpu_millis: Thousandths of a core.
         memory_bytes: Memory.
         storage_bytes: Ephemeral storage.
-        gpus: NVIDIA GPUs, of whichever product.
+        gpus: NVIDIA GPUs of any product.
         pods: Pods.
     """
 
@@ -50,7 +50,7 @@ class ResourceAmounts:
         )
 
     def missing(self, free: "ResourceAmounts") -> tuple[str, ...]:
-        """The names of the resources of which there is less free than this."""
+        """Return the names of the resources of which less is free than this."""
         return tuple(
             name
             for name in NAMES
@@ -58,55 +58,55 @@ class ResourceAmounts:
         )
 
     def fits(self, free: "ResourceAmounts") -> bool:
-        """Whether there is as much free of everything that this asks for."""
+        """Return whether enough of each resource is free."""
         return not self.missing(free)
 
 
 NAMES = tuple(field.name for field in fields(ResourceAmounts))
 
 
-def total(parts: Iterable[ResourceAmounts]) -> ResourceAmounts:
-    """The sum."""
+def total(amounts: Iterable[ResourceAmounts]) -> ResourceAmounts:
+    """Return the sum of amounts."""
     cpu = memory = storage = gpus = pods = 0
-    for part in parts:
-        cpu += part.cpu_millis
-        memory += part.memory_bytes
-        storage += part.storage_bytes
-        gpus += part.gpus
-        pods += part.pods
+    for amount in amounts:
+        cpu += amount.cpu_millis
+        memory += amount.memory_bytes
+        storage += amount.storage_bytes
+        gpus += amount.gpus
+        pods += amount.pods
     return ResourceAmounts(
         cpu_millis=cpu, memory_bytes=memory, storage_bytes=storage, gpus=gpus, pods=pods
     )
 
 
-def maximum(one: ResourceAmounts, other: ResourceAmounts) -> ResourceAmounts:
-    """Of each resource the larger amount."""
+def maximum(amounts: ResourceAmounts, other: ResourceAmounts) -> ResourceAmounts:
+    """Return the larger amount of each resource."""
     return ResourceAmounts(
-        **{name: max(getattr(one, name), getattr(other, name)) for name in NAMES}
+        **{name: max(getattr(amounts, name), getattr(other, name)) for name in NAMES}
     )
 
 
 def parse_requests(quantities: Quantities) -> ResourceAmounts:
-    """What a request says, rounded up as the scheduler does.
+    """Parse the requests of a container or pod, rounded up as the scheduler does.
 
     Raises:
-        ValueError: A quantity is none.
+        ValueError: A quantity is malformed.
     """
-    return _amounts(quantities, ceil)
+    return _parse(quantities, ceil)
 
 
 def parse_allocatable(quantities: Quantities) -> ResourceAmounts:
-    """What a node says it has, rounded down.
+    """Parse the allocatable resources of a node, rounded down.
 
     Raises:
-        ValueError: A quantity is none.
+        ValueError: A quantity is malformed.
     """
-    return _amounts(quantities, floor)
+    return _parse(quantities, floor)
 
 
-def _amounts(quantities: Quantities, whole: Callable[[Fraction], int]) -> ResourceAmounts:
+def _parse(quantities: Quantities, rounded: Callable[[Fraction], int]) -> ResourceAmounts:
     def number(name: str, times: int = 1) -> int:
-        return whole(parse(quantities.get(name, 0)) * times)
+        return rounded(parse(quantities.get(name, 0)) * times)
 
     return ResourceAmounts(
         cpu_millis=number("cpu", 1000),
@@ -118,10 +118,10 @@ def _amounts(quantities: Quantities, whole: Callable[[Fraction], int]) -> Resour
 
 
 def parse(text: str | float) -> Fraction:
-    """The number that a Kubernetes quantity (`100m`, `2`, `16Gi`, `1e3`) stands for.
+    """Parse a Kubernetes quantity (`100m`, `2`, `16Gi`, `1e3`).
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is malformed.
     """
     match = _QUANTITY.fullmatch(str(text).strip())
     if match is None:

@@ -1,4 +1,5 @@
-"""Workloads of v0.3.0: found, understood, and handed over without a restart.
+"""Workloads of v0.3.0: discovered, converted, and handed over without a restart.
 
-Nothing else knows how v0.3.0 named and labelled its objects.
+No other package knows how v0.3.0 named and labelled its objects, and nothing here knows its
+records in Redis.
 """

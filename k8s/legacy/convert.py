@@ -1,4 +1,4 @@
-"""A Deployment of v0.3.0 as a component: what would have to run, were it deployed again. Pure."""
+"""Conversion of a v0.3.0 Deployment into a component, as if it were deployed again. Pure."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,14 +10,14 @@ from k8s.workload import Component, Container, File, Gpu, Port, Resources
 
 _Document = Mapping[str, Any]
 
-# What v0.3.0 gave to services that others depend on: nothing. The tenants' LimitRange gives this.
-_UNSAID = {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "1Gi"}
-_OURS = {"space_uuid", "space_name", "result_url", "job_uuid", "wallet_address"}
+# v0.3.0 set no resources on services that others depend on; the tenants' LimitRange sets these.
+_DEFAULT_RESOURCES = {"cpu": "500m", "memory": "512Mi", "ephemeral-storage": "1Gi"}
+_PROVIDER_VARIABLES = {"space_uuid", "space_name", "result_url", "job_uuid", "wallet_address"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LegacyNames:
-    """What the Space is called, and the host name that leads to it."""
+    """The Space's names, and the host name that routes to it."""
 
     space_uuid: str
     space_name: str
@@ -25,74 +25,74 @@ class LegacyNames:
 
 
 def component(
-    spec: _Document, called: LegacyNames, *, port: int, config_maps: Mapping[str, Mapping[str, str]]
+    spec: _Document, space: LegacyNames, *, port: int, config_maps: Mapping[str, Mapping[str, str]]
 ) -> Component:
-    """Return what a Deployment runs. The last container is the one that the host name leads to.
+    """Convert a Deployment. The host name routes to its last container.
 
     Args:
-        spec: The Deployment's.
-        called: The Space.
-        port: Where the host name leads to; 0: the container's first port.
+        spec: The spec of the Deployment.
+        space: The names of the Space.
+        port: The port that the host name routes to; 0: the container's first port.
         config_maps: The data of the ConfigMaps that it mounts, by name.
 
     Raises:
-        AttributeError, LookupError, TypeError, ValueError: v0.3.0 never wrote it so.
+        AttributeError, LookupError, TypeError, ValueError: v0.3.0 never writes it like that.
     """
     pod = spec["template"]["spec"]
-    found = [_container(one, pod, called, config_maps) for one in pod["containers"]]
-    main = found[-1]
-    front = port or main.ports[0].number
-    opened = Port(number=front, service_port=front, public="host", hosts=(called.host,))
-    ports = (opened, *(one for one in main.ports if one.number != front))
-    containers = (*found[:-1], replace(main, ports=ports))
+    *others, main = [_container(c, pod, space, config_maps) for c in pod["containers"]]
+    number = port or main.ports[0].number
+    public = Port(number=number, service_port=number, public="host", hosts=(space.host,))
+    ports = (public, *(port for port in main.ports if port.number != number))
+    containers = (*others, replace(main, ports=ports))
     return Component(name=main.name, containers=containers, replicas=int(spec.get("replicas", 1)))
 
 
 def _container(
-    one: _Document,
+    container: _Document,
     pod: _Document,
-    called: LegacyNames,
+    space: LegacyNames,
     config_maps: Mapping[str, Mapping[str, str]],
 ) -> Container:
-    probe = (one.get("readinessProbe") or {}).get("exec") or {}
+    probe = (container.get("readinessProbe") or {}).get("exec") or {}
     return Container(
-        name=_name(one["name"], called),
-        image=one["image"],
-        resources=_resources(one.get("resources") or {}, pod),
-        command=tuple(one.get("command") or ()),
-        args=tuple(one.get("args") or ()),
+        name=_name(container["name"], space),
+        image=container["image"],
+        resources=_resources(container.get("resources") or {}, pod),
+        command=tuple(container.get("command") or ()),
+        args=tuple(container.get("args") or ()),
         env=tuple(
-            (each["name"], each.get("value", ""))
-            for each in one.get("env") or ()
-            if each["name"] not in _OURS and "valueFrom" not in each
+            (variable["name"], variable.get("value", ""))
+            for variable in container.get("env") or ()
+            if variable["name"] not in _PROVIDER_VARIABLES and "valueFrom" not in variable
         ),
-        ports=tuple(_ports(one)),
-        files=tuple(_files(one, pod, config_maps)),
+        ports=tuple(_ports(container)),
+        files=tuple(_files(container, pod, config_maps)),
         ready_command=tuple(probe.get("command") or ()),
     )
 
 
-def _name(written: str, called: LegacyNames) -> str:
-    """v0.3.0 called the service of a Dockerfile `pod-<Space>`, those of LDL `<Space>-<name>`."""
-    if written == f"pod-{called.space_uuid}":
-        return names.dns_label(called.space_name)
-    return written.removeprefix(f"{called.space_uuid}-")
+def _name(name: str, space: LegacyNames) -> str:
+    """Undo v0.3.0's naming: `pod-<Space>` for a Dockerfile, `<Space>-<name>` for LDL services."""
+    if name == f"pod-{space.space_uuid}":
+        return names.dns_label(space.space_name)
+    return name.removeprefix(f"{space.space_uuid}-")
 
 
-def _resources(written: _Document, pod: _Document) -> Resources:
-    said = {**_UNSAID, **(written.get("limits") or {}), **(written.get("requests") or {})}
-    found = quantities.parse_requests(said)
+def _resources(resources: _Document, pod: _Document) -> Resources:
+    amounts = quantities.parse_requests(
+        _DEFAULT_RESOURCES | (resources.get("limits") or {}) | (resources.get("requests") or {})
+    )
     models = tuple(key for key in pod.get("nodeSelector") or () if gpus.is_product(key))
     return Resources(
-        cpu_millis=found.cpu_millis,
-        memory_bytes=found.memory_bytes,
-        storage_bytes=found.storage_bytes,
-        gpu=Gpu(count=found.gpus, models=models) if found.gpus else None,
+        cpu_millis=amounts.cpu_millis,
+        memory_bytes=amounts.memory_bytes,
+        storage_bytes=amounts.storage_bytes,
+        gpu=Gpu(count=amounts.gpus, models=models) if amounts.gpus else None,
     )
 
 
-def _ports(one: _Document) -> Iterator[Port]:
-    for port in one.get("ports") or ():
+def _ports(container: _Document) -> Iterator[Port]:
+    for port in container.get("ports") or ():
         number = int(port["containerPort"])
         protocol = port.get("protocol", "TCP")
         if protocol in {"TCP", "UDP"}:
@@ -100,15 +100,15 @@ def _ports(one: _Document) -> Iterator[Port]:
 
 
 def _files(
-    one: _Document, pod: _Document, config_maps: Mapping[str, Mapping[str, str]]
+    container: _Document, pod: _Document, config_maps: Mapping[str, Mapping[str, str]]
 ) -> Iterator[File]:
-    """v0.3.0 mounted a ConfigMap as a folder in which each of its keys is a file."""
+    """Yield the files of mounted ConfigMaps: v0.3.0 mounted each as a folder of its keys."""
     volumes = {
         volume["name"]: volume["configMap"]["name"]
         for volume in pod.get("volumes") or ()
         if volume.get("configMap")
     }
-    for mount in one.get("volumeMounts") or ():
+    for mount in container.get("volumeMounts") or ():
         for key, text in config_maps.get(volumes.get(mount["name"], ""), {}).items():
             folder = mount["mountPath"].rstrip("/")
             yield File(name=key, path=f"{folder}/{key}", content=text.encode())

@@ -1,8 +1,8 @@
-"""How a Deployment of ours takes the place of one of v0.3.0, whose selector is another.
+"""Handover of a v0.3.0 Deployment to the provider's own, which has another selector.
 
-A selector cannot be changed. So the old Deployment is deleted and its ReplicaSets are left behind,
-labelled so that the new one, created at once under the same name, takes them as its own old ones:
-what they run serves until the new pods do, as in every rolling update.
+A selector is immutable. So the old Deployment is deleted and its ReplicaSets are orphaned, with
+labels by which the new one, created at once under the same name, adopts them as its own old ones:
+their pods serve until the new pods do, as in every rolling update.
 """
 
 import copy
@@ -19,88 +19,88 @@ from k8s.naming import labels
 
 _Document = dict[str, Any]
 
-_PATIENCE_SECONDS = 10.0
+_DELETION_SECONDS = 10.0
 _POLL_SECONDS = 0.1
 
 
 def is_running(cluster: Cluster, manifest: Manifest) -> bool:
-    """Whether v0.3.0's own Deployment runs already what a Deployment's manifest says.
+    """Return whether v0.3.0's own Deployment already runs this task and revision.
 
     Raises:
-        ClusterError: The API server is away, or refuses.
+        ClusterError: The API server is unavailable, or refuses.
     """
     live = _live(cluster, manifest)
-    if live is None or _selected(live) != {labels.SPACE}:
+    if live is None or _selector_keys(live) != {labels.SPACE}:
         return False
-    wanted = manifest["spec"]["template"]["metadata"]["labels"]
-    given = live["metadata"].get("labels") or {}
-    return all(given.get(key) == wanted[key] for key in (labels.TASK, labels.REVISION))
+    pod_labels = manifest["spec"]["template"]["metadata"]["labels"]
+    live_labels = live["metadata"].get("labels") or {}
+    return all(live_labels.get(key) == pod_labels[key] for key in (labels.TASK, labels.REVISION))
 
 
 def is_due(cluster: Cluster, manifest: Manifest) -> bool:
-    """Whether a Deployment of v0.3.0, or what it left behind and still serves, is in the way.
+    """Return whether a v0.3.0 Deployment, or orphans of it that still serve, are in the way.
 
     Raises:
-        ClusterError: The API server is away, or refuses.
+        ClusterError: The API server is unavailable, or refuses.
     """
     live = _live(cluster, manifest)
     if live is None or live["spec"]["selector"] == manifest["spec"]["selector"]:
         return False
     sets, _ = discovery.list_owned(cluster, live)
-    return any(one["spec"].get("replicas") for one in _old(sets))
+    return any(replica_set["spec"].get("replicas") for replica_set in _legacy(sets))
 
 
 def widen_selectors(manifests: Iterable[Manifest], deployment: Manifest) -> Iterator[Manifest]:
-    """Yield what leads to a Deployment's pods as it leads to all pods of the Space.
+    """Yield Services and policies of a Deployment's pods, widened to all pods of the Space.
 
-    So it misses none while their labels change.
+    So they lose no pod while its labels change.
     """
     selected = deployment["spec"]["selector"]["matchLabels"]
-    for one in manifests:
-        wide = copy.deepcopy(one)
-        spec = wide.get("spec", {})
-        chosen = spec.get("podSelector", {}).get("matchLabels")
-        if one["kind"] == "Service":
-            chosen = spec.get("selector")
-        if chosen == selected:
-            del chosen[labels.COMPONENT]
-            yield wide
+    for manifest in manifests:
+        widened = copy.deepcopy(manifest)
+        spec = widened.get("spec", {})
+        selector = spec.get("podSelector", {}).get("matchLabels")
+        if manifest["kind"] == "Service":
+            selector = spec.get("selector")
+        if selector == selected:
+            del selector[labels.COMPONENT]
+            yield widened
 
 
 def delete_orphaning(cluster: Cluster, manifest: Manifest) -> None:
-    """Delete the Deployment that is in the way of another, and leave behind what it runs.
+    """Delete the Deployment that is in the way of a manifest, and orphan its ReplicaSets.
 
-    Harmless to repeat; the other has to be applied afterwards.
+    Idempotent; the manifest has to be applied afterwards.
 
     Raises:
-        ClusterError: The API server is away, or refuses.
+        ClusterError: The API server is unavailable, or refuses.
     """
     if (live := _live(cluster, manifest)) is None:
         return
     sets, pods = discovery.list_owned(cluster, live)
-    wanted = {labels.COMPONENT: manifest["spec"]["selector"]["matchLabels"][labels.COMPONENT]}
-    theirs = {one["metadata"]["uid"] for one in _old(sets)}
-    for one in (*sets, *(pod for pod in pods if _owner(pod) in theirs)):
-        discovery.label(cluster, one, {**_given(one), **wanted})
+    component = {labels.COMPONENT: manifest["spec"]["selector"]["matchLabels"][labels.COMPONENT]}
+    uids = {replica_set["metadata"]["uid"] for replica_set in _legacy(sets)}
+    for document in (*sets, *(pod for pod in pods if _owner(pod) in uids)):
+        discovery.label(cluster, document, {**_applied_labels(document), **component})
     cluster.delete(
         url_paths.object_path(manifest), uid=live["metadata"]["uid"], propagation="Orphan"
     )
-    until = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + _DELETION_SECONDS
     while _live(cluster, manifest) is not None:
-        if time.monotonic() > until:
+        if time.monotonic() > deadline:
             raise Unavailable(f"{url_paths.object_path(manifest)} is still being deleted")
         time.sleep(_POLL_SECONDS)
 
 
 def keep_port_names(manifest: Manifest, live: _Document) -> Manifest:
-    """Return a Service whose ports keep the names that they have.
+    """Return a Service whose ports keep their live names.
 
-    A port that is named anew has no endpoints until the cluster's controllers have caught up.
+    A renamed port has no endpoints until the cluster's controllers have caught up.
     """
-    known = {_number(port): port.get("name", "") for port in live["spec"].get("ports") or ()}
+    live_names = {_number(port): port.get("name", "") for port in live["spec"].get("ports") or ()}
     kept = copy.deepcopy(manifest)
     for port in kept["spec"]["ports"]:
-        port["name"] = known.get(_number(port)) or port["name"]
+        port["name"] = live_names.get(_number(port)) or port["name"]
     return kept
 
 
@@ -108,9 +108,11 @@ def _number(port: _Document) -> tuple[int, str]:
     return port["port"], port.get("protocol", "TCP")
 
 
-def _old(sets: Iterable[_Document]) -> list[_Document]:
-    """The ReplicaSets that v0.3.0's Deployments made."""
-    return [one for one in sets if labels.COMPONENT not in _selected(one)]
+def _legacy(sets: Iterable[_Document]) -> list[_Document]:
+    """Return the ReplicaSets of v0.3.0's Deployments."""
+    return [
+        replica_set for replica_set in sets if labels.COMPONENT not in _selector_keys(replica_set)
+    ]
 
 
 def _live(cluster: Cluster, manifest: Manifest) -> _Document | None:
@@ -120,17 +122,17 @@ def _live(cluster: Cluster, manifest: Manifest) -> _Document | None:
         return None
 
 
-def _selected(one: _Document) -> set[str]:
-    """The labels' keys that an object selects its pods by."""
-    found = set(one["spec"]["selector"].get("matchLabels") or ())
-    return found - {"pod-template-hash"}
+def _selector_keys(document: _Document) -> set[str]:
+    """Return the keys of the labels by which an object selects its pods."""
+    keys = set(document["spec"]["selector"].get("matchLabels") or ())
+    return keys - {"pod-template-hash"}
 
 
 def _owner(pod: _Document) -> str:
-    return next((one["uid"] for one in pod["metadata"].get("ownerReferences", ())), "")
+    return next((owner["uid"] for owner in pod["metadata"].get("ownerReferences", ())), "")
 
 
-def _given(one: _Document) -> dict[str, str]:
-    """The labels that we gave it before, which another apply would take away."""
-    found = one["metadata"].get("labels") or {}
-    return {key: value for key, value in found.items() if key in labels.TASK_LABELS}
+def _applied_labels(document: _Document) -> dict[str, str]:
+    """Return the labels applied before, which another apply would remove."""
+    live_labels = document["metadata"].get("labels") or {}
+    return {key: value for key, value in live_labels.items() if key in labels.TASK_LABELS}

@@ -1,8 +1,8 @@
-"""The logs of a workload's containers, followed while pods come and go.
+"""Container logs of a task, followed while its pods come and go.
 
-`TaskLog` finds the pods of a task again and again and reads each container's log in a thread of its
-own (`session`), into buffers that do not grow: who does not take what was read holds up the
-reading, and nothing else. Every line comes as `<time stamp> [<pod>] <text>`, and none comes twice.
+`TaskLog` lists the pods of a task periodically and reads each container's log in a thread of its
+own (`session`), into bounded buffers: a slow consumer delays reading, and nothing else. Every line
+comes as `<time stamp> [<pod>] <text>`, exactly once. Nothing here stores logs or serves clients.
 """
 
 from k8s.logs.lines import NOWHERE, Filter, LogPosition, remark

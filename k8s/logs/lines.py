@@ -1,4 +1,4 @@
-"""The bytes of a container's log as lines: bounded, filtered, each of them once."""
+"""Log lines: the bytes of a container's log split into lines, bounded, filtered, none twice."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -16,11 +16,11 @@ _LONGEST_CHARACTER = 4
 
 
 class LogPosition(msgspec.Struct, frozen=True, array_like=True):
-    """How far a log has been read.
+    """The position up to which a log has been read.
 
     Attributes:
         stamp: The time stamp of the last line; empty: nothing has been read.
-        number: How many lines with this stamp have been read.
+        number: The number of lines with this stamp that have been read.
     """
 
     stamp: str = ""
@@ -32,12 +32,12 @@ NOWHERE = LogPosition()
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What is done to the bytes of a log before anybody sees them.
+    """A filter for the bytes of a log before anybody sees them.
 
     Attributes:
-        apply: Returns the bytes as they may be seen.
-        reach: How many bytes the longest match has; where a line has to be cut, that many are
-            held back until it is known what follows them.
+        apply: Returns the bytes that may be shown.
+        reach: The length of the longest match in bytes; where a line has to be cut, that many are
+            held back until the following bytes are known.
     """
 
     apply: Callable[[bytes], bytes] = bytes
@@ -45,48 +45,48 @@ class Filter:
 
 
 class LineSplitter:
-    """Lines out of bytes as they come, each with its end; not for several threads.
+    """Splits bytes into lines as they arrive, line ends kept; not thread-safe.
 
     Args:
-        label: What stands between a line's time stamp and its text.
-        place: How far the log has been read before; what was read is left out.
-        filter_: What is done to the bytes.
+        label: The label between a line's time stamp and its text.
+        position: The position of earlier reading; lines up to it are left out.
+        filter_: The filter for the bytes.
     """
 
-    def __init__(self, label: str, place: LogPosition, filter_: Filter) -> None:
-        self.place = place
+    def __init__(self, label: str, position: LogPosition, filter_: Filter) -> None:
+        self.position = position
         self._label = f" [{label}] ".encode()
         self._filter = filter_
-        self._old = _order(place.stamp) if place.stamp else None
-        self._old_left = place.number
+        self._old = _order(position.stamp) if position.stamp else None
+        self._old_left = position.number
         self._rest = b""
-        self._prefix = b""  # Of the line that goes on; empty: it is one that was read before.
+        self._prefix = b""  # Of the unfinished line; empty: that line was read before.
         self._inside = False
 
     def feed(self, part: bytes) -> bytes:
-        """Return the lines that `part` completes; of a line that is too long what there is."""
-        whole, newline, self._rest = (self._rest + part).rpartition(b"\n")
-        found: list[bytes] = []
+        """Return the lines that `part` completes, and the beginning of one that is too long."""
+        block, newline, self._rest = (self._rest + part).rpartition(b"\n")
+        lines: list[bytes] = []
         if newline:
-            found += [self._line(line, ended=True) for line in self._seen(whole).split(b"\n")]
+            lines += [self._line(line, ended=True) for line in self._filtered(block).split(b"\n")]
         held = max(_LONGEST_CHARACTER, self._filter.reach)
         if len(self._rest) > MAX_LINE_BYTES + held:
-            seen = self._filter.apply(self._rest)
-            cut = _boundary(seen, len(seen) - held)
-            self._rest = seen[cut:]
-            found.append(self._line(_valid(seen[:cut]), ended=False))
-        return b"".join(found)
+            filtered = self._filter.apply(self._rest)
+            cut = _boundary(filtered, len(filtered) - held)
+            self._rest = filtered[cut:]
+            lines.append(self._line(_valid(filtered[:cut]), ended=False))
+        return b"".join(lines)
 
     def end(self) -> bytes:
-        """Return what is left when nothing follows."""
+        """Return the rest of the log as its last line."""
         rest, self._rest = self._rest, b""
-        return self._line(self._seen(rest), ended=True) if rest else b""
+        return self._line(self._filtered(rest), ended=True) if rest else b""
 
-    def _seen(self, block: bytes) -> bytes:
+    def _filtered(self, block: bytes) -> bytes:
         return _valid(self._filter.apply(block))
 
     def _line(self, line: bytes, *, ended: bool) -> bytes:
-        """The line, or what there is of it, in pieces of a size that can be borne."""
+        """Format a line, or its next part, in pieces of bounded size."""
         text = line if self._inside else self._begin(line)
         self._inside = not ended
         if not self._prefix:
@@ -94,7 +94,7 @@ class LineSplitter:
         return b"".join([self._prefix + piece + b"\n" for piece in _pieces(text)])
 
     def _begin(self, line: bytes) -> bytes:
-        """Take in a line's time stamp, which what the kubelet says of its own has not; its text."""
+        """Strip a line's time stamp, which the kubelet's own messages lack; return its text."""
         stamp, _, text = line.partition(b" ")
         if not _is_stamp(stamp):
             self._prefix = _now().encode() + self._label
@@ -103,7 +103,7 @@ class LineSplitter:
         return text
 
     def _is_old(self, stamp: str) -> bool:
-        """Whether a line was read before; if not, it is read now."""
+        """Return whether a line was read before; advance the position if not."""
         if self._old is not None:
             order = _order(stamp)
             if order < self._old:
@@ -112,13 +112,13 @@ class LineSplitter:
                 self._old_left -= 1
                 return True
             self._old = None
-        number = self.place.number + 1 if stamp == self.place.stamp else 1
-        self.place = LogPosition(stamp, number)
+        number = self.position.number + 1 if stamp == self.position.stamp else 1
+        self.position = LogPosition(stamp, number)
         return False
 
 
 def remark(text: str) -> bytes:
-    """Return a line of ours between those of containers."""
+    """Return a line of the provider's own between those of containers."""
     return f"{_now()} [{PROVIDER}] {text}\n".encode(errors="replace")
 
 
@@ -131,7 +131,7 @@ def _is_stamp(word: bytes) -> bool:
 
 
 def _order(stamp: str) -> tuple[float, int]:
-    """What compares as the moments do, to the nanosecond, whatever their zones."""
+    """Return a sort key for a time stamp, exact to the nanosecond, whatever its zone."""
     match = _STAMP.fullmatch(stamp.encode())
     seconds, fraction, zone = match.groups() if match else (b"", b"", b"")
     try:
@@ -142,7 +142,7 @@ def _order(stamp: str) -> tuple[float, int]:
 
 
 def _valid(block: bytes) -> bytes:
-    """As UTF-8, which all of it has to be where it is shown."""
+    """Replace bytes that are not UTF-8, which the consumers of a log require."""
     return block if block.isascii() else block.decode(errors="replace").encode()
 
 
@@ -156,7 +156,7 @@ def _pieces(text: bytes) -> Iterator[bytes]:
 
 
 def _boundary(text: bytes, end: int) -> int:
-    """The last place up to `end` at which no character is cut in two."""
+    """Return the last index up to `end` that cuts no character in two."""
     for back in range(_LONGEST_CHARACTER):
         if text[end - back] & 0xC0 != 0x80:  # noqa: PLR2004 - UTF-8.
             return end - back

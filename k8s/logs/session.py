@@ -1,4 +1,4 @@
-"""One container's log, read by a thread of its own into a buffer of bounded size."""
+"""Log session: one container's log, read by a thread of its own into a bounded buffer."""
 
 import threading
 import time
@@ -22,13 +22,13 @@ SILENCE_SECONDS = 30.0
 
 @dataclass(frozen=True, slots=True)
 class LogSource:
-    """A container of a pod, and what its lines are called by.
+    """A container of a pod, and the label of its lines.
 
     Attributes:
-        path: The pod's.
-        uid: The pod's.
+        path: The path of the pod.
+        uid: The uid of the pod.
         container: The container's name.
-        label: Short, and different within a task.
+        label: A short label, unique within the task.
     """
 
     path: str
@@ -38,25 +38,25 @@ class LogSource:
 
     @property
     def key(self) -> str:
-        """What no other container has."""
+        """A key unique to the container."""
         return f"{self.uid}/{self.container}"
 
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Some lines of one container, each with its end, and how far its log is read with them."""
+    """Lines of one container, line ends included, and the position after them."""
 
     lines: bytes
-    place: LogPosition
+    position: LogPosition
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extent:
-    """Which part of a log is read.
+    """The part of a log to read.
 
     Attributes:
-        follow: Whether to wait for what is yet to come.
-        last_lines: How many of the lines that there are already; None: all.
+        follow: Whether to wait for new lines.
+        last_lines: The number of existing lines to read; None: all.
     """
 
     follow: bool = True
@@ -67,23 +67,23 @@ class Session:
     """Reads until the container ends, the API server fails, or `stop` is called.
 
     Args:
-        cluster: Where.
-        source: Which container.
-        place: How far its log was read before.
-        extent: Which part is read.
-        filter_: What is done to the bytes.
-        ready: Set whenever there is something to take.
+        cluster: The cluster.
+        source: The container.
+        position: The position up to which its log was read before.
+        extent: The part of the log to read.
+        filter_: The filter for the bytes.
+        ready: Set whenever there are blocks to take.
 
     Attributes:
         failed: Whether it ended because of the API server, so that there may be more.
-        refusal: The API server's words when it does not show this log to us; empty otherwise.
+        refusal: The API server's message when it refuses access to the log; else empty.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         source: LogSource,
-        place: LogPosition,
+        position: LogPosition,
         *,
         extent: Extent,
         filter_: Filter,
@@ -91,7 +91,7 @@ class Session:
     ) -> None:
         self._cluster = cluster
         self._source = source
-        self._place = place
+        self._position = position
         self._extent = extent
         self._filter = filter_
         self._ready = ready
@@ -108,18 +108,18 @@ class Session:
 
     @property
     def done(self) -> bool:
-        """Whether nothing more comes of it."""
+        """True once the log has ended and all blocks were taken."""
         return not self._thread.is_alive() and not self._blocks
 
     def take(self) -> list[Block]:
-        """Return what was read; makes room for more."""
+        """Return the blocks read so far and free the buffer."""
         with self._changed:
             blocks, self._blocks, self._size = self._blocks, [], 0
             self._changed.notify()
             return blocks
 
     def stop(self) -> None:
-        """Have it end now, in the middle of whatever it waits for."""
+        """Stop reading at once, even in the middle of a wait."""
         with self._changed:
             self._stopped.set()
             self._changed.notify()
@@ -129,7 +129,7 @@ class Session:
                     self._response.shutdown()
 
     def join(self, seconds: float) -> bool:
-        """Wait for its end; tell whether it came."""
+        """Wait for its end; return whether it ended in time."""
         self._thread.join(seconds)
         return not self._thread.is_alive()
 
@@ -139,19 +139,19 @@ class Session:
             try:
                 self._read()
             except Unavailable:
-                # A log is silent for as long as there is nothing to say.
+                # A quiet container is no failure.
                 if time.monotonic() - began >= SILENCE_SECONDS:
                     continue
                 self.failed = True
             except ClusterError as error:
-                # That a container is not there yet, or no more, is seen with its pod.
-                is_seen = isinstance(error, Refused) and error.status in {BAD_REQUEST, NOT_FOUND}
-                self.refusal = "" if is_seen else str(error)
+                # A container that is not there yet, or not any more, is reported with its pod.
+                is_absent = isinstance(error, Refused) and error.status in {BAD_REQUEST, NOT_FOUND}
+                self.refusal = "" if is_absent else str(error)
             return
 
     def _read(self) -> None:
-        lines = LineSplitter(self._source.label, self._place, self._filter)
-        with self._cluster.answer(
+        lines = LineSplitter(self._source.label, self._position, self._filter)
+        with self._cluster.response(
             f"{self._source.path}/log", read_timeout_seconds=SILENCE_SECONDS, **self._query()
         ) as response:
             with self._changed:
@@ -165,23 +165,23 @@ class Session:
     def _copy(self, response: "urllib3.BaseHTTPResponse", lines: LineSplitter) -> None:
         if self._stopped.is_set():  # Before there was a response to shut down.
             return
-        for part in responses.parts(response):
-            self._put(lines.feed(part), lines.place)
+        for chunk in responses.chunks(response):
+            self._put(lines.feed(chunk), lines.position)
             if self._stopped.is_set():
                 return
-        self._put(lines.end(), lines.place)
+        self._put(lines.end(), lines.position)
 
     def _query(self) -> dict[str, str]:
         query = {"container": self._source.container, "timestamps": "true"}
         if self._extent.follow:
             query["follow"] = "true"
-        if self._place.stamp:
-            query["sinceTime"] = self._place.stamp
+        if self._position.stamp:
+            query["sinceTime"] = self._position.stamp
         elif self._extent.last_lines is not None:
             query["tailLines"] = str(self._extent.last_lines)
         return query
 
-    def _put(self, lines: bytes, place: LogPosition) -> None:
+    def _put(self, lines: bytes, position: LogPosition) -> None:
         if not lines:
             return
         with self._changed:
@@ -192,6 +192,6 @@ class Session:
             self._size += len(lines)
             if self._blocks and len(self._blocks[-1].lines) + len(lines) <= MAX_BLOCK_BYTES:
                 lines = self._blocks.pop().lines + lines
-            self._blocks.append(Block(lines, place))
-            self._place = place
+            self._blocks.append(Block(lines, position))
+            self._position = position
         self._ready.set()

@@ -1,4 +1,4 @@
-"""The logs of all containers of one task, whichever pods it has at the moment."""
+"""Task log: the logs of all containers of one task, whichever pods it has at the moment."""
 
 import threading
 from collections.abc import Iterator, Mapping
@@ -16,34 +16,34 @@ from k8s.logs.lines import NOWHERE, Filter, LogPosition, remark
 from k8s.logs.session import Extent, LogSource, Session
 from k8s.naming import labels
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
 MAX_SESSIONS = 32
 
-_SUFFIX = 5  # Of a pod's name: what tells it from its Deployment's others.
+_SUFFIX = 5  # Characters at the end of a pod's name, unique within its Deployment.
 _State = tuple[int, bool]
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Some lines of one container, or remarks of ours.
+    """Lines of one container, or remarks of the provider.
 
     Attributes:
-        lines: `<time stamp> [<label>] <text>`, each with its end; UTF-8.
+        lines: `<time stamp> [<label>] <text>`, line ends included; UTF-8.
         source: The container; None: remarks.
-        place: How far its log has been read with them.
+        position: The position in its log after them.
     """
 
     lines: bytes
     source: LogSource | None = None
-    place: LogPosition = NOWHERE
+    position: LogPosition = NOWHERE
 
 
 class _Container:
-    """One container, and how far its log has been read."""
+    """One container, and the position up to which its log has been read."""
 
-    def __init__(self, source: LogSource, place: LogPosition) -> None:
+    def __init__(self, source: LogSource, position: LogPosition) -> None:
         self.source = source
-        self.place = place
+        self.position = position
         self.session: Session | None = None
         self.read: _State | None = None
         self.refusal = ""
@@ -53,16 +53,16 @@ class TaskLog:
     """Follows the logs of a task from `start` to `stop`.
 
     Args:
-        cluster: Where.
-        namespace: The tenant's.
-        task_id: The task's.
-        extent: Which part of the logs is read.
-        filter_: What is done to their bytes.
-        places: How far logs were read before, by `Source.key`.
-        ready: Set whenever there is something to take.
+        cluster: The cluster.
+        namespace: The tenant's namespace.
+        task_id: The task's id.
+        extent: The part of each log to read.
+        filter_: The filter for their bytes.
+        positions: The positions up to which logs were read before, by `LogSource.key`.
+        ready: Set whenever there are pieces to take.
 
     Attributes:
-        pods: How many there are; None while nobody has looked.
+        pods: The number of pods; None until they have been listed.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class TaskLog:
         extent: Extent,
         filter_: Filter,
         ready: threading.Event,
-        places: Mapping[str, LogPosition] = {},
+        positions: Mapping[str, LogPosition] = {},
     ) -> None:
         self._cluster = cluster
         self._path = url_paths.collection("Pod", namespace)
@@ -82,9 +82,9 @@ class TaskLog:
         self._extent = extent
         self._filter = filter_
         self._ready = ready
-        self._places = dict(places)
+        self._positions = dict(positions)
         self._containers: dict[str, _Container] = {}
-        self._told: dict[str, str] = {}
+        self._last_remarks: dict[str, str] = {}
         self._remarks: list[bytes] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
@@ -92,70 +92,69 @@ class TaskLog:
         self.pods: int | None = None
 
     def start(self) -> None:
-        """Begin to look for pods."""
+        """Start looking for pods."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Have every thread and every connection end now."""
+        """Stop every thread and close every connection at once."""
         self._stopped.set()
         with self._lock:
-            for one in self._containers.values():
-                if one.session:
-                    one.session.stop()
+            for session in self._sessions():
+                session.stop()
 
     def join(self, seconds: float) -> bool:
-        """Wait for the end of each thread; tell whether all came."""
+        """Wait for each thread to end; return whether all did."""
         with self._lock:
-            sessions = [one.session for one in self._containers.values() if one.session]
+            sessions = self._sessions()
         self._thread.join(seconds)
-        ended = [one.join(seconds) for one in sessions]
+        ended = [session.join(seconds) for session in sessions]
         return all(ended) and not self._thread.is_alive()
 
     @property
     def done(self) -> bool:
-        """Whether all that there was has been read and taken; of logs that are not followed."""
+        """True once everything has been read and taken, of logs that are not followed."""
         with self._lock:
-            sessions = [one.session for one in self._containers.values() if one.session]
-            looked = self.pods is not None and not self._remarks
-        return looked and all(one.done for one in sessions)
+            sessions = self._sessions()
+            is_listed = self.pods is not None and not self._remarks
+        return is_listed and all(session.done for session in sessions)
 
     def take(self) -> Iterator[Piece]:
-        """Yield what was read since, which makes room for more."""
+        """Yield the lines read since the last call and free the buffers."""
         with self._lock:
             remarks, self._remarks = self._remarks, []
             containers = list(self._containers.values())
         if remarks:
             yield Piece(self._filter.apply(b"".join(remarks)))
-        for one in containers:
-            for block in one.session.take() if one.session else ():
-                one.place = block.place
-                yield Piece(block.lines, one.source, block.place)
+        for container in containers:
+            for block in container.session.take() if container.session else ():
+                container.position = block.position
+                yield Piece(block.lines, container.source, block.position)
 
     def _run(self) -> None:
         while not self._stopped.is_set():
             try:
-                found = self._cluster.list(self._path, selector=self._selector)
-                self._look(msgspec.convert(found, tuple[Pod, ...]))
+                pods = self._cluster.list(self._path, selector=self._selector)
+                self._update(msgspec.convert(pods, tuple[Pod, ...]))
             except (ClusterError, msgspec.ValidationError) as error:
-                self._tell("", f"the cluster does not tell the pods: {error}; trying again")
+                self._remark_once("", f"the pods cannot be listed: {error}; trying again")
             if not self._extent.follow:
                 self.pods = self.pods or 0
                 return
-            self._stopped.wait(LOOK_SECONDS)
+            self._stopped.wait(POLL_SECONDS)
 
-    def _look(self, pods: tuple[Pod, ...]) -> None:
+    def _update(self, pods: tuple[Pod, ...]) -> None:
         now = datetime.now(UTC)
-        self._told.pop("", None)
+        self._last_remarks.pop("", None)
         for pod in sorted(pods, key=_age):
-            self._tell(_label(pod), waiting.describe(pod, now) or self._refusal(pod))
+            self._remark_once(_label(pod), waiting.describe(pod, now) or self._refusal(pod))
             for status in (*pod.status.init_container_statuses, *pod.status.container_statuses):
-                self._keep(pod, status)
+                self._ensure_session(pod, status)
         self._forget({pod.metadata.uid for pod in pods}, {_label(pod) for pod in pods})
         self.pods = len(pods)
         self._ready.set()
 
-    def _keep(self, pod: Pod, status: ContainerStatus) -> None:
-        """Read a container's log unless it is being read, or has been read to its end."""
+    def _ensure_session(self, pod: Pod, status: ContainerStatus) -> None:
+        """Start reading a container's log unless it is being read, or has been read to its end."""
         if not waiting.has_log(status):
             return
         source = _source(pod, status.name)
@@ -163,24 +162,24 @@ class TaskLog:
         with self._lock:
             if self._stopped.is_set():
                 return
-            one = self._containers.get(source.key)
-            if one is None:
-                place = self._places.pop(source.key, NOWHERE)
-                one = self._containers[source.key] = _Container(source, place)
-            if one.session and not one.session.done:
+            container = self._containers.get(source.key)
+            if container is None:
+                position = self._positions.pop(source.key, NOWHERE)
+                container = self._containers[source.key] = _Container(source, position)
+            if container.session and not container.session.done:
                 return
-            failed = one.session is not None and one.session.failed
-            if one.read == state and not status.state.running and not failed:
+            failed = container.session is not None and container.session.failed
+            if container.read == state and not status.state.running and not failed:
                 return
             if self._is_crowded():
-                self._tell_crowded()
+                self._remark_crowded()
                 return
-            one.read = state
-            one.refusal = one.session.refusal if one.session else ""
-            one.session = Session(
+            container.read = state
+            container.refusal = container.session.refusal if container.session else ""
+            container.session = Session(
                 self._cluster,
                 source,
-                one.place,
+                container.position,
                 extent=self._extent,
                 filter_=self._filter,
                 ready=self._ready,
@@ -188,38 +187,42 @@ class TaskLog:
 
     def _refusal(self, pod: Pod) -> str:
         with self._lock:
-            for one in self._containers.values():
-                if one.refusal and one.source.uid == pod.metadata.uid:
-                    return f"cannot be read: {one.refusal}"
+            for container in self._containers.values():
+                if container.refusal and container.source.uid == pod.metadata.uid:
+                    return f"cannot be read: {container.refusal}"
         return ""
 
-    def _is_crowded(self) -> bool:
-        sessions = [one.session for one in self._containers.values() if one.session]
-        return sum(not one.done for one in sessions) >= MAX_SESSIONS
+    def _sessions(self) -> list[Session]:
+        return [container.session for container in self._containers.values() if container.session]
 
-    def _tell_crowded(self) -> None:
-        said = f"there are more than {MAX_SESSIONS} containers; the others' logs are not shown"
-        if self._told.get("…") != said:
-            self._told["…"] = said
-            self._remarks.append(remark(said))
+    def _is_crowded(self) -> bool:
+        return sum(not session.done for session in self._sessions()) >= MAX_SESSIONS
+
+    def _remark_crowded(self) -> None:
+        text = (
+            f"there are more than {MAX_SESSIONS} containers; the logs of the others are not shown"
+        )
+        if self._last_remarks.get("…") != text:
+            self._last_remarks["…"] = text
+            self._remarks.append(remark(text))
 
     def _forget(self, uids: set[str], names: set[str]) -> None:
         with self._lock:
-            for key, one in list(self._containers.items()):
-                gone = one.source.uid not in uids
-                if gone and (one.session is None or one.session.done):
+            for key, container in list(self._containers.items()):
+                gone = container.source.uid not in uids
+                if gone and (container.session is None or container.session.done):
                     del self._containers[key]
-        for name in self._told.keys() - names - {"", "…"}:
-            del self._told[name]
+        for name in self._last_remarks.keys() - names - {"", "…"}:
+            del self._last_remarks[name]
 
-    def _tell(self, name: str, words: str) -> None:
-        """Say what a pod waits for, once; that it does not wait any more goes without saying."""
-        if self._told.get(name, "") == words:
+    def _remark_once(self, name: str, text: str) -> None:
+        """Add a remark on a pod unless it repeats the last one; no text clears that one."""
+        if self._last_remarks.get(name, "") == text:
             return
-        self._told[name] = words
-        if words:
+        self._last_remarks[name] = text
+        if text:
             with self._lock:
-                self._remarks.append(remark(f"{name} {words}".strip()))
+                self._remarks.append(remark(f"{name} {text}".strip()))
             self._ready.set()
 
 

@@ -1,4 +1,4 @@
-"""Names and labels of the objects that are ours, from words that strangers chose.
+"""Names and labels of the provider's objects, made safe from untrusted words.
 
-Pure functions and constants; nothing here talks to a cluster or knows what an object contains.
+Pure functions and constants; nothing here talks to a cluster or knows the contents of an object.
 """

@@ -1,8 +1,8 @@
-"""Names of Kubernetes objects from words of strangers: legal, predictable, and never shared.
+"""Names of Kubernetes objects from untrusted words: legal, deterministic, and free of collisions.
 
-A word that is a legal name already stays as it is. What had to be changed or cut gets a hash of the
-original appended, and so does a legal word that looks as if it had one, or like a name that we form
-ourselves; two different words never meet in one name.
+A word that is a legal name already stays as it is. A word that had to be changed or cut gets a hash
+of the original appended, and so does a legal word that looks as if it had one, or like a name that
+the provider forms itself; so two different words never get the same name.
 """
 
 import hashlib
@@ -21,7 +21,7 @@ _SPACE_LENGTH = 36
 
 
 def dns_label(word: str, *, limit: int = MAX_LABEL) -> str:
-    """`word` as a DNS label of at most `limit` characters, 10 or more."""
+    """Turn `word` into a DNS label of at most `limit` characters, which is 10 or more."""
     if len(word) <= limit and _LABEL.fullmatch(word) and not _RESERVED.fullmatch(word):
         return word
     return _hashed(re.sub(r"[^a-z0-9]+", "-", word.lower()), word, limit)
@@ -34,35 +34,35 @@ def _hashed(start: str, word: str, limit: int) -> str:
 
 
 def label_value(word: str) -> str:
-    """`word` as a label's value."""
+    """Turn `word` into the value of a label."""
     return word if len(word) <= MAX_LABEL and _VALUE.fullmatch(word) else dns_label(word)
 
 
 def is_label_key(word: str) -> bool:
-    """Whether `word` may be a label's key as it is."""
+    """Return whether `word` is a legal label key."""
     prefix, _, name = word.rpartition("/")
     return bool(_KEY.fullmatch(word)) and len(name) <= MAX_LABEL and len(prefix) <= MAX_SUBDOMAIN
 
 
 def is_host(word: str) -> bool:
-    """Whether `word` may be a host name in a pod's hosts file, or of a route."""
+    """Return whether `word` is a legal host name, for a route or a pod's hosts file."""
     return len(word) <= MAX_SUBDOMAIN and bool(_SUBDOMAIN.fullmatch(word))
 
 
 def namespace(wallet: str) -> str:
-    """The tenant's namespace."""
+    """Return the name of the tenant's namespace."""
     return dns_label(f"ns-{wallet.lower()}")
 
 
 def space(space_uuid: str) -> str:
-    """The Space's part in the names of its objects."""
+    """Return the part of the Space in the names of its objects."""
     return dns_label(space_uuid.lower(), limit=_SPACE_LENGTH)
 
 
 def object_name(
     prefix: str, space_uuid: str, word: str = "", *, before: str = "", after: str = ""
 ) -> str:
-    """`prefix-<space_uuid>-before-<word>-after`, at most 63 characters; without what is empty."""
+    """Join `prefix-<space_uuid>-before-<word>-after`, without empty parts; up to 63 characters."""
     head = "-".join(part for part in (prefix, space(space_uuid), before) if part)
     tail = f"-{after}" if after else ""
     if not word:
@@ -71,7 +71,7 @@ def object_name(
 
 
 def config_map(space_uuid: str, file: str) -> str:
-    """The ConfigMap of one of the Space's files: `<space_uuid>-<file>`, dots kept."""
+    """Name the ConfigMap of one of the Space's files: `<space_uuid>-<file>`, dots kept."""
     start = space(space_uuid)
     name = f"{start}-{file}"
     if is_host(name) and not _RESERVED.fullmatch(file):
@@ -81,6 +81,6 @@ def config_map(space_uuid: str, file: str) -> str:
 
 
 def endpoint_port(component: str, number: int, protocol: str) -> str:
-    """A container port's name that no other component of the Space has; at most 15 characters."""
+    """Name a container port uniquely within the Space, in at most 15 characters."""
     word = f"{component}/{number}/{protocol}"
     return f"ip-{hashlib.sha256(word.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"

@@ -76,9 +76,9 @@ def test_following(cluster: Cluster, namespace: str, path: str) -> None:
 
 def test_ended_from_elsewhere(cluster: Cluster, path: str) -> None:
     """A log that another thread is reading can be ended at once."""
-    with cluster.answer(path, read_timeout_seconds=30, follow="true") as response:
+    with cluster.response(path, read_timeout_seconds=30, follow="true") as response:
         started = time.monotonic()
         threading.Timer(0.5, response.shutdown).start()
         with pytest.raises(Unavailable):
-            list(responses.parts(response))
+            list(responses.chunks(response))
     assert time.monotonic() - started < 3

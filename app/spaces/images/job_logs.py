@@ -101,7 +101,7 @@ class JobLogs:
     def _pass_on(self) -> None:
         """Tell what was read; each line has its time and our label before it."""
         for block in self._reading.take() if self._reading else ():
-            self._place = block.place
+            self._place = block.position
             for line in block.lines.splitlines(keepends=True):
                 self._lines.take(line.partition(_MARK)[2])
 

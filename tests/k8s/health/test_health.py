@@ -1,4 +1,4 @@
-"""What is said of workloads, from what a real cluster (1.37) said of their pods."""
+"""Health of workloads, assessed from objects recorded on a real cluster (1.37)."""
 
 import json
 from collections.abc import Iterable
@@ -18,12 +18,16 @@ LATER = datetime(2026, 11, 22, 22, 24, 45, tzinfo=UTC)
 HALF_A_MINUTE = "after half a minute"
 
 
-def observed(seen: str, component: str) -> list[dict[str, Any]]:
-    """The component's pods and Deployment as they were seen at that time."""
+def observed(moment: str, component: str) -> list[dict[str, Any]]:
+    """Return the component's pods and Deployment as they were at that time."""
     path = Path(__file__).parent / "observed.jsonl"
     lines = [json.loads(line) for line in path.read_text().splitlines()]
-    found = [line["object"] for line in lines if line["seen"] == seen]
-    return [one for one in found if one["metadata"]["labels"][labels.COMPONENT] == component]
+    objects = [line["object"] for line in lines if line["seen"] == moment]
+    return [
+        document
+        for document in objects
+        if document["metadata"]["labels"][labels.COMPONENT] == component
+    ]
 
 
 def assess(
@@ -33,12 +37,16 @@ def assess(
     revision: int = 1,
     replicas: int = 1,
 ) -> Health:
-    """The health of the only component among the objects."""
-    everything = list(objects)
-    component = everything[0]["metadata"]["labels"][labels.COMPONENT]
+    """Assess the health of the only component among the objects."""
+    documents = list(objects)
+    component = documents[0]["metadata"]["labels"][labels.COMPONENT]
     return health.assess(
-        [msgspec.convert(one, Pod) for one in everything if one["kind"] == "Pod"],
-        [msgspec.convert(one, Deployment) for one in everything if one["kind"] == "Deployment"],
+        [msgspec.convert(document, Pod) for document in documents if document["kind"] == "Pod"],
+        [
+            msgspec.convert(document, Deployment)
+            for document in documents
+            if document["kind"] == "Deployment"
+        ],
         components={component: replicas},
         revision=revision,
         now=now,
@@ -46,7 +54,7 @@ def assess(
 
 
 @pytest.mark.parametrize(
-    ("seen", "component", "category", "message"),
+    ("moment", "component", "category", "message"),
     [
         (
             "image back-off",
@@ -89,9 +97,8 @@ def assess(
             "completed",
             Category.CRASH_LOOP,
             (
-                "web ends by itself without an error (exit code 0, restarted 2 times): its "
-                "command has "
-                "to keep running"
+                "web exits by itself without an error (exit code 0, restarted 2 times): its "
+                "command must keep running"
             ),
         ),
         (
@@ -111,9 +118,8 @@ def assess(
             "unschedulable",
             Category.UNSCHEDULABLE,
             (
-                "no node has room: 0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 "
-                "nodes "
-                "are available: 1 Preemption is not helpful for scheduling."
+                "the pod cannot be scheduled: 0/1 nodes are available: 1 Insufficient cpu. "
+                "preemption: 0/1 nodes are available: 1 Preemption is not helpful for scheduling."
             ),
         ),
         (
@@ -138,13 +144,13 @@ def assess(
             HALF_A_MINUTE,
             "no-configmap-volume",
             Category.READINESS,
-            "web has not been started in time: ContainerCreating",
+            "web was not started in time: ContainerCreating",
         ),
         (
             HALF_A_MINUTE,
             "never-ready",
             Category.READINESS,
-            "web runs but has not become ready in time",
+            "web is running but did not become ready in time",
         ),
         (
             HALF_A_MINUTE,
@@ -179,13 +185,13 @@ def assess(
         ),
     ],
 )
-def test_problem(seen: str, component: str, category: Category, message: str) -> None:
+def test_problem(moment: str, component: str, category: Category, message: str) -> None:
     """Each thing that goes wrong on a real cluster gets its category and a sentence."""
-    now = LATER - timedelta(seconds=16) if seen == "evicted and replaced" else LATER
-    found = assess(observed(seen, component), now=now)
-    assert not found.ready
-    assert found.problem is not None
-    assert (found.problem.category, found.problem.message) == (category, message)
+    now = LATER - timedelta(seconds=16) if moment == "evicted and replaced" else LATER
+    result = assess(observed(moment, component), now=now)
+    assert not result.ready
+    assert result.problem is not None
+    assert (result.problem.category, result.problem.message) == (category, message)
 
 
 def test_where() -> None:
@@ -200,27 +206,27 @@ def test_where() -> None:
 
 
 def test_ready() -> None:
-    """A pod that has been ready for a moment is ready, as often as replicas are asked for."""
+    """A workload is ready once as many pods as it has replicas have been ready for a moment."""
     good = observed("first failures", "good")
     assert assess(good) == Health(ready=True, problem=None)
     assert not assess(good, replicas=2).ready
 
 
 def test_blink() -> None:
-    """A container that crashes at once is ready for a blink, which is not believed."""
+    """A container that crashes at once is ready very briefly, which does not count."""
     blink = observed("first seconds", "crash-loop")
     started = datetime(2026, 11, 22, 22, 24, 9, tzinfo=UTC)
-    found = assess(blink, now=started + timedelta(seconds=0.5))
-    assert found == Health(ready=False, problem=None, again_at=started + health.SETTLING)
+    result = assess(blink, now=started + timedelta(seconds=0.5))
+    assert result == Health(ready=False, problem=None, again_at=started + health.SETTLING)
     assert assess(blink, now=started + health.SETTLING).ready
     assert assess(blink, now=started - timedelta(hours=1)).ready, "a clock that is behind"
 
 
 @pytest.mark.parametrize("component", ["unschedulable", "bad-image"])
 def test_grace(component: str) -> None:
-    """What may pass by itself is no problem until ten seconds after the pod was made."""
-    seen = "first seconds" if component == "unschedulable" else "first failures"
-    pods = observed(seen, component)
+    """A problem that may pass by itself is none until ten seconds after the pod was created."""
+    moment = "first seconds" if component == "unschedulable" else "first failures"
+    pods = observed(moment, component)
     created = msgspec.convert(pods[0], Pod).metadata.creation_timestamp
     assert created is not None
     soon = assess(pods, now=created + timedelta(seconds=9))
@@ -256,7 +262,7 @@ def test_not_counted() -> None:
 
 
 def test_stale_deployment() -> None:
-    """What a Deployment says before it has seen its present generation is not about it."""
+    """The status of a Deployment does not count until it has observed the present generation."""
     refused = observed(HALF_A_MINUTE, "over-quota")
     refused[0]["metadata"]["generation"] = 2
     assert assess(refused) == Health(ready=False, problem=None)
@@ -274,7 +280,7 @@ def test_old_eviction() -> None:
 
 
 def test_most_telling() -> None:
-    """Of several problems the same one is told, whatever the order in which they are heard of."""
+    """Of several problems the same one is reported, whatever the order of the pods."""
     pods = [
         *observed(HALF_A_MINUTE, "never-ready"),
         *observed(HALF_A_MINUTE, "crash-loop"),
@@ -282,17 +288,17 @@ def test_most_telling() -> None:
     ]
     for pod in pods:
         pod["metadata"]["labels"][labels.COMPONENT] = "all"
-    told = assess(pods).problem
-    assert told is not None
-    assert told.category is Category.IMAGE_PULL
-    assert assess(reversed(pods)).problem == told
+    problem = assess(pods).problem
+    assert problem is not None
+    assert problem.category is Category.IMAGE_PULL
+    assert assess(reversed(pods)).problem == problem
 
 
 def test_hostile_words() -> None:
-    """Words of the kubelet that repeat a tenant's bytes stay one bounded, printable line."""
+    """A kubelet's message that repeats a tenant's bytes becomes one bounded, printable line."""
     pods = observed(HALF_A_MINUTE, "no-configmap")
-    words = "configmap \x1b[31m\n\u202e" + "x" * 10_000 + " not found"
-    pods[0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = words
+    message = "configmap \x1b[31m\n\u202e" + "x" * 10_000 + " not found"
+    pods[0]["status"]["containerStatuses"][0]["state"]["waiting"]["message"] = message
     problem = assess(pods).problem
     assert problem is not None
     assert problem.message.isprintable()

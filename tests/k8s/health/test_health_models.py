@@ -1,11 +1,11 @@
-"""What is said of workloads while their models are fetched, or cannot be."""
+"""Health of workloads while their models are fetched, or cannot be."""
 
 from k8s.health.health import Category, Health
 from tests.k8s.health.test_health import HALF_A_MINUTE, assess, observed
 
 
 def test_a_model_that_cannot_be_fetched() -> None:
-    """The words of the container that fetches models are the reason, without anything else."""
+    """The message of the container that fetches models is the reason, word for word."""
     pods = observed(HALF_A_MINUTE, "init-crash")
     pods[0]["spec"]["initContainers"][0]["name"] = "models-web"
     status = pods[0]["status"]["initContainerStatuses"][0]
@@ -21,15 +21,15 @@ def test_a_model_that_cannot_be_fetched() -> None:
 
 
 def test_fetching_takes_its_time() -> None:
-    """A Deployment's deadline is no problem while models come in."""
+    """A Deployment's deadline is no problem while models are being fetched."""
     pods = observed(HALF_A_MINUTE, "init-crash")
     status = pods[0]["status"]["initContainerStatuses"][0]
     status |= {"restartCount": 0, "state": {"running": {}}, "lastState": {}}
     late = [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]
-    deployments = [one for one in pods if one["kind"] == "Deployment"]
+    deployments = [document for document in pods if document["kind"] == "Deployment"]
     assert deployments
-    for one in deployments:
-        one["status"]["conditions"] = late
+    for deployment in deployments:
+        deployment["status"]["conditions"] = late
     assert assess(pods) == Health(ready=False, problem=None)
     status["state"] = {"waiting": {"reason": "PodInitializing"}}
     problem = assess(pods).problem

@@ -50,35 +50,35 @@ class Task:
 
 @dataclass
 class Shown:
-    """A log that is read, and what was told of it."""
+    """A task log under test, and the lines taken from it."""
 
     log: TaskLog
     lines: list[str] = field(default_factory=list)
-    places: dict[str, LogPosition] = field(default_factory=dict)
+    positions: dict[str, LogPosition] = field(default_factory=dict)
 
     def read(self) -> list[str]:
-        """Take what there is; return all that was ever taken."""
+        """Take the available lines; return all lines taken so far."""
         for piece in self.log.take():
             self.lines += piece.lines.decode().split("\n")[:-1]
             if piece.source:
-                self.places[piece.source.key] = piece.place
+                self.positions[piece.source.key] = piece.position
         return self.lines
 
     def until(self, *words: str, seconds: float = 15) -> list[str]:
-        """Read until each of these words was told; return all lines."""
+        """Read until each of these words has occurred; return all lines."""
         deadline = time.monotonic() + seconds
-        left, seen = set(words), 0
+        left, checked = set(words), 0
         while True:
             lines = self.read()
-            left -= {word for word in left if any(word in line for line in lines[seen:])}
-            seen = len(lines)
+            left -= {word for word in left if any(word in line for line in lines[checked:])}
+            checked = len(lines)
             if not left:
                 return lines
             assert time.monotonic() < deadline, lines[-10:]
             time.sleep(0.02)
 
     def texts(self, label: str) -> list[str]:
-        """What one container wrote."""
+        """Return the lines of one container without stamps and labels."""
         return [line.split(" ", 2)[2] for line in self.lines if line.split(" ", 2)[1] == label]
 
 
@@ -87,25 +87,25 @@ Show = Callable[..., Shown]
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pods are looked for more often than is needed for people."""
-    monkeypatch.setattr(task, "LOOK_SECONDS", 0.4)
+    """List pods more often than in production."""
+    monkeypatch.setattr(task, "POLL_SECONDS", 0.4)
 
 
 @pytest.fixture(name="task")
 def a_task(simulated: Any) -> Task:
     """A task on the simulated cluster, which has nothing yet."""
-    found = Task(simulated.cluster)
-    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": found.namespace}}
-    found.cluster.apply(f"/api/v1/namespaces/{found.namespace}", manifest)
-    return found
+    new_task = Task(simulated.cluster)
+    manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": new_task.namespace}}
+    new_task.cluster.apply(f"/api/v1/namespaces/{new_task.namespace}", manifest)
+    return new_task
 
 
 @pytest.fixture
 def show() -> Iterator[Show]:
-    """Begins to read the log of a task; all of its threads have to end with the test."""
-    begun: list[TaskLog] = []
+    """Start reading the log of a task; all of its threads must end with the test."""
+    started: list[TaskLog] = []
 
-    def begin(
+    def start(
         cluster: Cluster,
         namespace: str,
         task_id: str,
@@ -123,11 +123,11 @@ def show() -> Iterator[Show]:
             ready=threading.Event(),
             **more,
         )
-        begun.append(log)
+        started.append(log)
         log.start()
         return Shown(log)
 
-    yield begin
-    for log in begun:
+    yield start
+    for log in started:
         log.stop()
         assert log.join(5), "a thread did not end"

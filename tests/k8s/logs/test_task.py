@@ -1,4 +1,4 @@
-"""The logs of a task on the simulated cluster."""
+"""Task logs on the simulated cluster."""
 
 import re
 import time
@@ -14,17 +14,17 @@ FAST: dict[str, Any] = {"env": [{"name": "SIMULATED_LINES_PER_SECOND", "value": 
 
 
 def numbers(texts: list[str]) -> list[int]:
-    """The numbers of regular lines."""
+    """Return the numbers of regular lines."""
     return [int(text.split()[1]) for text in texts if text.startswith("line ")]
 
 
 def label(lines: list[str], component: str = "web") -> str:
-    """The label of a component's container."""
+    """Return the label of a component's container."""
     return next(word for line in lines if (word := line.split()[1]).startswith(f"[{component}-"))
 
 
 def wait(condition: Callable[[], Any], seconds: float = 15) -> None:
-    """Wait until something is true."""
+    """Wait until a condition holds."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline
@@ -32,46 +32,46 @@ def wait(condition: Callable[[], Any], seconds: float = 15) -> None:
 
 
 def test_every_container_of_every_pod(task: Task, show: Show) -> None:
-    """Each line says when, by which pod and container, and what; none is missing or told twice."""
+    """Each line has time stamp, container and text; none is missing or repeated."""
     task.deploy("web", **FAST)
     task.deploy("api", image="node")
     shown = show(task.cluster, task.namespace, task.id)
     lines = shown.until("line 300", "simulated: node runs")
     for line in lines:
         assert re.match(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z \[\S+\] .", line)
-    found = numbers(shown.texts(label(lines)))
-    assert found == list(range(len(found)))
+    sequence = numbers(shown.texts(label(lines)))
+    assert sequence == list(range(len(sequence)))
 
 
 def test_the_last_lines_come_first(task: Task, show: Show) -> None:
-    """Of what was written before, only as much is told as was asked for."""
+    """Of earlier lines only as many are read as requested."""
     task.deploy(**FAST)
     first = show(task.cluster, task.namespace, task.id)
     first.until("line 300")
     shown = show(task.cluster, task.namespace, task.id, last_lines=5, follow=False)
     wait(lambda: (shown.read(), shown.log.done)[1])
-    found = numbers(shown.texts(label(shown.read())))
-    assert len(found) == 5
-    assert found[0] > 290
+    sequence = numbers(shown.texts(label(shown.read())))
+    assert len(sequence) == 5
+    assert sequence[0] > 290
 
 
 def test_the_next_reader_goes_on_exactly_there(task: Task, show: Show) -> None:
-    """Who knows how far another one read tells each line that came since, once."""
+    """A reader that starts at another one's position reads each later line once."""
     task.deploy(**FAST)
     first = show(task.cluster, task.namespace, task.id)
     lines = first.until("line 100")
     first.log.stop()
     assert first.log.join(5)
     time.sleep(0.5)
-    second = show(task.cluster, task.namespace, task.id, places=first.places)
+    second = show(task.cluster, task.namespace, task.id, positions=first.positions)
     second.until("line 400")
     name = label(lines)
-    found = numbers(first.texts(name)) + numbers(second.texts(name))
-    assert found == list(range(len(found)))
+    sequence = numbers(first.texts(name)) + numbers(second.texts(name))
+    assert sequence == list(range(len(sequence)))
 
 
 def test_a_pod_that_takes_another_ones_place(task: Task, show: Show) -> None:
-    """When a pod is replaced, the log goes on with the new one."""
+    """The log continues with the new pod when a pod is replaced."""
     task.deploy(image="nginx:1")
     shown = show(task.cluster, task.namespace, task.id)
     shown.until("nginx:1 runs")
@@ -82,7 +82,7 @@ def test_a_pod_that_takes_another_ones_place(task: Task, show: Show) -> None:
 
 
 def test_restarts(task: Task, show: Show) -> None:
-    """A container that is started again and again tells each of its lives, and why it waits."""
+    """A container that keeps restarting shows each of its runs, and why it is waiting."""
     task.deploy(image="crash-at-once")
     shown = show(task.cluster, task.namespace, task.id)
     lines = shown.until("crash-at-once ends", "keeps crashing", seconds=20)
@@ -94,40 +94,42 @@ def test_restarts(task: Task, show: Show) -> None:
     ("container", "words"),
     [
         ({"image": "missing/image"}, "cannot be pulled"),
-        ({"resources": {"requests": {"cpu": "9999"}}}, "waits for a node: 0/1 nodes are available"),
+        (
+            {"resources": {"requests": {"cpu": "9999"}}},
+            "is waiting for a node: 0/1 nodes are available",
+        ),
         ({"envFrom": [{"secretRef": {"name": "absent"}}]}, 'secret "absent" not found'),
     ],
 )
 def test_what_a_pod_waits_for(
     task: Task, show: Show, container: dict[str, Any], words: str
 ) -> None:
-    """A pod that cannot start yet is no error: what it waits for is told, once."""
+    """A pod that cannot start yet is no error: the reason is shown, once."""
     task.deploy(**container)
     shown = show(task.cluster, task.namespace, task.id)
     shown.until(words, seconds=20)
     time.sleep(2.5)
-    told = [line.split(" ", 2)[2] for line in shown.read()]
-    assert len(told) == len(set(told))
+    remarks = [line.split(" ", 2)[2] for line in shown.read()]
+    assert len(remarks) == len(set(remarks))
     assert all(line.split()[1] == "[provider]" for line in shown.lines)
 
 
 def test_nobody_takes_what_is_read(task: Task, show: Show) -> None:
-    """Who does not take what was read holds up the reading, so that it does not grow."""
+    """A consumer that takes nothing pauses the reading, so that buffers stay bounded."""
     env = [
         {"name": "SIMULATED_LINES_PER_SECOND", "value": "20000"},
         {"name": "SIMULATED_LINE", "value": "x" * 200},
     ]
     task.deploy(env=env)
     shown = show(task.cluster, task.namespace, task.id)
-    wait(lambda: any(one.session for one in shown.log._containers.values()))
-    (one,) = shown.log._containers.values()
-    assert one.session is not None
-    wait(lambda: one.session and one.session._size > session.MAX_BUFFER_BYTES // 2)
+    wait(lambda: any(shown.log._sessions()))
+    (reading,) = shown.log._sessions()
+    wait(lambda: reading._size > session.MAX_BUFFER_BYTES // 2)
     time.sleep(1)
-    assert one.session._size <= 2 * session.MAX_BUFFER_BYTES
+    assert reading._size <= 2 * session.MAX_BUFFER_BYTES
     shown.until(" 30000")
-    found = [int(text.split()[-1]) for text in shown.texts(label(shown.lines)) if "xx" in text]
-    assert found == list(range(found[0], found[-1] + 1))
+    sequence = [int(text.split()[-1]) for text in shown.texts(label(shown.lines)) if "xx" in text]
+    assert sequence == list(range(sequence[0], sequence[-1] + 1))
     started = time.monotonic()
     shown.log.stop()
     assert shown.log.join(2)
@@ -135,7 +137,7 @@ def test_nobody_takes_what_is_read(task: Task, show: Show) -> None:
 
 
 def test_a_quiet_log_ends_at_once(task: Task, show: Show) -> None:
-    """A log that is stopped leaves no thread behind, even one that waits for a quiet container."""
+    """A stopped log leaves no thread behind, even one that waits for a quiet container."""
     task.deploy()
     shown = show(task.cluster, task.namespace, task.id)
     shown.until("nginx runs")
@@ -146,18 +148,18 @@ def test_a_quiet_log_ends_at_once(task: Task, show: Show) -> None:
 
 
 def test_a_cluster_that_is_away(start: Any, show: Show) -> None:
-    """That the cluster does not answer is told once, and what is read goes on when it does."""
+    """An unreachable cluster is remarked on once, and looked for again."""
     server = start()
     task = Task(server.cluster)
     shown = show(task.cluster, task.namespace, task.id)
     wait(lambda: shown.log.pods == 0)
     server.end()
-    (line,) = shown.until("the cluster does not tell the pods", seconds=30)
+    (line,) = shown.until("the pods cannot be listed", seconds=30)
     assert line.endswith("trying again")
 
 
 def test_the_filter_sees_everything(task: Task, show: Show) -> None:
-    """Nothing is told that the filter has not passed."""
+    """Nothing is shown that has not passed the filter."""
     env = [
         {"name": "SIMULATED_LINES_PER_SECOND", "value": "50"},
         {"name": "SIMULATED_LINE", "value": "line hunter2"},
