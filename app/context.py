@@ -1,4 +1,4 @@
-"""What operations may use, opened once per process, each part at its first use."""
+"""Context of a process: configuration, identity, Redis and cluster, each opened at first use."""
 
 import time
 from contextlib import suppress
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     from app.spaces.images import Registry
 
 _SOCKET_SECONDS = 5
-_PROMPT_SECONDS = 2
+_ASYNC_SOCKET_SECONDS = 2
 _CONNECTIONS = 32
-_OFFER_KEPT_SECONDS = 60
+_CAPABILITIES_MAX_AGE_SECONDS = 60
 _SIMULATOR_SECONDS = 15
 _POLL_SECONDS = 0.05
 SIMULATED_KUBECONFIG = "simulated.kubeconfig"
@@ -39,32 +39,32 @@ SIMULATED_KUBECONFIG = "simulated.kubeconfig"
 
 @dataclass(frozen=True)
 class Context:
-    """Everything is opened at its first use, so that a process holds only what it needs."""
+    """Resources of a process; each is opened at its first use, so that none is opened in vain."""
 
     folder: Path
     config: Config
 
     @cached_property
     def identity(self) -> Identity:
-        """Who this provider is."""
+        """The identity of this provider."""
         return identity.load(self.folder)
 
     @cached_property
     def redaction(self) -> Redaction:
-        """Strikes the operator's secrets out of what others are told."""
+        """The redaction of the operator's secrets in output."""
         return Redaction(configuration.secrets(self.config))
 
     @cached_property
     def callback_keys(self) -> tuple[Ed25519PrivateKey, ...]:
-        """The keys that sign callbacks; the first is the one that others are told."""
+        """The keys that sign callbacks; the first is the one that is published."""
         return tuple(map(self.identity.callback_key, self.config.lag.callback_keys))
 
     @cached_property
     def redis(self) -> redis.Redis:
-        """A connection that waits at most some seconds, then fails.
+        """A connection to Redis that fails after some seconds.
 
         Raises:
-            ConfigError: `[API] RedisUrl` is no URL of Redis.
+            ConfigError: `[API] RedisUrl` is not a Redis URL.
         """
         try:
             return redis.Redis.from_url(
@@ -80,26 +80,26 @@ class Context:
 
     @cached_property
     def store(self) -> Store:
-        """The memory."""
+        """The store."""
         return Store(self.redis)
 
     @cached_property
     def async_store(self) -> AsyncStore:
-        """The memory, without waiting; who asks while Redis is away is soon told so."""
+        """The asynchronous store; it fails soon while Redis is unavailable."""
         pool = redis.asyncio.BlockingConnectionPool.from_url(
             self.config.api.redis_url,
             password=self.config.api.redis_password or None,
             max_connections=_CONNECTIONS,
-            timeout=_PROMPT_SECONDS,
-            socket_timeout=_PROMPT_SECONDS,
-            socket_connect_timeout=_PROMPT_SECONDS,
+            timeout=_ASYNC_SOCKET_SECONDS,
+            socket_timeout=_ASYNC_SOCKET_SECONDS,
+            socket_connect_timeout=_ASYNC_SOCKET_SECONDS,
             health_check_interval=30,
         )
         return AsyncStore(redis.asyncio.Redis.from_pool(pool))
 
     @cached_property
     def cluster(self) -> Cluster:
-        """The cluster."""
+        """The client of the cluster."""
         if self.config.cluster.simulated:
             return client.connect(str(self._simulated()))
         return client.connect(self.config.cluster.kubeconfig)
@@ -116,29 +116,29 @@ class Context:
 
     @cached_property
     def credentials(self) -> Credentials | None:
-        """What images that are built here are pulled with; None: nothing is needed."""
+        """The credentials with which images built here are pulled; None: none are needed."""
         registry = _registry(self.config)
         return Credentials(registry.docker_config()) if registry else None
 
     @property
     def capabilities(self) -> Capabilities:
-        """What tenants are offered on this cluster, with its networks as they were a moment ago.
+        """The capabilities of this cluster and its networks, at most a minute old.
 
         Raises:
-            k8s.api.errors.ClusterError: The cluster is away, or refuses.
+            k8s.api.errors.ClusterError: The cluster is unavailable, or refuses.
         """
-        kept: tuple[float, Capabilities] | None = self.__dict__.get("_offered")
-        if kept is None or time.monotonic() - kept[0] > _OFFER_KEPT_SECONDS:
-            kept = (
+        cached: tuple[float, Capabilities] | None = self.__dict__.get("_capabilities")
+        if cached is None or time.monotonic() - cached[0] > _CAPABILITIES_MAX_AGE_SECONDS:
+            cached = (
                 time.monotonic(),
                 cluster_capabilities.resolve(self.cluster, configured_capabilities(self.config)),
             )
-            self.__dict__["_offered"] = kept
-        return kept[1]
+            self.__dict__["_capabilities"] = cached
+        return cached[1]
 
 
 def configured_capabilities(config: Config) -> Capabilities:
-    """Return what the operator's configuration offers to tenants."""
+    """Return the capabilities that the operator has configured."""
     table = config.cluster
     return Capabilities(
         node_ports=table.node_ports,
@@ -155,7 +155,7 @@ def configured_capabilities(config: Config) -> Capabilities:
 
 
 def _registry(config: Config) -> "Registry | None":
-    """Return the registry if it asks who we are; nothing is built for an address that is none."""
+    """Return the registry if it needs credentials; None too if its address is invalid."""
     if not config.registry.user_name:
         return None
     from app.spaces import images  # noqa: PLC0415 - slow to import, and seldom needed.
@@ -171,20 +171,20 @@ def _private_images(config: Config) -> str:
 
 
 def open_context(chosen: str | None = None) -> Context:
-    """Return the context of the provider's folder.
+    """Open the context of the provider's folder.
 
     Raises:
-        ConfigError: The configuration is wrong.
+        ConfigError: The configuration is invalid.
     """
-    where = configuration.resolve_folder(chosen)
-    return Context(where, configuration.load(where))
+    folder = configuration.resolve_folder(chosen)
+    return Context(folder, configuration.load(folder))
 
 
 def check_complete(config: Config) -> None:
-    """Check what a provider cannot serve without.
+    """Check that a configuration has all that a provider needs to serve.
 
     Raises:
-        ConfigError: Each missing key and what it is for.
+        ConfigError: Each missing key and its purpose.
     """
     problems = []
     if not config.api.domain:

@@ -1,4 +1,4 @@
-"""Errors that a retry can help, errors that it cannot, and refusals of a request."""
+"""Errors: temporary ones, permanent ones, and rejections of a request."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -7,10 +7,10 @@ if TYPE_CHECKING:
 
 
 class Failure(Exception):
-    """Work that did not succeed.
+    """A failure of work.
 
     Attributes:
-        category: A word for machines and tables (`source_refused`, `image_pull`).
+        category: A stable code for machines and tables (`source_refused`, `image_pull`).
         message: A sentence for the tenant.
     """
 
@@ -21,15 +21,15 @@ class Failure(Exception):
 
 
 class Permanent(Failure):
-    """A retry cannot help: the task fails."""
+    """A failure that a retry cannot help: the task fails."""
 
 
 class UnreadableRecord(Permanent):
-    """A record that is none of ours, or of a newer version: it is left as it is."""
+    """A record that is foreign, or of a newer version: it is left as it is."""
 
 
 class Temporary(Failure):
-    """A retry can help; `retry_after` is in seconds when the other side named it."""
+    """A failure that a retry can help; `retry_after` is in seconds, if the other side set it."""
 
     def __init__(self, message: str, *, category: str, retry_after: float | None = None) -> None:
         super().__init__(message, category=category)
@@ -37,7 +37,7 @@ class Temporary(Failure):
 
 
 class ConfigError(Exception):
-    """The operator's configuration is wrong; each line names a key and what to do."""
+    """An invalid configuration; each line names a key and the remedy."""
 
     def __init__(self, *problems: str) -> None:
         super().__init__("\n".join(problems))
@@ -52,12 +52,12 @@ class FieldError(NamedTuple):
 
 
 class Rejected(Exception):
-    """A request that changes nothing, told as a problem document (RFC 9457).
+    """A rejected request, which changes nothing; answered with a problem document (RFC 9457).
 
     Attributes:
         status: The HTTP status.
-        code: A stable word for machines (`unknown_event`).
-        detail: What is wrong and what to do.
+        code: A stable code for machines (`unknown_event`).
+        detail: The reason and the remedy.
         errors: Every wrong field, with 422.
         retry_after: Seconds, with 429 and 503.
     """

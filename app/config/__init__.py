@@ -1,4 +1,8 @@
-"""The operator's configuration: v0.3.0's `config.toml` with new tables, and `CP_*` variables."""
+"""The operator's configuration: `config.toml` as in v0.3.0, with new tables, and `CP_*` variables.
+
+Files in the provider's folder are read, checked, edited and written here, its key included. Nothing
+here connects to Redis, a cluster or Lagrange.
+"""
 
 from app.config.load import (
     convert,

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whatever dies meanwhile."""
+"""Atomic files: written whole or not at all, even if the process dies."""
 
 import os
 from contextlib import suppress
@@ -7,13 +7,13 @@ from secrets import token_hex
 
 
 def create(path: Path, content: bytes) -> bool:
-    """Make a file of mode 0600; whoever is first wins, and nobody reads half of it.
+    """Create a file of mode 0600; the first writer wins, and no reader sees half of it.
 
     Returns:
-        Whether it was made; False: there was one.
+        True if it was created; False if it already existed.
 
     Raises:
-        OSError: It cannot be made.
+        OSError: It cannot be created.
     """
     draft = _draft(path, content, mode=0o600)
     try:
@@ -22,17 +22,17 @@ def create(path: Path, content: bytes) -> bool:
         return False
     finally:
         draft.unlink()
-    _settle(path.parent)
+    _sync_folder(path.parent)
     return True
 
 
 def replace(path: Path, content: bytes, *, backup: Path) -> None:
-    """Give a file new content at one blow; mode and owner stay.
+    """Replace the content of a file atomically; mode and owner stay.
 
-    The old one is kept at `backup`, mode 0600.
+    The old file is kept at `backup`, mode 0600.
 
     Raises:
-        FileExistsError: There is something at `backup`.
+        FileExistsError: `backup` exists already.
         OSError: Nothing was replaced.
     """
     status = path.stat()
@@ -46,11 +46,11 @@ def replace(path: Path, content: bytes, *, backup: Path) -> None:
         backup.chmod(0o600)
     finally:
         draft.unlink(missing_ok=True)
-    _settle(path.parent)
+    _sync_folder(path.parent)
 
 
 def _draft(path: Path, content: bytes, *, mode: int) -> Path:
-    """Write a file beside another, down to the disk."""
+    """Write and sync a temporary file beside another."""
     draft = path.with_name(f".{path.name}.{token_hex(4)}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
     with os.fdopen(os.open(draft, flags, 0o600), "wb") as file:
@@ -61,8 +61,8 @@ def _draft(path: Path, content: bytes, *, mode: int) -> Path:
     return draft
 
 
-def _settle(folder: Path) -> None:
-    """See to it that the names in a folder are on the disk too."""
+def _sync_folder(folder: Path) -> None:
+    """Sync the entries of a folder to disk."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""The text of config.toml, changed without losing what else stands in it."""
+"""Edits of config.toml that keep its comments and layout."""
 
 from collections.abc import Mapping
 from importlib.resources import files
@@ -10,12 +10,12 @@ Values = Mapping[tuple[str, str], Any]
 
 
 def read_sample() -> str:
-    """Return config.toml.sample: every key with its default, explained."""
+    """Read config.toml.sample: every key with its default and an explanation."""
     return files("app.config").joinpath("config.toml.sample").read_text("utf-8")
 
 
 def set_values(text: str, values: Values) -> str:
-    """Return a config.toml with keys (`("API", "Domain")`) set, and all the rest as it was."""
+    """Set keys (`("API", "Domain")`) in the text of a config.toml; the rest stays as it is."""
     document = tomlkit.parse(text)
     for (table, key), value in values.items():
         document.setdefault(table, tomlkit.table())[key] = value

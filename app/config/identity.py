@@ -1,4 +1,4 @@
-"""Who this provider is: a secp256k1 key in `$CP_PATH/private_key`, and what derives from it."""
+"""Identity of the provider: a secp256k1 key in `$CP_PATH/private_key`, and keys derived from it."""
 
 import contextlib
 import os
@@ -20,7 +20,7 @@ _KEY_BYTES = 32
 
 @dataclass(frozen=True)
 class Identity:
-    """The provider's key and what others know it by."""
+    """The provider's key, node id, address and signing keys."""
 
     secret: bytes = field(repr=False)
 
@@ -30,7 +30,7 @@ class Identity:
 
     @cached_property
     def node_id(self) -> str:
-        """Hex of the uncompressed public key: 130 characters, starting with `04`."""
+        """The uncompressed public key in hexadecimal: 130 digits, starting with `04`."""
         return str(self._key.public_key.format(compressed=False).hex())
 
     @cached_property
@@ -44,23 +44,23 @@ class Identity:
         return self.callback_key(1)
 
     def callback_key(self, number: int) -> Ed25519PrivateKey:
-        """Return a key that signs callbacks, derived: replicas share it without a second file."""
+        """Derive a key that signs callbacks; replicas share it without a second file."""
         purpose = "callbacks" if number == 1 else f"callbacks {number}"
         return Ed25519PrivateKey.from_private_bytes(self.derive(purpose))
 
     def derive(self, purpose: str) -> bytes:
-        """Return 32 bytes for one purpose, which tell nothing of the key (HKDF, RFC 5869)."""
+        """Derive 32 bytes for one purpose, which reveal nothing of the key (HKDF, RFC 5869)."""
         info = f"computing-provider {purpose}".encode()
         return HKDF(algorithm=SHA256(), length=_KEY_BYTES, salt=None, info=info).derive(self.secret)
 
 
 def load(folder: Path) -> Identity:
-    """Read the key of this folder, making it (mode 0600) on first use.
+    """Load the key of this folder, creating it (mode 0600) on first use.
 
-    The file holds 32 raw bytes as v0.3.0 wrote them; 64 hex digits are read too.
+    The file holds 32 raw bytes as v0.3.0 wrote them; 64 hexadecimal digits are accepted too.
 
     Raises:
-        ConfigError: The file cannot be read or made, or holds no key.
+        ConfigError: The file cannot be read or created, or holds no key.
     """
     path = folder / "private_key"
     try:
@@ -73,14 +73,14 @@ def load(folder: Path) -> Identity:
         raise ConfigError(
             f"{path}: {error.strerror}; the provider's key has to be there"
         ) from error
-    return Identity(_checked(secret or b"", path))
+    return Identity(_parse(secret or b"", path))
 
 
 def rotate(folder: Path, *, backup: Path) -> Identity:
-    """Give this folder's provider another key; the old one is kept at `backup`.
+    """Replace the key of this folder with a new one; the old one is kept at `backup`.
 
     Raises:
-        ConfigError: There is no key, or it cannot be replaced. It stays as it was.
+        ConfigError: The key is missing or cannot be replaced. It stays as it was.
     """
     load(folder)
     path = (folder / "private_key").resolve()
@@ -104,7 +104,7 @@ def _read(path: Path) -> bytes | None:
         return file.read(4 * _KEY_BYTES)
 
 
-def _checked(content: bytes, path: Path) -> bytes:
+def _parse(content: bytes, path: Path) -> bytes:
     secret = content
     if len(content) != _KEY_BYTES:
         with contextlib.suppress(ValueError, UnicodeDecodeError):

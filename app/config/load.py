@@ -1,4 +1,4 @@
-"""Reading config.toml and `CP_*` variables: what is wrong in them is told line by line."""
+"""Loading of config.toml and `CP_*` variables; errors are reported one line each."""
 
 import os
 import tomllib
@@ -16,13 +16,13 @@ _DEFAULT_FOLDER = Path("~/.swan/computing")
 
 
 def resolve_folder(chosen: str | None = None) -> Path:
-    """Return the provider's folder: as chosen, else `CP_PATH`, else `~/.swan/computing`."""
+    """Return the provider's folder: the chosen one, else `CP_PATH`, else `~/.swan/computing`."""
     name = chosen or os.environ.get("CP_PATH") or str(_DEFAULT_FOLDER)
     return Path(name).expanduser().absolute()
 
 
 def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Config:
-    """Read this folder's `config.toml` (absent: all defaults); `CP_<TABLE>_<KEY>` wins over it.
+    """Load this folder's `config.toml` (missing: all defaults); `CP_<TABLE>_<KEY>` overrides it.
 
     Raises:
         ConfigError: One line for each wrong, unknown or contradictory key.
@@ -38,15 +38,15 @@ def load(folder: Path, environment: Mapping[str, str] = os.environ) -> Config:
     if problems:
         raise ConfigError(*problems)
     for table, key, kind, value in _overrides(environment):
-        document.setdefault(table, {})[key] = _parsed(value, kind)
+        document.setdefault(table, {})[key] = _parse_variable(value, kind)
     return convert(document)
 
 
 def convert(document: dict[str, Any]) -> Config:
-    """Return the configuration that a parsed config.toml is.
+    """Convert a parsed config.toml into the configuration.
 
     Raises:
-        ConfigError: One line for each value of another type or out of its range.
+        ConfigError: One line for each value of the wrong type or out of range.
     """
     values: dict[str, Any] = {}
     problems = []
@@ -54,8 +54,8 @@ def convert(document: dict[str, Any]) -> Config:
         try:
             values[name] = msgspec.convert(document.get(name, {}), kind)
         except msgspec.ValidationError as error:
-            message, _, where = str(error).partition(" - at `$")
-            problems.append(f"[{name}]{where.rstrip('`').replace('.', ' ', 1)}: {message}")
+            message, _, path = str(error).partition(" - at `$")
+            problems.append(f"[{name}]{path.rstrip('`').replace('.', ' ', 1)}: {message}")
     if problems:
         raise ConfigError(*problems)
     by_field = {field.name: values[field.encode_name] for field in msgspec.structs.fields(Config)}
@@ -68,7 +68,7 @@ def tables() -> dict[str, type[msgspec.Struct]]:
 
 
 def keys() -> Iterator[tuple[str, str, Any]]:
-    """Yield (table, key, type) for every key that there is."""
+    """Yield (table, key, type) for every key."""
     for table, kind in tables().items():
         for field in msgspec.structs.fields(kind):
             yield table, field.encode_name, field.type
@@ -86,14 +86,16 @@ def _overrides(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any, 
             yield table, key, kind, value
 
 
-def _parsed(value: str, kind: Any) -> Any:
-    """Read a variable as TOML where the key is no string; lists may be written `a,b` too."""
+def _parse_variable(value: str, kind: Any) -> Any:
+    """Parse a variable as TOML unless the key is a string; lists may also be written `a,b`."""
     plain = kind.__origin__ if typing.get_origin(kind) is Annotated else kind
     if plain is str:
         return value
     if typing.get_origin(plain) is tuple and not value.lstrip().startswith("["):
         (item_kind, *_) = typing.get_args(plain)
-        return [_parsed(item.strip(), item_kind) for item in value.split(",") if item.strip()]
+        return [
+            _parse_variable(item.strip(), item_kind) for item in value.split(",") if item.strip()
+        ]
     try:
         return tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
@@ -124,7 +126,7 @@ def _unknown_variables(environment: Mapping[str, str]) -> Iterator[str]:
 
 
 def _suggestion(word: str, known: Any) -> str:
-    import difflib  # noqa: PLC0415 - only where something is wrong.
+    import difflib  # noqa: PLC0415 - needed only for errors.
 
     by_fold = {name.casefold(): name for name in known}
     near = difflib.get_close_matches(word.casefold(), by_fold, n=1, cutoff=0.5)

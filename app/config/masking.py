@@ -1,4 +1,4 @@
-"""A configuration for people and logs: its secrets, known and masked."""
+"""Secrets of a configuration: listed for redaction, masked for display."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,19 +11,19 @@ _SECRETS = {"RedisPassword", "AccessToken", "ApiKey", "Password", "Secrets"}
 
 
 def to_document(config: Config) -> dict[str, dict[str, Any]]:
-    """Return a configuration as its config.toml would be parsed."""
-    found: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
-    return found
+    """Convert a configuration into the form of a parsed config.toml."""
+    document: dict[str, dict[str, Any]] = msgspec.to_builtins(config)
+    return document
 
 
 def mask(config: Config) -> Iterator[tuple[str, str, str]]:
-    """Yield (table, key, value) with secrets masked, for people to read."""
+    """Yield (table, key, value) for display, with secrets masked."""
     for table, content in to_document(config).items():
         for key, value in content.items():
-            yield table, key, _masked(key, value)
+            yield table, key, _mask_value(key, value)
 
 
-def _masked(key: str, value: Any) -> str:
+def _mask_value(key: str, value: Any) -> str:
     if key in _SECRETS:
         return (
             f"({len(value)} set)" if isinstance(value, list | tuple) else "(set)" if value else ""
@@ -39,7 +39,7 @@ def _is_url(value: Any) -> bool:
 
 
 def secrets(config: Config) -> Iterator[str]:
-    """Yield every secret value, for the log to strike out."""
+    """Yield every secret value, for redaction."""
     from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - some commands start without it.
 
     for content in to_document(config).values():

@@ -1,4 +1,4 @@
-"""The tables of config.toml: their keys, in which ranges, with which defaults."""
+"""Tables of config.toml: their keys, ranges and defaults."""
 
 from typing import Annotated, Literal
 
@@ -7,7 +7,6 @@ from msgspec import Meta
 
 Seconds = Annotated[int, Meta(gt=0)]
 Count = Annotated[int, Meta(gt=0)]
-
 
 CallbackKeys = Annotated[
     tuple[Annotated[int, Meta(ge=1, le=1 << 31)], ...], Meta(min_length=1, max_length=4)
@@ -21,7 +20,7 @@ class _Table(
 
 
 class Api(_Table, frozen=True, kw_only=True):
-    """Where the provider listens, what its domain is, where its memory lies."""
+    """The provider's address, domain and name, and its Redis."""
 
     port: Annotated[int, Meta(ge=0, le=65535)] = 8085
     multi_address: str = ""
@@ -33,7 +32,7 @@ class Api(_Table, frozen=True, kw_only=True):
     plain_log_urls: bool = False
 
     def __post_init__(self) -> None:
-        """Spell the domain as hosts below it are spelled; v1.1.5 took `.example.com` too."""
+        """Normalise the domain as its hosts are spelled; v1.1.5 took `.example.com` too."""
         domain = self.domain.strip().strip(".").lower()
         msgspec.structs.force_setattr(self, "domain", domain)
 
@@ -46,7 +45,7 @@ class Log(_Table, frozen=True, kw_only=True):
 
 
 class Lag(_Table, frozen=True, kw_only=True):
-    """Lagrange: where callbacks go, and the token they carry."""
+    """Lagrange: the address for callbacks, and their token and keys."""
 
     server_url: str = "https://api.lagrangedao.org"
     access_token: str = ""
@@ -72,7 +71,7 @@ class Registry(_Table, frozen=True, kw_only=True):
 
 
 class Webhook(_Table, frozen=True, kw_only=True):
-    """Who may send events (Standard Webhooks), and how large and how old one may be."""
+    """Keys of those who may send events (Standard Webhooks), and limits of an event."""
 
     secrets: tuple[str, ...] = ()
     public_keys: tuple[str, ...] = ()
@@ -81,14 +80,14 @@ class Webhook(_Table, frozen=True, kw_only=True):
 
 
 class Hub(_Table, frozen=True, kw_only=True):
-    """Who may sign v1.1.5 messages (EIP-191): an EVM address; and this provider's account."""
+    """The EVM address that may sign v1.1.5 messages (EIP-191), and this provider's account."""
 
     orchestrator_pk: str = ""
     account_address: str = ""
 
 
 class ClusterTable(_Table, frozen=True, kw_only=True):
-    """The cluster, and what it offers to tenants."""
+    """The cluster, and the features that it offers to tenants."""
 
     kubeconfig: str = ""
     simulated: bool = False
@@ -104,7 +103,7 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
 
 
 class Source(_Table, frozen=True, kw_only=True):
-    """Limits of what is fetched for one Space."""
+    """Limits of the source fetched for one Space."""
 
     allow_private_addresses: bool = False
     max_files: Count = 2000
@@ -114,7 +113,7 @@ class Source(_Table, frozen=True, kw_only=True):
 
 
 class Build(_Table, frozen=True, kw_only=True):
-    """How images are built from Spaces' Dockerfiles, and what one build may use."""
+    """Image builds from Spaces' Dockerfiles, and limits of one build."""
 
     builder: Literal["", "buildah", "podman", "buildctl", "docker", "buildkit-job"] = ""
     buildkit_image: str = "moby/buildkit:v0.34.2-rootless"
@@ -131,7 +130,7 @@ class Build(_Table, frozen=True, kw_only=True):
 
 
 class Inference(_Table, frozen=True, kw_only=True):
-    """Hugging Face, which tells what a model is; and what a pod that serves one may store."""
+    """Hugging Face, which describes models, and the storage of a pod that serves one."""
 
     server_url: str = "https://huggingface.co"
     access_token: str = ""
@@ -139,7 +138,7 @@ class Inference(_Table, frozen=True, kw_only=True):
 
 
 class Admission(_Table, frozen=True, kw_only=True):
-    """Whose jobs come in, and for how much; lists are files (from `CP_PATH`) or URLs."""
+    """Admission by wallet and price; lists are files (relative to `CP_PATH`) or URLs."""
 
     white_list: str = ""
     black_list: str = ""
@@ -159,7 +158,7 @@ class TaskTable(_Table, frozen=True, kw_only=True):
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything in config.toml, table by table."""
+    """All tables of config.toml."""
 
     api: Api = msgspec.field(name="API", default_factory=Api)
     log: Log = msgspec.field(name="LOG", default_factory=Log)

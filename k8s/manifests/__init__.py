@@ -1,5 +1,4 @@
-"""Manifests: from a workload to the objects that run it, filled into templates.
+"""Manifests of a workload, filled from templates, one module for each group of kinds.
 
-Pure, one module for each group of kinds. Nothing here applies or checks what it makes:
-that is for `k8s.apply` and `k8s.policy`.
+Everything here is pure. Applying manifests belongs to `k8s.apply`, checking them to `k8s.policy`.
 """

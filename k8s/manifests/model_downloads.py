@@ -1,7 +1,7 @@
-"""Models that a service's file names: fetched by an init container, then mounted one by one.
+"""Model downloads: init containers that fetch a service's models, their volumes and mounts.
 
-Each service has a volume for its own. The service's ephemeral storage bounds it, what the service
-mounts besides taken off: nothing more is reserved than the service has.
+Each service has a volume of its own. It is bounded by the service's ephemeral storage minus the
+other volumes that the service mounts, so it reserves nothing beyond that.
 """
 
 import json
@@ -17,29 +17,29 @@ from k8s.naming import names
 from k8s.workload import Component, Container, Model
 
 FOLDER = "/models"
-# One part is left for logs and what else counts: a volume or a pod at its limit would be evicted.
+# One part is left for logs and the like: a pod whose volume reaches its limit would be evicted.
 _PARTS = 16
 PREFIX = "models-"
 
 
-def init_containers(frame: Scope, component: Component) -> list[dict[str, Any]]:
-    """One for each service of the pod that has models."""
-    return [_init_container(frame, component, one) for one in component.containers if one.models]
+def init_containers(scope: Scope, component: Component) -> list[dict[str, Any]]:
+    """Build one init container for each service of the pod that has models."""
+    return [_init_container(scope, component, c) for c in component.containers if c.models]
 
 
-def _init_container(frame: Scope, component: Component, container: Container) -> dict[str, Any]:
-    taken = container.resources
-    most = limit_bytes(component, container) // _PARTS * (_PARTS - 1)
-    return frame.templates.fill(
+def _init_container(scope: Scope, component: Component, container: Container) -> dict[str, Any]:
+    amounts = container.resources
+    max_bytes = limit_bytes(component, container) // _PARTS * (_PARTS - 1)
+    return scope.templates.fill(
         "fetch-container",
         {
             "name": _name(container),
-            "image": frame.capabilities.fetch_image,
-            "args": [_program(), FOLDER, str(most), *map(_argument, container.models)],
+            "image": scope.capabilities.fetch_image,
+            "args": [_program(), FOLDER, str(max_bytes), *map(_argument, container.models)],
             "resources": {
-                "cpu": f"{taken.cpu_millis}m",
-                "memory": str(taken.memory_bytes),
-                "ephemeral-storage": str(taken.storage_bytes),
+                "cpu": f"{amounts.cpu_millis}m",
+                "memory": str(amounts.memory_bytes),
+                "ephemeral-storage": str(amounts.storage_bytes),
             },
         },
     )
@@ -47,28 +47,30 @@ def _init_container(frame: Scope, component: Component, container: Container) ->
 
 @cache
 def _program() -> str:
-    """`k8s/manifests/model_fetcher.py`, with nothing in it that Kubernetes would expand."""
+    """Return the text of `model_fetcher.py`, which must have nothing that Kubernetes expands."""
     text = (resources.files("k8s.manifests") / "model_fetcher.py").read_text()
     if "$" in text:
-        raise TemplateError("k8s/manifests/model_fetcher.py has a `$`")
+        raise TemplateError("k8s/manifests/model_fetcher.py contains a `$`")
     return text
 
 
 def _argument(model: Model) -> str:
-    """What the program reads of a model: JSON, without the `$` that Kubernetes would expand."""
+    """Encode a model for the program: JSON, without the `$` that Kubernetes would expand."""
     value = {"url": model.url, "name": model.name, "sha256": model.sha256}
     return json.dumps(value).replace("$", "\\u0024")
 
 
 def limit_bytes(component: Component, container: Container) -> int:
-    """What a service's models may have together.
+    """Return the most bytes that a service's models may have together.
 
     Raises:
-        Unsupported: Nothing is left for them.
+        Unsupported: No storage is left for them.
     """
     mounted = {mount.volume for mount in container.mounts}
     disks = sum(
-        one.size_bytes for one in component.volumes if one.kind == "disk" and one.name in mounted
+        volume.size_bytes
+        for volume in component.volumes
+        if volume.kind == "disk" and volume.name in mounted
     )
     left = container.resources.storage_bytes - disks
     if left <= 0:
@@ -80,23 +82,23 @@ def limit_bytes(component: Component, container: Container) -> int:
 
 
 def volumes(component: Component) -> list[dict[str, Any]]:
-    """The volumes that models of the pod's services are fetched into."""
+    """Build the volumes that models of the pod's services are fetched into."""
     return [
-        {"name": _name(one), "emptyDir": {"sizeLimit": str(limit_bytes(component, one))}}
-        for one in component.containers
-        if one.models
+        {"name": _name(c), "emptyDir": {"sizeLimit": str(limit_bytes(component, c))}}
+        for c in component.containers
+        if c.models
     ]
 
 
 def mounts(container: Container) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Where a service sees each of its models: the path, and the mount without it."""
+    """Yield path and mount (without the path) of each of a service's models."""
     for number, model in enumerate(container.models):
         yield model.path, {"name": _name(container), "subPath": str(number), "readOnly": True}
 
 
 def fetchers(component: Component) -> set[str]:
-    """The names of the init containers that its pods need."""
-    return {_name(one) for one in component.containers if one.models}
+    """Return the names of the init containers that its pods need."""
+    return {_name(container) for container in component.containers if container.models}
 
 
 def _name(container: Container) -> str:

@@ -1,10 +1,10 @@
-"""What an init container runs: fetch a service's models into a volume, resumed and checked.
+"""Program of an init container: fetch a service's models into a volume, resumable and checked.
 
-Handed to `python3 -c` in an image that need not have anything of ours, so it uses the standard
-library alone, of Python 3.11 or later. Arguments: the folder, the most bytes that it may hold, and
-for each model a JSON object with `url`, `name` and `sha256` (hexadecimal, or empty). The model of
-number n becomes the file `<folder>/<n>`. What ends it is the last line of its output, and is
-written for the kubelet.
+Passed to `python3 -c` in an image that need not contain this project, so it uses only the standard
+library, of Python 3.11 or later. Arguments: the folder, the most bytes that it may hold, and for
+each model a JSON object with `url`, `name` and `sha256` (hexadecimal, or empty). Model number n
+becomes the file `<folder>/<n>`. The reason of a failure is the last line of its output, and its
+termination message for the kubelet.
 """
 
 import base64
@@ -27,74 +27,74 @@ CHUNK_BYTES = 1 << 20
 SOCKET_SECONDS = 60
 REPORT_SECONDS = 10
 ATTEMPTS = 8
-LONGEST_PAUSE_SECONDS = 30
-REDIRECTS = 5
+MAX_PAUSE_SECONDS = 30
+MAX_REDIRECTS = 5
 MIB = 1 << 20
-HTTP = ("http://", "https://")
-LAST_WORDS = Path("/dev/termination-log")
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-AGAIN = {408, 425, 429}
+SCHEMES = ("http://", "https://")
+TERMINATION_MESSAGE = Path("/dev/termination-log")
+DISK_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+RETRIED_STATUSES = {408, 425, 429}
 _RANGE = re.compile(r"bytes (\d+)-\d+/(\d+)")
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
 class DownloadRefused(Exception):
-    """Trying again cannot help."""
+    """A download that a retry cannot help."""
 
 
-class Broken(Exception):
-    """Trying again may help."""
+class DownloadInterrupted(Exception):
+    """A download that a retry may help."""
 
 
 class _Redirects(urllib.request.HTTPRedirectHandler):
-    """Follows to http and https alone, never from https to http; keeps what names a digest."""
+    """Follows redirects to http and https only, never from https to http; notes a digest."""
 
-    max_redirections = REDIRECTS
+    max_redirections = MAX_REDIRECTS
 
     def __init__(self) -> None:
         self.linked_etag = ""
 
-    def redirect_request(  # noqa: PLR0917 - what it overrides has them.
+    def redirect_request(  # noqa: PLR0917 - the overridden method has them.
         self, req: Any, fp: IO[bytes], code: int, msg: str, headers: Any, newurl: str
     ) -> urllib.request.Request | None:
         self.linked_etag = headers.get("X-Linked-ETag") or self.linked_etag
-        allowed = ("https://",) if req.full_url.startswith("https:") else HTTP
+        allowed = ("https://",) if req.full_url.startswith("https:") else SCHEMES
         if not newurl.startswith(allowed):
-            raise DownloadRefused("it redirects to what is no https address")
+            raise DownloadRefused("it redirects to an address that is not https")
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
 class Model:
-    """One model: where it comes from, what is there of it, and what is known of the whole."""
+    """One model: its source, its partial file, and the known properties of the whole file."""
 
-    def __init__(self, folder: Path, number: int, wanted: dict[str, str]) -> None:
-        self.url, self.name = wanted["url"], wanted["name"]
-        self.wanted = wanted["sha256"].lower()
-        self.told = ""
+    def __init__(self, folder: Path, number: int, order: dict[str, str]) -> None:
+        self.url, self.name = order["url"], order["name"]
+        self.ordered_digest = order["sha256"].lower()
+        self.server_digest = ""
         self.target = folder / str(number)
         self.part = folder / f"part-{number}"
         self.notes = folder / f"part-{number}.json"
         self.total = -1
         self.validator = ""
 
-    def fetch(self, most: int) -> None:
-        """Bring the whole file; what an earlier attempt left is gone on with."""
+    def fetch(self, max_bytes: int) -> None:
+        """Fetch the whole file, resuming an earlier attempt."""
         if self.target.exists():
-            say(f"{self.name}: is there already")
+            say(f"{self.name}: already present")
             return
-        if not self.url.startswith(HTTP):
-            raise DownloadRefused("its address is none of http or https")
-        failed = 0
+        if not self.url.startswith(SCHEMES):
+            raise DownloadRefused("its address is neither http nor https")
+        failures = 0
         while True:
             before = self.held()
             try:
-                self.attempt(most)
-            except Broken as error:
-                failed = 0 if self.held() > before else failed + 1
-                if failed >= ATTEMPTS:
+                self.attempt(max_bytes)
+            except DownloadInterrupted as error:
+                failures = 0 if self.held() > before else failures + 1
+                if failures >= ATTEMPTS:
                     raise DownloadRefused(f"{error}, {ATTEMPTS} times in a row") from None
-                pause = min(2**failed, LONGEST_PAUSE_SECONDS)
-                say(f"{self.name}: {error}; again in {pause} s, from {self.held()} bytes on")
+                pause = min(2**failures, MAX_PAUSE_SECONDS)
+                say(f"{self.name}: {error}; trying again in {pause} s from byte {self.held()}")
                 time.sleep(pause)
             else:
                 break
@@ -103,139 +103,143 @@ class Model:
         self.notes.unlink()
 
     def held(self) -> int:
-        """How many bytes are there."""
+        """Return the number of bytes fetched so far."""
         return self.part.stat().st_size if self.part.exists() else 0
 
-    def attempt(self, most: int) -> None:
-        """Ask once for what is missing, and write it as it comes."""
+    def attempt(self, max_bytes: int) -> None:
+        """Request the missing bytes once, and write them as they arrive."""
         start = self.resumable()
         if start and start == self.total:
             return
         redirects = _Redirects()
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), redirects)
-        request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - `fetch` has looked.
+        request = urllib.request.Request(self.url, headers={"Accept-Encoding": "identity"})  # noqa: S310 - `fetch` has checked it.
         if start:
             request.add_header("Range", f"bytes={start}-")
             if self.validator:
                 request.add_header("If-Range", self.validator)
         try:
-            with opener.open(request, timeout=SOCKET_SECONDS) as answer:
-                start = self.begin(answer, start, redirects.linked_etag)
-                self.receive(answer, start, most)
+            with opener.open(request, timeout=SOCKET_SECONDS) as response:
+                start = self.begin(response, start, redirects.linked_etag)
+                self.receive(response, start, max_bytes)
         except urllib.error.HTTPError as error:
             self.refuse(error.code)
         except urllib.error.URLError as error:
-            raise Broken(f"it cannot be reached ({error.reason})") from None
+            raise DownloadInterrupted(f"it cannot be reached ({error.reason})") from None
         except (http.client.HTTPException, OSError) as error:
-            if isinstance(error, OSError) and error.errno in FULL:
+            if isinstance(error, OSError) and error.errno in DISK_FULL:
                 raise
-            raise Broken(f"the connection broke ({type(error).__name__})") from None
+            raise DownloadInterrupted(f"the connection broke ({type(error).__name__})") from None
 
     def resumable(self) -> int:
-        """How many bytes to go on from: none when nothing tells that they are of the same file."""
+        """Return the offset to resume at: 0 when nothing proves that it is still the same file."""
         try:
             known = json.loads(self.notes.read_text())
         except (OSError, ValueError):
             return 0
-        self.total, self.validator, self.told = known["total"], known["validator"], known["told"]
-        return self.held() if self.validator or self.wanted or self.told else 0
+        self.total, self.validator, self.server_digest = (
+            known["total"],
+            known["validator"],
+            known["digest"],
+        )
+        return self.held() if self.validator or self.ordered_digest or self.server_digest else 0
 
-    def begin(self, answer: Any, start: int, linked_etag: str) -> int:
-        """Read what the answer says of the whole file; return where its bytes begin."""
-        headers = answer.headers
-        if answer.status == http.client.PARTIAL_CONTENT:
-            found = _RANGE.fullmatch(headers.get("Content-Range", ""))
-            if found is None or int(found[1]) != start:
+    def begin(self, response: Any, start: int, linked_etag: str) -> int:
+        """Read the properties of the file from a response; return the offset of its body."""
+        headers = response.headers
+        if response.status == http.client.PARTIAL_CONTENT:
+            content_range = _RANGE.fullmatch(headers.get("Content-Range", ""))
+            if content_range is None or int(content_range[1]) != start:
                 self.part.unlink()
-                raise Broken("it answers with another part than was asked for")
-            self.total = int(found[2])
+                raise DownloadInterrupted("it answers with another range than requested")
+            self.total = int(content_range[2])
         else:
             start = 0
             length = headers.get("Content-Length", "")
             self.total = int(length) if length.isdigit() else -1
         self.validator = validator(headers)
-        self.told = digest(headers, linked_etag) or (self.told if start else "")
-        known = {"total": self.total, "validator": self.validator, "told": self.told}
+        self.server_digest = digest(headers, linked_etag) or (self.server_digest if start else "")
+        known = {"total": self.total, "validator": self.validator, "digest": self.server_digest}
         self.notes.write_text(json.dumps(known))
         return start
 
-    def receive(self, answer: Any, start: int, most: int) -> None:
-        """Write the answer's body behind the first `start` bytes, telling of it now and then."""
-        refuse_excess(max(self.total, start), most)
-        told, had, since = time.monotonic(), start, start
+    def receive(self, response: Any, start: int, max_bytes: int) -> None:
+        """Write the body of a response at the offset `start`, reporting progress now and then."""
+        refuse_excess(max(self.total, start), max_bytes)
+        reported_at, reported, size = time.monotonic(), start, start
         with self.part.open("r+b" if start else "wb") as file:
             file.seek(start)
             file.truncate()
-            while chunk := answer.read1(CHUNK_BYTES):
-                had += len(chunk)
-                refuse_excess(had, most)
+            while chunk := response.read1(CHUNK_BYTES):
+                size += len(chunk)
+                refuse_excess(size, max_bytes)
                 file.write(chunk)
                 now = time.monotonic()
-                if now - told >= REPORT_SECONDS:
-                    self.report(had, (had - since) / (now - told))
-                    told, since = now, had
-        if self.total >= 0 and had < self.total:
-            raise Broken(f"the connection ended after {had} of {self.total} bytes")
-        self.report(had)
+                if now - reported_at >= REPORT_SECONDS:
+                    self.report(size, (size - reported) / (now - reported_at))
+                    reported_at, reported = now, size
+        if self.total >= 0 and size < self.total:
+            raise DownloadInterrupted(f"the connection ended after {size} of {self.total} bytes")
+        self.report(size)
 
     def refuse(self, status: int) -> NoReturn:
-        """Turn a status that is none of success into what to do about it."""
+        """Raise the error that the status of a failed request stands for."""
         if status == http.client.REQUESTED_RANGE_NOT_SATISFIABLE:
             self.part.unlink()
-            raise Broken("it has no such part")
-        if status in AGAIN or status >= http.client.INTERNAL_SERVER_ERROR:
-            raise Broken(f"its server answers {status}")
+            raise DownloadInterrupted("it has no such range")
+        if status in RETRIED_STATUSES or status >= http.client.INTERNAL_SERVER_ERROR:
+            raise DownloadInterrupted(f"its server answers {status}")
         raise DownloadRefused(f"its server answers {status}")
 
     def check(self) -> None:
-        """Compare the file with what is known of it."""
-        had = self.held()
-        if self.total not in {-1, had}:
+        """Check the file against its known size and digest."""
+        size = self.held()
+        if self.total not in {-1, size}:
             self.part.unlink()
-            raise DownloadRefused(f"it has {had} bytes, not {self.total}")
-        if expected := self.wanted or self.told:
-            found = hashlib.sha256()
+            raise DownloadRefused(f"it has {size} bytes, not {self.total}")
+        if expected := self.ordered_digest or self.server_digest:
+            sha256 = hashlib.sha256()
             with self.part.open("rb") as file:
                 while chunk := file.read(CHUNK_BYTES):
-                    found.update(chunk)
-            if found.hexdigest() != expected:
+                    sha256.update(chunk)
+            if sha256.hexdigest() != expected:
                 self.part.unlink()
-                raise DownloadRefused(f"its SHA-256 is {found.hexdigest()}, not {expected}")
+                raise DownloadRefused(f"its SHA-256 is {sha256.hexdigest()}, not {expected}")
         checked = "size and SHA-256" if expected else "size" if self.total >= 0 else "nothing"
-        say(f"{self.name}: complete, {had} bytes; {checked} checked")
+        say(f"{self.name}: complete, {size} bytes; {checked} checked")
 
-    def report(self, had: int, rate: float = 0) -> None:
-        """Say how far it is."""
-        whole = (
-            f" of {self.total // MIB} MiB ({100 * had // self.total} %)" if self.total > 0 else ""
+    def report(self, size: int, rate: float = 0) -> None:
+        """Log the progress."""
+        total = (
+            f" of {self.total // MIB} MiB ({100 * size // self.total} %)" if self.total > 0 else ""
         )
         speed = f", {rate / MIB:.1f} MiB/s" if rate else ""
-        say(f"{self.name}: {had // MIB} MiB{whole}{speed}")
+        say(f"{self.name}: {size // MIB} MiB{total}{speed}")
 
 
 def validator(headers: Message) -> str:
-    """What tells whether a file is still the same: a strong ETag, else its time."""
+    """Return a validator for resuming: a strong ETag, else the time of modification."""
     etag = headers.get("ETag", "")
     return etag if etag.startswith('"') else headers.get("Last-Modified", "")
 
 
 def digest(headers: Message, linked_etag: str) -> str:
-    """The SHA-256 that a server gives: by RFC 9530, or as Hugging Face does; else nothing."""
+    """Return the SHA-256 that a server states, by RFC 9530 or as Hugging Face does, or empty."""
     linked = (headers.get("X-Linked-ETag") or linked_etag).strip('"')
     if _SHA256.fullmatch(linked):
         return linked.lower()
-    found = re.search(r"sha-256=:([A-Za-z0-9+/=]{44}):", headers.get("Repr-Digest", ""))
+    stated = re.search(r"sha-256=:([A-Za-z0-9+/=]{44}):", headers.get("Repr-Digest", ""))
     try:
-        return base64.b64decode(found[1], validate=True).hex() if found else ""
+        return base64.b64decode(stated[1], validate=True).hex() if stated else ""
     except binascii.Error:
         return ""
 
 
-def refuse_excess(count: int, most: int) -> None:
-    """Refuse what does not fit."""
-    if count > most:
+def refuse_excess(count: int, max_bytes: int) -> None:
+    """Refuse a file that does not fit."""
+    if count > max_bytes:
         raise DownloadRefused(
-            f"it has more than the {most} bytes of ephemeral storage that are left for it"
+            f"it has more than the {max_bytes} bytes of ephemeral storage that are left for it"
         )
 
 
@@ -246,7 +250,7 @@ def say(line: str) -> None:
 
 
 def main() -> None:
-    """Fetch every model, in order; what is there already counts against the folder's bytes."""
+    """Fetch every model in order; models present already count against the folder's limit."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     folder, left = Path(sys.argv[1]), int(sys.argv[2])
     for number, argument in enumerate(sys.argv[3:]):
@@ -256,8 +260,8 @@ def main() -> None:
         except (DownloadRefused, OSError) as error:
             reason = f"{model.name} cannot be fetched: {error}"
             say(reason)
-            if LAST_WORDS.exists():
-                LAST_WORDS.write_text(reason)
+            if TERMINATION_MESSAGE.exists():
+                TERMINATION_MESSAGE.write_text(reason)
             sys.exit(1)
         left -= model.target.stat().st_size
 

@@ -23,7 +23,7 @@ def policies(frame: Scope) -> list[Manifest]:
     return [
         frame.fill(
             "network-policy",
-            names.object_name("net", frame.workload.space_uuid, frame.word(component)),
+            names.object_name("net", frame.workload.space_uuid, frame.name_part(component)),
             component,
             component.name,
             selector=frame.selector(component),

@@ -1,8 +1,8 @@
-"""The credentials of the operator's registry in tenants' namespaces, for the images built here.
+"""Pull secrets: credentials of the operator's registry in tenants' namespaces.
 
-Each namespace has one Secret of a name that never changes, so that our account needs to be allowed
-that name and no other. A pod names it only for images of its own Space or of the operator; nothing
-in a pod can read it, since pods have no token and mount no Secret.
+Each namespace has one Secret of a fixed name, so that the provider's account needs access to that
+name alone. A pod refers to it only for images of its own Space or of the operator; no process in a
+pod can read it, since pods have no token and mount no Secret.
 """
 
 import base64
@@ -20,38 +20,40 @@ NAME = "computing-provider-registry"
 DEPLOYED_FOR = "lagrangedao.org/deployed-for"
 _KEY = ".dockerconfigjson"
 _KIND = "kubernetes.io/dockerconfigjson"
-# What serves models, by tag and digest: no Space is called so, since uuids have hyphens.
+# An image that serves models, by tag and digest; no Space has such a name: uuids have hyphens.
 _FRAMEWORK = re.compile(r"[a-z0-9_]+:v1\.0@sha256:[0-9a-f]{64}")
 _DOCKER_HUB = "docker.io"
 
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a `config.json` has to say to pull the images that are built here."""
+    """Content of a Docker `config.json` with which the images built here are pulled."""
 
     docker_config: bytes = field(repr=False)
 
 
 def is_needed(workload: Workload, capabilities: Capabilities) -> bool:
-    """Whether a pod of the workload has to be pulled for with the operator's credentials."""
-    return any(needs(workload, one, capabilities) for one in workload.components)
+    """Return whether any pod of the workload needs the operator's credentials."""
+    return any(needs(workload, component, capabilities) for component in workload.components)
 
 
 def needs(workload: Workload, component: Component, capabilities: Capabilities) -> bool:
-    """Whether the component's pods run an image that was built here for this Space, or for all.
+    """Return whether the component's pods run images built here for this Space, or for all.
 
-    Not beside another one of the same registry: the credentials are the whole pod's, and whoever
-    names what was built for another Space must not get it.
+    All images of that registry have to be: the credentials apply to the whole pod, and a tenant who
+    names an image built for another Space must not get it.
     """
     if not capabilities.private_images:
         return False
     host = _host(capabilities.private_images)
-    images = [one.image for one in component.containers if _host(one.image) == host]
-    return bool(images) and all(_is_for(one, workload.space_uuid, capabilities) for one in images)
+    images = [c.image for c in component.containers if _host(c.image) == host]
+    return bool(images) and all(
+        _is_for(image, workload.space_uuid, capabilities) for image in images
+    )
 
 
 def _host(image: str) -> str:
-    """The registry of an image; what names none is Docker Hub's."""
+    """Return the registry of an image; Docker Hub when it names none."""
     first, _, rest = image.partition("/")
     if not rest or not (set(".:") & set(first) or first == "localhost"):
         return _DOCKER_HUB
@@ -59,15 +61,15 @@ def _host(image: str) -> str:
 
 
 def _is_for(image: str, space_uuid: str, capabilities: Capabilities) -> bool:
-    start = f"{capabilities.private_images}/"
-    if not image.startswith(start):
+    prefix = f"{capabilities.private_images}/"
+    if not image.startswith(prefix):
         return False
-    called = image.removeprefix(start)
-    return called.startswith(f"{space_uuid}@sha256:") or bool(_FRAMEWORK.fullmatch(called))
+    name = image.removeprefix(prefix)
+    return name.startswith(f"{space_uuid}@sha256:") or bool(_FRAMEWORK.fullmatch(name))
 
 
 def secret(workload: Workload, credentials: Credentials) -> dict[str, Any]:
-    """The tenant's Secret; it differs from deployment to deployment, so that each is noticed."""
+    """Build the tenant's Secret; each deployment changes it, and so its resource version."""
     annotations = {DEPLOYED_FOR: f"{workload.task_id}:{workload.revision}"}
     return manifest(workload.wallet, annotations, credentials)
 
@@ -75,7 +77,7 @@ def secret(workload: Workload, credentials: Credentials) -> dict[str, Any]:
 def manifest(
     wallet: str, annotations: Mapping[str, str], credentials: Credentials
 ) -> dict[str, Any]:
-    """Return the Secret of a tenant with these annotations."""
+    """Build the Secret of a tenant with these annotations."""
     return {
         "apiVersion": url_paths.api_version("Secret"),
         "kind": "Secret",

@@ -1,4 +1,4 @@
-"""How host names lead to services: Ingress objects, or HTTPRoutes where there is a Gateway."""
+"""Routes from host names to services: Ingress objects, or HTTPRoutes for a Gateway."""
 
 from typing import Any
 
@@ -8,43 +8,43 @@ from k8s.naming import names
 from k8s.workload import Component, Container, Port
 
 
-def routes(frame: Scope) -> list[Manifest]:
-    """One Ingress or HTTPRoute for each port that has host names."""
-    draw = _http_route if frame.capabilities.gateway else _ingress
-    found: list[Manifest] = []
-    taken: set[str] = set()
-    for component, container, port in frame.ports():
+def routes(scope: Scope) -> list[Manifest]:
+    """Build one Ingress or HTTPRoute for each port that has host names."""
+    build = _http_route if scope.capabilities.gateway else _ingress
+    manifests: list[Manifest] = []
+    routed_hosts: set[str] = set()
+    for component, container, port in scope.ports():
         if port.public != "host":
             continue
-        _check(container, port, taken)
-        word = f"{container.name}:{port.service_port}" if found else ""
-        name = names.object_name("ing", frame.workload.space_uuid, word)
-        found.append(draw(frame, name, component, container, port))
-    return found
+        _check(container, port, routed_hosts)
+        word = f"{container.name}:{port.service_port}" if manifests else ""
+        name = names.object_name("ing", scope.workload.space_uuid, word)
+        manifests.append(build(scope, name, component, container, port))
+    return manifests
 
 
-def _check(container: Container, port: Port, taken: set[str]) -> None:
-    where = f"services.{container.name}.expose"
+def _check(container: Container, port: Port, routed_hosts: set[str]) -> None:
+    path = f"services.{container.name}.expose"
     if not port.hosts:
-        raise Unsupported(where, f"port {port.number} is public and has no host name")
+        raise Unsupported(path, f"port {port.number} is public and has no host name")
     for host in port.hosts:
         if not names.is_host(host.removeprefix("*.")):
-            raise Unsupported(where, f"{host!r} is no host name")
-        if host in taken:
-            raise Unsupported(where, f"{host!r} leads to two ports")
-        taken.add(host)
+            raise Unsupported(path, f"{host!r} is not a host name")
+        if host in routed_hosts:
+            raise Unsupported(path, f"{host!r} routes to two ports")
+        routed_hosts.add(host)
 
 
 def _ingress(
-    frame: Scope, name: str, component: Component, container: Container, port: Port
+    scope: Scope, name: str, component: Component, container: Container, port: Port
 ) -> Manifest:
-    service = frame.service_name(container.name)
-    return frame.fill(
+    service = scope.service_name(container.name)
+    return scope.fill(
         "ingress",
         name,
         component,
         container.name,
-        ingress_class=frame.capabilities.ingress_class,
+        ingress_class=scope.capabilities.ingress_class,
         rules=[_rule(host, service, port.service_port) for host in port.hosts],
     )
 
@@ -56,10 +56,10 @@ def _rule(host: str, service: str, port: int) -> dict[str, Any]:
 
 
 def _http_route(
-    frame: Scope, name: str, component: Component, container: Container, port: Port
+    scope: Scope, name: str, component: Component, container: Container, port: Port
 ) -> Manifest:
-    namespace, _, gateway = frame.capabilities.gateway.rpartition("/")
-    return frame.fill(
+    namespace, _, gateway = scope.capabilities.gateway.rpartition("/")
+    return scope.fill(
         "http-route",
         name,
         component,
@@ -67,6 +67,6 @@ def _http_route(
         gateway_name=gateway,
         gateway_namespace=namespace or None,
         hosts=list(port.hosts),
-        service=frame.service_name(container.name),
+        service=scope.service_name(container.name),
         port=port.service_port,
     )

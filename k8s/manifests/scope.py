@@ -1,4 +1,4 @@
-"""What the objects of one task have in common: namespace, names, labels, and who is who in it."""
+"""Scope of a task: the namespace, names, labels and services that its objects share."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ Manifest = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One task as its objects see it."""
+    """One task's workload, with the capabilities and templates to render it."""
 
     workload: Workload
     capabilities: Capabilities
@@ -22,60 +22,60 @@ class Scope:
 
     @property
     def namespace(self) -> str:
-        """The tenant's."""
+        """The name of the tenant's namespace."""
         return names.namespace(self.workload.wallet)
 
     @property
     def main(self) -> Component:
-        """The component that the host name leads to, else the first."""
+        """The component that the host name routes to, else the first."""
         components = self.workload.components
-        return next((one for one in components if _front(one)), components[0])
+        return next((component for component in components if _public(component)), components[0])
 
     @property
     def main_service(self) -> Container:
-        """The service that the host name leads to, else the main component's own."""
+        """The service that the host name routes to, else the main component's own."""
         main = self.main
-        own = next((one for one in main.containers if one.name == main.name), main.containers[-1])
-        return _front(main) or own
+        own = next((c for c in main.containers if c.name == main.name), main.containers[-1])
+        return _public(main) or own
 
-    def word(self, component: Component) -> str:
-        """The component's part in names: nothing for the main one."""
+    def name_part(self, component: Component) -> str:
+        """Return the component's part of object names: empty for the main one."""
         return "" if component is self.main else component.name
 
     def service_name(self, service: str) -> str:
-        """The ClusterIP Service of the service that the file calls `service`."""
+        """Return the name of the ClusterIP Service of the service named `service` in the file."""
         word = "" if service == self.main_service.name else service
         return names.object_name("svc", self.workload.space_uuid, word)
 
     def services(self) -> Iterator[tuple[Component, Container]]:
-        """Every service with the component that it runs in."""
+        """Yield every service with the component that it runs in."""
         for component in self.workload.components:
             for container in component.containers:
                 yield component, container
 
     def ports(self) -> Iterator[tuple[Component, Container, Port]]:
-        """Every port with whose it is."""
+        """Yield every port with its component and service."""
         for component, container in self.services():
             for port in container.ports:
                 yield component, container, port
 
     def component_of(self, service: str) -> Component:
-        """Where `service` runs; raises `Unsupported` when the file has none of that name."""
+        """Return the component that runs `service`; raise `Unsupported` when there is none."""
         for component, container in self.services():
             if container.name == service:
                 return component
         raise Unsupported("services", f"there is no service named {service!r}")
 
     def selector(self, component: Component) -> dict[str, str]:
-        """The labels that the component's pods have in every task of the Space."""
+        """Return the labels that the component's pods have in every task of the Space."""
         return self.space_selector() | {labels.COMPONENT: names.dns_label(component.name)}
 
     def space_selector(self) -> dict[str, str]:
-        """The labels that all pods of the Space have in every task."""
+        """Return the labels that all pods of the Space have in every task."""
         return {labels.SPACE: names.label_value(self.workload.space_uuid)}
 
     def labels(self, component: Component) -> dict[str, str]:
-        """The labels of an object of the task."""
+        """Return the labels of an object of the task."""
         return {
             **tenant_labels(self.workload.wallet),
             **self.selector(component),
@@ -85,18 +85,18 @@ class Scope:
         }
 
     def annotations(self, service: str) -> dict[str, str]:
-        """What labels cannot carry: the names as they were written."""
-        found = {
+        """Return the annotations of an object: names as they were written, too long for labels."""
+        annotations = {
             labels.SPACE_NAME: self.workload.space_name,
             labels.TASK_UUID: self.workload.task_uuid,
             labels.SERVICE: service,
         }
-        return {key: value for key, value in found.items() if value}
+        return {key: value for key, value in annotations.items() if value}
 
     def fill(
         self, template: str, name: str, component: Component, service: str, /, **values: Any
     ) -> Manifest:
-        """An object of the task from `template`; `values` are the template's own placeholders."""
+        """Fill `template` for an object of the task; `values` are its own placeholders."""
         common = {
             "name": name,
             "namespace": self.namespace,
@@ -106,7 +106,7 @@ class Scope:
         return self.templates.fill(template, common | values)
 
 
-def _front(component: Component) -> Container | None:
+def _public(component: Component) -> Container | None:
     for container in component.containers:
         if any(port.public == "host" for port in container.ports):
             return container
@@ -114,7 +114,7 @@ def _front(component: Component) -> Container | None:
 
 
 def tenant_labels(wallet: str) -> dict[str, str]:
-    """The labels of everything that is the tenant's."""
+    """Return the labels of all objects of the tenant."""
     return {
         labels.MANAGED_BY: labels.MANAGER,
         labels.PART_OF: labels.MARKET,

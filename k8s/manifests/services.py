@@ -1,4 +1,4 @@
-"""The addresses of services: inside the Space, on nodes' ports, and of their own."""
+"""Services of a task: ClusterIP within the Space, NodePort, and LoadBalancer."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -9,66 +9,66 @@ from k8s.naming import names
 from k8s.workload import Component, Container, Port
 
 
-def services(frame: Scope) -> list[Manifest]:
-    """All Services of the task."""
-    found: list[Manifest] = []
-    for component, container in frame.services():
+def services(scope: Scope) -> list[Manifest]:
+    """Build all Services of the task."""
+    manifests: list[Manifest] = []
+    for component, container in scope.services():
         if container.ports:
-            found.append(_inside(frame, component, container))
+            manifests.append(_cluster_ip(scope, component, container))
         published = [port for port in container.ports if port.public == "node"]
         if published:
-            found.append(_on_nodes(frame, component, container, published))
-    return found + _addresses(frame)
+            manifests.append(_node_port(scope, component, container, published))
+    return manifests + _load_balancers(scope)
 
 
-def _inside(frame: Scope, component: Component, container: Container) -> Manifest:
-    return frame.fill(
+def _cluster_ip(scope: Scope, component: Component, container: Container) -> Manifest:
+    return scope.fill(
         "service",
-        frame.service_name(container.name),
+        scope.service_name(container.name),
         component,
         container.name,
         type="ClusterIP",
-        selector=frame.selector(component),
+        selector=scope.selector(component),
         ports=_ports(container.name, container.ports),
     )
 
 
-def _on_nodes(
-    frame: Scope, component: Component, container: Container, ports: Iterable[Port]
+def _node_port(
+    scope: Scope, component: Component, container: Container, ports: Iterable[Port]
 ) -> Manifest:
-    if not frame.capabilities.node_ports:
+    if not scope.capabilities.node_ports:
         raise Unsupported(
             f"services.{container.name}.expose",
-            "this provider publishes no port beside the one that gets the host name",
+            "this provider publishes no ports other than the one behind the host name",
         )
-    return frame.fill(
+    return scope.fill(
         "service",
-        names.object_name("svc", frame.workload.space_uuid, container.name, after="node"),
+        names.object_name("svc", scope.workload.space_uuid, container.name, after="node"),
         component,
         container.name,
         type="NodePort",
-        selector=frame.selector(component),
+        selector=scope.selector(component),
         ports=_ports(container.name, ports),
     )
 
 
-def _addresses(frame: Scope) -> list[Manifest]:
+def _load_balancers(scope: Scope) -> list[Manifest]:
     endpoints: dict[str, list[tuple[Component, Container, Port]]] = {}
-    for component, container, port in frame.ports():
+    for component, container, port in scope.ports():
         if port.public == "address":
             endpoints.setdefault(port.endpoint or "", []).append((component, container, port))
-    if endpoints and not frame.capabilities.load_balancers:
-        raise Unsupported("endpoints", "this provider offers no addresses of their own")
-    return [_address(frame, name, ports) for name, ports in endpoints.items()]
+    if endpoints and not scope.capabilities.load_balancers:
+        raise Unsupported("endpoints", "this provider does not offer dedicated addresses")
+    return [_load_balancer(scope, name, ports) for name, ports in endpoints.items()]
 
 
-def _address(
-    frame: Scope, endpoint: str, ports: list[tuple[Component, Container, Port]]
+def _load_balancer(
+    scope: Scope, endpoint: str, ports: list[tuple[Component, Container, Port]]
 ) -> Manifest:
-    """One address for ports of any number of components.
+    """Build one address for ports of any number of components.
 
-    It selects all pods of the Space; a port leads to those which have a container port of its name,
-    and that name is one component's alone.
+    It selects all pods of the Space; a port routes to the pods with a container port of its name,
+    which only one component has.
     """
     component, container, _ = ports[0]
     targets = {
@@ -77,13 +77,13 @@ def _address(
     }
     if len(targets) < len(ports):
         raise Unsupported(f"endpoints.{endpoint}", "two services publish the same port on it")
-    return frame.fill(
+    return scope.fill(
         "service",
-        names.object_name("svc", frame.workload.space_uuid, endpoint, before="ip"),
+        names.object_name("svc", scope.workload.space_uuid, endpoint, before="ip"),
         component,
         container.name,
         type="LoadBalancer",
-        selector=frame.space_selector(),
+        selector=scope.space_selector(),
         ports=_ports(container.name, targets, targets),
     )
 
@@ -91,7 +91,7 @@ def _address(
 def _ports(
     service: str, ports: Iterable[Port], targets: dict[Port, str] | None = None
 ) -> list[dict[str, Any]]:
-    found: dict[tuple[int, str], dict[str, Any]] = {}
+    entries: dict[tuple[int, str], dict[str, Any]] = {}
     for port in ports:
         entry = {
             "name": f"{port.protocol.lower()}-{port.service_port}",
@@ -99,10 +99,10 @@ def _ports(
             "port": port.service_port,
             "targetPort": targets[port] if targets else port.number,
         }
-        seen = found.setdefault((port.service_port, port.protocol), entry)
-        if seen != entry:
+        first = entries.setdefault((port.service_port, port.protocol), entry)
+        if first != entry:
             raise Unsupported(
                 f"services.{service}.expose",
-                f"{port.service_port}/{port.protocol} leads to two ports",
+                f"{port.service_port}/{port.protocol} routes to two ports",
             )
-    return list(found.values())
+    return list(entries.values())

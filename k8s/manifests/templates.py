@@ -1,9 +1,9 @@
 """Templates: YAML with placeholders, parsed first and filled in afterwards.
 
-`${name}` stands for a value in any scalar below a template's root. A scalar that is nothing but one
-placeholder takes the value as it is, whatever its type; None takes the scalar's key or list item
-away with it. Inside a longer text a value has to be a string or an integer. Keys are never filled,
-and what was filled in is never looked at again, so no value can change a manifest's structure.
+`${name}` stands for a value in any scalar below a template's root. A scalar that is exactly one
+placeholder becomes the value itself, whatever its type; None removes the scalar's key or list item.
+Within a longer text a value has to be a string or an integer. Keys are never filled, and filled-in
+values are never expanded again, so no value can change a manifest's structure.
 """
 
 import re
@@ -23,15 +23,15 @@ _PLACEHOLDER = re.compile(r"\$\{([a-z_]+)\}")
 
 
 class TemplateError(Exception):
-    """A template that the operator has to correct; names the file."""
+    """A template that the operator has to correct; the message names the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Templates:
-    """The product's templates, and the operator's where there is one of the same name.
+    """The built-in templates, overridden by the operator's of the same name.
 
     Attributes:
-        overrides: The operator's folder, or None. A folder that does not exist is empty.
+        overrides: The operator's folder, or None. A missing folder counts as empty.
     """
 
     overrides: Path | None = None
@@ -39,26 +39,26 @@ class Templates:
     def __post_init__(self) -> None:
         if self.overrides is None or not self.overrides.is_dir():
             return
-        unknown = {file.name for file in self.overrides.glob(f"*{SUFFIX}")} - _built_in()
+        unknown = {file.name for file in self.overrides.glob(f"*{SUFFIX}")} - _built_in_names()
         if unknown:
             raise TemplateError(
-                f"{self.overrides / min(unknown)} stands for no template; there are "
-                + ", ".join(sorted(_built_in()))
+                f"{self.overrides / min(unknown)} overrides no template; the templates are "
+                + ", ".join(sorted(_built_in_names()))
             )
 
     def fill(self, name: str, values: Mapping[str, Any]) -> dict[str, Any]:
-        """The template `name` (without `.yaml`) with its placeholders replaced.
+        """Fill the placeholders of the template `name` (without `.yaml`).
 
         Raises:
-            TemplateError: The file is no YAML mapping, or has a placeholder without a value here.
+            TemplateError: The file is not a YAML mapping, or has a placeholder without a value.
         """
         source, tree = self._load(name)
         try:
-            return _mapping(tree, values)
+            return _fill_mapping(tree, values)
         except KeyError as error:
             known = ", ".join(sorted(values))
             raise TemplateError(
-                f"{source}: ${{{error.args[0]}}} has no value; there are {known}"
+                f"{source}: ${{{error.args[0]}}} has no value; the placeholders are {known}"
             ) from None
         except TypeError as error:
             raise TemplateError(f"{source}: {error}") from None
@@ -66,7 +66,7 @@ class Templates:
     def _load(self, name: str) -> tuple[str, dict[str, Any]]:
         file = self.overrides / f"{name}{SUFFIX}" if self.overrides else None
         if file is None or not file.is_file():
-            return f"{name}{SUFFIX}", _parsed(name)
+            return f"{name}{SUFFIX}", _load_built_in(name)
         try:
             return str(file), _parse(str(file), file.read_text())
         except (OSError, UnicodeDecodeError) as error:
@@ -74,13 +74,13 @@ class Templates:
 
 
 @cache
-def _built_in() -> frozenset[str]:
+def _built_in_names() -> frozenset[str]:
     folder = resources.files("k8s") / "templates"
     return frozenset(file.name for file in folder.iterdir() if file.name.endswith(SUFFIX))
 
 
 @cache
-def _parsed(name: str) -> dict[str, Any]:
+def _load_built_in(name: str) -> dict[str, Any]:
     file = resources.files("k8s") / "templates" / f"{name}{SUFFIX}"
     return _parse(f"{name}{SUFFIX}", file.read_text())
 
@@ -95,25 +95,25 @@ def _parse(source: str, text: str) -> dict[str, Any]:
     return tree
 
 
-def _mapping(tree: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    filled = ((key, _filled(leaf, values)) for key, leaf in tree.items())
+def _fill_mapping(tree: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    filled = ((key, _fill(leaf, values)) for key, leaf in tree.items())
     return {key: value for key, value in filled if value is not None}
 
 
-def _filled(tree: Any, values: Mapping[str, Any]) -> Any:
+def _fill(tree: Any, values: Mapping[str, Any]) -> Any:
     if isinstance(tree, dict):
-        return _mapping(tree, values)
+        return _fill_mapping(tree, values)
     if isinstance(tree, list):
-        return [value for leaf in tree if (value := _filled(leaf, values)) is not None]
+        return [value for leaf in tree if (value := _fill(leaf, values)) is not None]
     if not isinstance(tree, str):
         return tree
-    if whole := _PLACEHOLDER.fullmatch(tree):
-        return deepcopy(values[whole[1]])
+    if placeholder := _PLACEHOLDER.fullmatch(tree):
+        return deepcopy(values[placeholder[1]])
     return _PLACEHOLDER.sub(lambda match: _text(match[1], values), tree)
 
 
 def _text(name: str, values: Mapping[str, Any]) -> str:
     value = values[name]
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise TypeError(f"${{{name}}} is no text and cannot stand inside one")
+        raise TypeError(f"${{{name}}} is not a string and cannot stand within one")
     return str(value)

@@ -1,4 +1,4 @@
-"""What every tenant has, whatever runs: a namespace of its own, bounds, and closed doors."""
+"""Objects of a tenant: Namespace, ResourceQuota, LimitRange and default-deny policy."""
 
 from k8s.manifests.scope import Manifest, Scope, tenant_labels
 from k8s.naming import labels, names
@@ -14,20 +14,19 @@ POD_SECURITY = {
 }
 
 
-def objects(frame: Scope) -> list[Manifest]:
-    """The tenant's Namespace, ResourceQuota, LimitRange and default-deny NetworkPolicy."""
-    capabilities = frame.capabilities
-    common = tenant_labels(frame.workload.wallet)
-    published = (
-        capabilities.node_ports or capabilities.load_balancers
-    )  # A LoadBalancer takes node ports too.
-    namespace = {labels.NAMESPACE: names.label_value(frame.namespace), **POD_SECURITY}
-    values = {"namespace": frame.namespace, "labels": common}
+def objects(scope: Scope) -> list[Manifest]:
+    """Build the tenant's Namespace, ResourceQuota, LimitRange and default-deny NetworkPolicy."""
+    capabilities = scope.capabilities
+    common = tenant_labels(scope.workload.wallet)
+    # A LoadBalancer takes node ports too.
+    publishes_ports = capabilities.node_ports or capabilities.load_balancers
+    namespace = {labels.NAMESPACE: names.label_value(scope.namespace), **POD_SECURITY}
+    values = {"namespace": scope.namespace, "labels": common}
     quota = {
-        "node_ports": str(MAX_PUBLISHED_PORTS if published else 0),
+        "node_ports": str(MAX_PUBLISHED_PORTS if publishes_ports else 0),
         "load_balancers": str(MAX_LOAD_BALANCERS if capabilities.load_balancers else 0),
     }
-    fill = frame.templates.fill
+    fill = scope.templates.fill
     return [
         fill("namespace", values | {"labels": common | namespace}),
         fill("resource-quota", values | quota),
@@ -37,5 +36,5 @@ def objects(frame: Scope) -> list[Manifest]:
 
 
 def is_tenant_wide(manifest: Manifest) -> bool:
-    """Whether the object belongs to the tenant rather than to one task."""
+    """Return whether the object belongs to the tenant rather than to one task."""
     return labels.TASK not in manifest["metadata"].get("labels", {})

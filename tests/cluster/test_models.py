@@ -97,7 +97,7 @@ def test_a_model_is_fetched(
     [pod] = cluster.list(path, selector=labels.task_selector(job.uuid))
     monkeypatch.setenv("CP_PATH", str(provider.folder))
     log = CliRunner().invoke(main, ["task", "logs", job.uuid]).output
-    assert "the connection ended after 400000 of 1048576 bytes; again in 1 s" in log
+    assert "the connection ended after 400000 of 1048576 bytes; trying again in 1 s" in log
     assert f"{name}: complete, {len(CONTENT)} bytes; size and SHA-256 checked" in log
     found = cluster.log(url_paths.object_path(pod), tail_lines=10, container="web")
     assert found.splitlines() == [f"{SHA256}  {name}", "kept"]

@@ -140,7 +140,7 @@ def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
     """The room that its pods have, kept for those that may take their place."""
     found = []
     for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.InventoryPod])):
-        if pod.spec.node_name and not pod.over:
+        if pod.spec.node_name and not pod.finished:
             component = pod.metadata.labels[labels.COMPONENT]
             slot = Slot(
                 name=f"{holder(task.id, task.revision)}:{component}:{number}",

@@ -36,7 +36,7 @@ def split(block: bytes) -> list[bytes]:
 
 
 def cut(whole: bytes, cuts: list[int]) -> list[bytes]:
-    """Cut bytes at these cuts."""
+    """Cut bytes at these offsets."""
     edges = [0, *sorted(place % (len(whole) + 1) for place in cuts), len(whole)]
     return [whole[start:end] for start, end in itertools.pairwise(edges)]
 

@@ -67,8 +67,8 @@ def test_values_are_copied() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{a: '${wrong}'}", r"\$\{wrong\} has no value; there are labels, namespace"),
-        ("{a: 'x-${labels}'}", r"\$\{labels\} is no text"),
+        ("{a: '${wrong}'}", r"\$\{wrong\} has no value; the placeholders are labels, namespace"),
+        ("{a: 'x-${labels}'}", r"\$\{labels\} is not a string"),
         ("[1]", "one YAML mapping"),
         ("{", "namespace.yaml"),
     ],
@@ -83,7 +83,7 @@ def test_bad_templates_name_their_file(tmp_path: Path, text: str, message: str) 
 
 def test_a_file_that_overrides_nothing_is_an_error(tmp_path: Path) -> None:
     """A misspelt file name does not pass for an override."""
-    with pytest.raises(TemplateError, match=r"namespaces\.yaml stands for no template"):
+    with pytest.raises(TemplateError, match=r"namespaces\.yaml overrides no template"):
         _own(tmp_path, "{}", name="namespaces.yaml")
 
 
