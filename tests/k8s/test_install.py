@@ -1,4 +1,4 @@
-"""What is installed in a cluster, held to the rest of the project; `tests/cluster` runs it."""
+"""Installation manifests, checked against the rest of the project; `tests/cluster` runs them."""
 
 import re
 from collections.abc import Iterator
@@ -36,9 +36,9 @@ def rules(role: dict[str, Any]) -> set[Rule]:
 
 def pins(path: Path) -> set[tuple[str, str]]:
     """Return the packages of a lock file, and the lines of their hashes."""
-    found = re.findall(r"^([\w.-]+==[^ \\]+)|--hash=(sha256:\w+)", path.read_text(), re.MULTILINE)
+    matches = re.findall(r"^([\w.-]+==[^ \\]+)|--hash=(sha256:\w+)", path.read_text(), re.MULTILINE)
     package, pairs = "", set()
-    for name, digest in found:
+    for name, digest in matches:
         package = name or package
         pairs.add((package, digest))
     return pairs
@@ -46,33 +46,33 @@ def pins(path: Path) -> set[tuple[str, str]]:
 
 def test_the_accounts_together_may_what_one_needs() -> None:
     """Worker and watcher share what the README asks for an account of a provider outside."""
-    roles = [one for one in objects() if one["kind"] == "ClusterRole"]
+    roles = [document for document in objects() if document["kind"] == "ClusterRole"]
     outside = map(yaml.safe_load, documents.blocks(README, "yaml", below=ACCOUNT))
     assert set[Rule]().union(*map(rules, roles)) == set[Rule]().union(*map(rules, outside))
 
 
 def test_nothing_of_ours_looks_like_a_tenants() -> None:
     """The label by which workers may write and watchers look is on nothing of the provider."""
-    for one in objects():
-        assert "app.kubernetes.io/managed-by" not in one["metadata"]["labels"]
-        assert one["metadata"]["labels"]["app.kubernetes.io/component"]
+    for document in objects():
+        assert "app.kubernetes.io/managed-by" not in document["metadata"]["labels"]
+        assert document["metadata"]["labels"]["app.kubernetes.io/component"]
 
 
 def test_each_process_is_one_of_the_command_line() -> None:
     """Deployments run commands that there are, with options that there are."""
-    for one in objects():
-        if one["kind"] != "Deployment":
+    for document in objects():
+        if document["kind"] != "Deployment":
             continue
-        name, *options = one["spec"]["template"]["spec"]["containers"][0]["args"]
-        assert name == one["metadata"]["name"]
+        name, *options = document["spec"]["template"]["spec"]["containers"][0]["args"]
+        assert name == document["metadata"]["name"]
         command = cli.main.get_command(None, name)  # type: ignore[arg-type]  # it is not used.
         assert command is not None
-        known = {option for one in command.params for option in one.opts}
+        known = {option for parameter in command.params for option in parameter.opts}
         assert {option for option in options if option.startswith("--")} <= known
 
 
 def test_the_image_is_made_of_what_is_tested() -> None:
-    """What is installed into the image is a part of the lock file, hash by hash."""
+    """The packages in the image are a part of the lock file, hash by hash."""
     whole = pins(ROOT / "requirements.lock")
     for name in ("runtime.lock", "build.lock"):
         part = pins(INSTALL / name)
@@ -84,5 +84,5 @@ def test_the_image_has_everything_that_runs() -> None:
     """Each dependency of the project is in the image's part of the lock file."""
     project = (ROOT / "pyproject.toml").read_text()
     listed = project.partition("\ndependencies = [")[2].partition("]")[0]
-    wanted = set(re.findall(r'"([\w-]+)', listed))
-    assert wanted <= {name.partition("==")[0] for name, _ in pins(INSTALL / "runtime.lock")}
+    required = set(re.findall(r'"([\w-]+)', listed))
+    assert required <= {name.partition("==")[0] for name, _ in pins(INSTALL / "runtime.lock")}

@@ -1,4 +1,4 @@
-"""Workloads as manifests: the golden files, and what they do not show."""
+"""Rendered workloads: the golden files, and properties that they do not show."""
 
 import os
 from dataclasses import replace
@@ -18,13 +18,13 @@ from tests.support.documents import ROOT
 
 HERE = Path(__file__).parent
 RENDERED = HERE / "rendered"
-OFFER = Capabilities(
+CAPABILITIES = Capabilities(
     node_ports=True,
     load_balancers=True,
     domain="cp.example.com",
     blocked_networks=("10.200.0.2/32", "198.51.100.0/24", "2001:db8:1::/48"),
 )
-GATEWAY = replace(OFFER, gateway="gateways/public", runtime_class="gvisor")
+GATEWAY = replace(CAPABILITIES, gateway="gateways/public", runtime_class="gvisor")
 
 
 def _workload(name: str) -> Workload:
@@ -33,12 +33,12 @@ def _workload(name: str) -> Workload:
 
 
 def _addresses(manifests: list[render.Manifest]) -> dict[str, str]:
-    found = [one["metadata"]["name"] for one in manifests if one["kind"] == "Service"]
-    return {name: f"10.96.0.{number}" for number, name in enumerate(found, start=10)}
+    services = [m["metadata"]["name"] for m in manifests if m["kind"] == "Service"]
+    return {name: f"10.96.0.{number}" for number, name in enumerate(services, start=10)}
 
 
 def _of(manifests: list[render.Manifest], kind: str) -> list[Any]:
-    return [one for one in manifests if one["kind"] == kind]
+    return [manifest for manifest in manifests if manifest["kind"] == kind]
 
 
 def _spec(manifests: list[render.Manifest], number: int = 0) -> Any:
@@ -57,19 +57,19 @@ def _single(**changes: Any) -> Workload:
     ("name", "capabilities", "golden"),
     [
         ("single", Capabilities(), "single"),
-        ("everything", OFFER, "everything"),
+        ("everything", CAPABILITIES, "everything"),
         ("everything", GATEWAY, "gateway"),
-        ("hostile", OFFER, "hostile"),
-        ("models", OFFER, "models"),
+        ("hostile", CAPABILITIES, "hostile"),
+        ("models", CAPABILITIES, "models"),
     ],
 )
 def test_rendered_as_before(name: str, capabilities: Capabilities, golden: str) -> None:
-    """What is rendered is what the golden file says; `UPDATE_RENDERED=1` writes it anew."""
+    """Manifests equal the golden file; `UPDATE_RENDERED=1` rewrites it."""
     workload = _workload(name)
     first = render.workload(workload, capabilities)
     manifests = render.workload(workload, capabilities, addresses=_addresses(first))
-    for one in _of(manifests, "Deployment"):
-        for container in one["spec"]["template"]["spec"].get("initContainers", ()):
+    for deployment in _of(manifests, "Deployment"):
+        for container in deployment["spec"]["template"]["spec"].get("initContainers", ()):
             container["args"][0] = "(k8s/manifests/model_fetcher.py)"
     text = yaml.safe_dump_all(manifests, sort_keys=False, width=100, allow_unicode=True)
     file = RENDERED / f"{golden}.yaml"
@@ -80,7 +80,9 @@ def test_rendered_as_before(name: str, capabilities: Capabilities, golden: str) 
 
 def test_order() -> None:
     """Whatever an object needs comes before it, the namespace first."""
-    kinds = [one["kind"] for one in render.workload(_workload("everything"), OFFER)]
+    kinds = [
+        manifest["kind"] for manifest in render.workload(_workload("everything"), CAPABILITIES)
+    ]
     assert list(dict.fromkeys(kinds)) == [
         "Namespace",
         "ResourceQuota",
@@ -99,18 +101,18 @@ def test_selectors_outlive_a_task() -> None:
     """A later task of the same Space has the same names and the same immutable selectors."""
     workload = _workload("everything")
     later = replace(workload, task_id="99999999-0000-0000-0000-000000000000", revision=1)
-    one, other = (
+    earlier_objects, later_objects = (
         [(m["metadata"]["name"], m["spec"]["selector"]) for m in _of(manifests, "Deployment")]
-        for manifests in (render.workload(w, OFFER) for w in (workload, later))
+        for manifests in (render.workload(w, CAPABILITIES) for w in (workload, later))
     )
-    assert one == other
+    assert earlier_objects == later_objects
 
 
 def test_services_know_each_other_by_name() -> None:
     """Pods find other services at their ClusterIP, and those of their own pod at 127.0.0.1."""
     workload = _workload("everything")
     manifests = render.workload(
-        workload, OFFER, addresses=_addresses(render.workload(workload, OFFER))
+        workload, CAPABILITIES, addresses=_addresses(render.workload(workload, CAPABILITIES))
     )
     worker, web = (
         {alias["ip"]: alias["hostnames"] for alias in _spec(manifests, number)["hostAliases"]}
@@ -128,11 +130,11 @@ def test_services_know_each_other_by_name() -> None:
 def test_our_environment_wins() -> None:
     """A Space cannot tell its container to be another job, and a name is given once."""
     container = _spec(render.workload(_workload("single"), Capabilities()))["containers"][0]
-    found = {one["name"]: one["value"] for one in container["env"]}
-    assert found["job_uuid"] == _workload("single").task_id
-    assert found["GREETING"] == "a=b"
-    assert found["EMPTY"] == ""
-    assert len(found) == len(container["env"])
+    env = {variable["name"]: variable["value"] for variable in container["env"]}
+    assert env["job_uuid"] == _workload("single").task_id
+    assert env["GREETING"] == "a=b"
+    assert env["EMPTY"] == ""
+    assert len(env) == len(container["env"])
 
 
 def test_overrides_may_add(tmp_path: Path) -> None:
@@ -188,7 +190,7 @@ MODEL = Model(url="https://x", directory="/m", name="m")
     ],
 )
 def test_unsupported_names_the_place(changes: dict[str, Any], path: str) -> None:
-    """What cannot be had is refused with its place in the file."""
+    """An unsupported feature is refused with its place in the file."""
     with pytest.raises(render.Unsupported) as refused:
         render.workload(_single(**changes), Capabilities())
     assert refused.value.path == path
@@ -202,13 +204,15 @@ def test_models_change_nothing_that_is_reserved() -> None:
         components=tuple(
             replace(
                 component,
-                containers=tuple(replace(one, models=()) for one in component.containers),
+                containers=tuple(
+                    replace(container, models=()) for container in component.containers
+                ),
             )
             for component in workload.components
         ),
     )
     with_models, without = (
-        pod_requests.by_component(render.workload(one, OFFER)) for one in (workload, bare)
+        pod_requests.by_component(render.workload(w, CAPABILITIES)) for w in (workload, bare)
     )
     assert with_models == without
 
@@ -218,9 +222,9 @@ def test_a_template_without_init_containers_is_refused(tmp_path: Path) -> None:
     built_in = (ROOT / "k8s" / "templates" / "deployment.yaml").read_text()
     text = built_in.replace("      initContainers: ${init_containers}\n", "")
     (tmp_path / "deployment.yaml").write_text(text)
-    render.workload(_workload("single"), OFFER, overrides=tmp_path)
+    render.workload(_workload("single"), CAPABILITIES, overrides=tmp_path)
     with pytest.raises(check.Violation, match="has to have initContainers"):
-        render.workload(_workload("models"), OFFER, overrides=tmp_path)
+        render.workload(_workload("models"), CAPABILITIES, overrides=tmp_path)
 
 
 @pytest.mark.parametrize(

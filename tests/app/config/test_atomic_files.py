@@ -16,7 +16,7 @@ class Crash(BaseException):
 
 
 def test_create(tmp_path: Path) -> None:
-    """The first makes it, mode 0600 whatever the umask; the next leaves it as it is."""
+    """The first call creates the file, mode 0600 whatever the umask; the next leaves it alone."""
     path = tmp_path / "x"
     before = os.umask(0)
     try:
@@ -30,24 +30,24 @@ def test_create(tmp_path: Path) -> None:
 
 
 def test_replace(tmp_path: Path) -> None:
-    """The new content has the old one's mode, and the old one is private and aside."""
-    path, aside = tmp_path / "x", tmp_path / "x.old"
+    """The new file has the mode of the old one, which is kept as a private backup."""
+    path, backup = tmp_path / "x", tmp_path / "x.old"
     path.write_bytes(b"old")
     path.chmod(0o640)
-    atomic_files.replace(path, b"new", backup=aside)
-    assert (path.read_bytes(), aside.read_bytes()) == (b"new", b"old")
-    assert (path.stat().st_mode & 0o777, aside.stat().st_mode & 0o777) == (0o640, 0o600)
-    assert sorted(tmp_path.iterdir()) == [path, aside]
+    atomic_files.replace(path, b"new", backup=backup)
+    assert (path.read_bytes(), backup.read_bytes()) == (b"new", b"old")
+    assert (path.stat().st_mode & 0o777, backup.stat().st_mode & 0o777) == (0o640, 0o600)
+    assert sorted(tmp_path.iterdir()) == [path, backup]
 
 
 def test_replace_twice_in_a_second(tmp_path: Path) -> None:
-    """What is aside already is never lost: the second replaces nothing."""
-    path, aside = tmp_path / "x", tmp_path / "x.old"
+    """An existing backup is never lost: the second call replaces nothing."""
+    path, backup = tmp_path / "x", tmp_path / "x.old"
     path.write_bytes(b"old")
-    atomic_files.replace(path, b"new", backup=aside)
+    atomic_files.replace(path, b"new", backup=backup)
     with pytest.raises(FileExistsError):
-        atomic_files.replace(path, b"newer", backup=aside)
-    assert (path.read_bytes(), aside.read_bytes()) == (b"new", b"old")
+        atomic_files.replace(path, b"newer", backup=backup)
+    assert (path.read_bytes(), backup.read_bytes()) == (b"new", b"old")
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -55,8 +55,8 @@ def test_replace_twice_in_a_second(tmp_path: Path) -> None:
 def test_a_crash_anywhere(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, number: int
 ) -> None:
-    """Whichever system call is the last, the file is whole: the old one or the new one."""
-    path, aside = tmp_path / "x", tmp_path / "x.old"
+    """A crash at any system call leaves the file whole: the old one or the new one."""
+    path, backup = tmp_path / "x", tmp_path / "x.old"
     path.write_bytes(b"old")
     real, left = getattr(os, step), [number]
 
@@ -69,7 +69,7 @@ def test_a_crash_anywhere(
     with monkeypatch.context() as patch:
         patch.setattr(os, step, dying)
         with suppress(Crash):
-            atomic_files.replace(path, b"new", backup=aside)
+            atomic_files.replace(path, b"new", backup=backup)
     content = path.read_bytes()
     assert content in {b"old", b"new"}
-    assert content == b"old" or aside.read_bytes() == b"old"
+    assert content == b"old" or backup.read_bytes() == b"old"

@@ -1,4 +1,4 @@
-"""config.toml is changed where it has to be, and nowhere else."""
+"""Edits of config.toml change the keys given, and nothing else."""
 
 import tomllib
 
@@ -12,14 +12,14 @@ TEXTS = st.text(st.characters(blacklist_categories=["Cs", "Cc"]), max_size=30)
 
 
 def test_the_sample_is_the_projects() -> None:
-    """What `init` writes begins as config.toml.sample, the one that there is."""
+    """`init` starts from config.toml.sample, the only one."""
     text = edit.read_sample()
     assert tomllib.loads(text)["API"]["Domain"] == ""
     assert edit.set_values(text, {}) == text
 
 
 def test_only_the_line_changes() -> None:
-    """Of the sample one line is another, and its comments stay."""
+    """A single line of the sample changes, and its comments stay."""
     before = edit.read_sample()
     after = edit.set_values(before, {("API", "Domain"): "cp.example.com"})
     changed = [
@@ -32,7 +32,7 @@ def test_only_the_line_changes() -> None:
 
 @given(domain=TEXTS, secrets=st.lists(TEXTS, max_size=3), number=st.integers(1, 99))
 def test_any_value(domain: str, secrets: list[str], number: int) -> None:
-    """Whatever the values are, they are read again as they were, and the rest as it was."""
+    """Any values are read back unchanged, and so is the rest of the file."""
     values = {
         ("API", "Domain"): domain,
         ("WEBHOOK", "Secrets"): secrets,
@@ -58,7 +58,7 @@ def test_any_value(domain: str, secrets: list[str], number: int) -> None:
     ],
 )
 def test_any_file(text: str) -> None:
-    """The key is found however it is written, and made where it or its table is missing."""
+    """The key is found in any TOML spelling, and added where it or its table is missing."""
     after = tomllib.loads(edit.set_values(text, {("WEBHOOK", "Secrets"): ["x"]}))
     expected = tomllib.loads(text)
     expected.setdefault("WEBHOOK", {})["Secrets"] = ["x"]

@@ -22,12 +22,12 @@ def test_made_once_and_private(tmp_path: Path) -> None:
 
 def test_names_as_ethereum_has_them(tmp_path: Path) -> None:
     """Node id and address are those that others derive from the key."""
-    found = identity.load(tmp_path)
-    account = Account.from_key(found.secret)
-    assert found.address == account.address.lower()
-    assert found.node_id.startswith("04")
-    assert len(found.node_id) == 130
-    assert bytes.fromhex(found.node_id)[1:] == bytes.fromhex(found.node_id[2:])
+    provider = identity.load(tmp_path)
+    account = Account.from_key(provider.secret)
+    assert provider.address == account.address.lower()
+    assert provider.node_id.startswith("04")
+    assert len(provider.node_id) == 130
+    assert bytes.fromhex(provider.node_id)[1:] == bytes.fromhex(provider.node_id[2:])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_processes_that_start_at_once_share_it(tmp_path: Path) -> None:
     """However many make the key at the same time, one is made, and nothing is left beside it."""
     with multiprocessing.get_context("spawn").Pool(4) as pool:
         assert len(set(pool.map(_load, [tmp_path] * 16, chunksize=1))) == 1
-    assert [one.name for one in tmp_path.iterdir()] == ["private_key"]
+    assert [path.name for path in tmp_path.iterdir()] == ["private_key"]
 
 
 def test_derived_keys(tmp_path: Path) -> None:

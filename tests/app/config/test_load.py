@@ -23,7 +23,7 @@ def load(folder: Path, text: str = "", **environment: str) -> config.Config:
 
 
 def problems(folder: Path, text: str = "", **environment: str) -> tuple[str, ...]:
-    """Return what is wrong with a configuration."""
+    """Return the problems of a configuration."""
     with pytest.raises(ConfigError) as caught:
         load(folder, text, **environment)
     return caught.value.problems
@@ -37,18 +37,18 @@ def test_the_domain_is_spelled_as_hosts_are(tmp_path: Path, text: str) -> None:
 
 def test_v030(tmp_path: Path) -> None:
     """The file of v0.3.0 is read as it is."""
-    found = load(tmp_path, V030)
-    assert (found.api.port, found.lag.server_url) == (8085, "https://api.lagrangedao.org")
-    assert found.log.crt_file.endswith("server.crt")
+    loaded = load(tmp_path, V030)
+    assert (loaded.api.port, loaded.lag.server_url) == (8085, "https://api.lagrangedao.org")
+    assert loaded.log.crt_file.endswith("server.crt")
 
 
 def test_v030_as_it_is_tells_what_to_fill_in(tmp_path: Path) -> None:
-    """The sample of v0.3.0 is told what is missing, each on a line, and nothing else is wrong."""
+    """The sample of v0.3.0 fails only with its missing values, one line each."""
     (tmp_path / "config.toml").write_text(V030)
     done = check(tmp_path)
     assert done.returncode == 2
-    told = done.stderr.splitlines()
-    assert sorted(line.partition(";")[0].partition(":")[0] for line in told) == [
+    lines = done.stderr.splitlines()
+    assert sorted(line.partition(";")[0].partition(":")[0] for line in lines) == [
         "[API] Domain is empty",
         "[API] MultiAddress is not /ip4/<address>/tcp/<port> or /dns4/<name>/tcp/<port>",
         "nobody can send anything",
@@ -73,7 +73,7 @@ def check(folder: Path, **environment: str) -> "subprocess.CompletedProcess[str]
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """Without a file there are the defaults."""
+    """Without a file the defaults apply."""
     assert config.load(tmp_path, {}) == config.Config()
 
 
@@ -98,8 +98,8 @@ def test_every_key_by_environment(tmp_path: Path, table: str, key: str, kind: An
         value, expected = '{fast = "ssd"}', {"fast": "ssd"}  # type: ignore[assignment]
     name = config.variable_name(table, key)
     assert re.fullmatch(r"CP_[A-Z]+_[A-Z]+", name)
-    found = load(tmp_path, V030, **{name: value})
-    tables = dict(zip(config.tables(), msgspec.structs.astuple(found), strict=True))
+    loaded = load(tmp_path, V030, **{name: value})
+    tables = dict(zip(config.tables(), msgspec.structs.astuple(loaded), strict=True))
     keys = [field.encode_name for field in msgspec.structs.fields(tables[table])]
     assert msgspec.structs.astuple(tables[table])[keys.index(key)] == expected
 
@@ -112,7 +112,7 @@ def test_a_key_of_callbacks_that_is_none(tmp_path: Path) -> None:
 
 
 def test_names_of_the_documentation() -> None:
-    """The variables that are promised are there."""
+    """The documented variables exist."""
     assert config.variable_name("API", "Port") == "CP_API_PORT"
     assert config.variable_name("LAG", "ServerUrl") == "CP_LAG_SERVERURL"
 
@@ -128,7 +128,7 @@ def test_names_of_the_documentation() -> None:
     ],
 )
 def test_unknown_keys(tmp_path: Path, text: str, suggestion: str) -> None:
-    """What is unknown is an error with the nearest known name."""
+    """An unknown key is an error that suggests the nearest known name."""
     [problem] = problems(tmp_path, text)
     assert suggestion in problem
 
@@ -141,13 +141,13 @@ def test_all_unknown_keys_at_once(tmp_path: Path) -> None:
 def test_wrong_values_at_once(tmp_path: Path) -> None:
     """Every table with a wrong value is named with its key, and secrets are not repeated."""
     text = "[API]\nPort = 70000\n[WEBHOOK]\nSecrets = 'whsec_hunter2'\n[LAG]\nAccessToken = 5\n"
-    found = problems(tmp_path, text)
-    assert [line.partition(":")[0] for line in found] == [
+    lines = problems(tmp_path, text)
+    assert [line.partition(":")[0] for line in lines] == [
         "[API] Port",
         "[LAG] AccessToken",
         "[WEBHOOK] Secrets",
     ]
-    assert "hunter2" not in "".join(found)
+    assert "hunter2" not in "".join(lines)
 
 
 @pytest.mark.parametrize("text", ["[API", "API = 5", "[API]\nPort = 1\nPort = 2", "\x00"])
@@ -162,7 +162,7 @@ def test_wrong_variables(tmp_path: Path) -> None:
 
 
 def test_secrets_are_masked(tmp_path: Path) -> None:
-    """What is shown to people holds no secret."""
+    """Displayed values hold no secret."""
     text = """
 [API]
 RedisUrl = "rediss://user:hunter2@redis:6379/0"
@@ -178,9 +178,9 @@ Secrets = ["hunter2", "hunter2"]
 [ADMISSION]
 BlackList = "https://user:hunter%32@lists.example.com/black"
 """
-    found = load(tmp_path, text)
-    shown = list(config.mask(found))
-    assert "hunter" not in repr(shown)
-    assert ("API", "RedisUrl", "rediss://…@redis:6379/0") in shown
-    assert ("WEBHOOK", "Secrets", "(2 set)") in shown
-    assert set(config.secrets(found)) == {"hunter2", "hunter%32"}
+    loaded = load(tmp_path, text)
+    displayed = list(config.mask(loaded))
+    assert "hunter" not in repr(displayed)
+    assert ("API", "RedisUrl", "rediss://…@redis:6379/0") in displayed
+    assert ("WEBHOOK", "Secrets", "(2 set)") in displayed
+    assert set(config.secrets(loaded)) == {"hunter2", "hunter%32"}

@@ -14,7 +14,7 @@ def test_every_form_of_a_secret() -> None:
 
 
 def test_no_secrets() -> None:
-    """Where there are no secrets everything passes."""
+    """Everything passes when there are no secrets."""
     redaction = Redaction([])
     assert redaction.text("x") == "x"
     assert redaction.bytes(b"x") == b"x"

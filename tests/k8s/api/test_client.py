@@ -24,7 +24,7 @@ from k8s.api.errors import (
 )
 
 Answer = tuple[int, dict[str, str], bytes]
-Seen = list[dict[str, Any]]
+Requests = list[dict[str, Any]]
 
 
 def _status(code: int, message: str, **more: Any) -> Answer:
@@ -50,19 +50,19 @@ def _kubeconfig(folder: Path, port: int, user: dict[str, Any]) -> str:
 
 
 @pytest.fixture
-def answering(tmp_path: Path) -> Iterator[Callable[..., tuple[Cluster, Seen]]]:
+def answering(tmp_path: Path) -> Iterator[Callable[..., tuple[Cluster, Requests]]]:
     """Serves the given answers, one for each request, and then the last one for ever."""
     servers: list[ThreadingHTTPServer] = []
 
-    def serve(*answers: Answer) -> tuple[Cluster, Seen]:
-        seen: Seen = []
+    def serve(*answers: Answer) -> tuple[Cluster, Requests]:
+        requests: Requests = []
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def handle_any(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-                seen.append(
+                requests.append(
                     {
                         "method": self.command,
                         "path": self.path,
@@ -70,7 +70,7 @@ def answering(tmp_path: Path) -> Iterator[Callable[..., tuple[Cluster, Seen]]]:
                         "body": json.loads(body) if body else None,
                     }
                 )
-                status, headers, content = answers[min(len(seen), len(answers)) - 1]
+                status, headers, content = answers[min(len(requests), len(answers)) - 1]
                 self.send_response(status)
                 for key, value in ({"Content-Length": str(len(content))} | headers).items():
                     self.send_header(key, value)
@@ -87,7 +87,7 @@ def answering(tmp_path: Path) -> Iterator[Callable[..., tuple[Cluster, Seen]]]:
         servers.append(server)
         threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         file = _kubeconfig(tmp_path, server.server_port, {"token": "secret-token"})
-        return client.connect(file), seen
+        return client.connect(file), requests
 
     yield serve
     for server in servers:
@@ -95,7 +95,7 @@ def answering(tmp_path: Path) -> Iterator[Callable[..., tuple[Cluster, Seen]]]:
         server.server_close()
 
 
-Answering = Callable[..., tuple[Cluster, Seen]]
+Answering = Callable[..., tuple[Cluster, Requests]]
 BUSY = _status(500, "etcdserver: leader changed")
 
 
@@ -112,14 +112,16 @@ BUSY = _status(500, "etcdserver: leader changed")
         (_status(500, "failed to create typed patch object (x): .spec: expected map"), Refused),
     ],
 )
-def test_a_refusal_is_told_once(answering: Answering, answer: Answer, error: type[Refused]) -> None:
-    """What the API server refuses is not asked again, and its words are kept."""
-    cluster, seen = answering(answer)
+def test_a_refusal_is_not_retried(
+    answering: Answering, answer: Answer, error: type[Refused]
+) -> None:
+    """A refused request is not retried, and the API server's message is kept."""
+    cluster, requests = answering(answer)
     with pytest.raises(error) as refused:
         cluster.get("/api/v1/pods")
     assert refused.value.status == answer[0]
     assert refused.value.message == json.loads(answer[2])["message"]
-    assert len(seen) == 1
+    assert len(requests) == 1
 
 
 @pytest.mark.parametrize(
@@ -135,19 +137,19 @@ def test_a_refusal_is_told_once(answering: Answering, answer: Answer, error: typ
         ),
     ],
 )
-def test_what_passes_is_asked_again(answering: Answering, answer: Answer) -> None:
-    """A busy or broken API server is asked again, and the caller sees only the answer."""
-    cluster, seen = answering(answer, answer, _ok(kind="Pod"))
+def test_temporary_errors_are_retried(answering: Answering, answer: Answer) -> None:
+    """A request to a busy or broken API server is retried, and the caller sees only the answer."""
+    cluster, requests = answering(answer, answer, _ok(kind="Pod"))
     assert cluster.get("/api/v1/pods") == {"kind": "Pod"}
-    assert len(seen) == 3
+    assert len(requests) == 3
 
 
 def test_retries_end(answering: Answering) -> None:
     """An API server that stays busy is unavailable after a bounded number of requests."""
-    cluster, seen = answering(BUSY)
+    cluster, requests = answering(BUSY)
     with pytest.raises(Unavailable, match="leader changed"):
         cluster.get("/api/v1/pods")
-    assert len(seen) == client.ATTEMPTS
+    assert len(requests) == client.ATTEMPTS
 
 
 def test_retry_after_is_honoured(answering: Answering) -> None:
@@ -178,9 +180,9 @@ def test_silence_is_unavailable(tmp_path: Path) -> None:
 
 def test_apply_is_forced_and_ours(answering: Answering) -> None:
     """Apply is server-side, under our field manager, and a conflict of the moment is retried."""
-    cluster, seen = answering(_status(409, "modified"), _ok(kind="Pod"))
+    cluster, requests = answering(_status(409, "modified"), _ok(kind="Pod"))
     cluster.apply("/api/v1/namespaces/a/pods/b", {"kind": "Pod"}, dry_run=True)
-    last = seen[-1]
+    last = requests[-1]
     assert last["method"] == "PATCH"
     assert last["path"].endswith("/b?fieldManager=computing-provider&force=true&dryRun=All")
     assert last["headers"]["Content-Type"] == "application/apply-patch+yaml"
@@ -190,9 +192,9 @@ def test_apply_is_forced_and_ours(answering: Answering) -> None:
 
 def test_delete_names_what_it_means(answering: Answering) -> None:
     """A deletion is bound to uid and version, and what is absent is deleted."""
-    cluster, seen = answering(_status(404, "none"))
+    cluster, requests = answering(_status(404, "none"))
     cluster.delete("/api/v1/namespaces/a/pods/b", uid="u", version="7")
-    assert seen[0]["body"] == {
+    assert requests[0]["body"] == {
         "propagationPolicy": "Background",
         "preconditions": {"uid": "u", "resourceVersion": "7"},
     }
@@ -202,11 +204,11 @@ def test_lists_come_page_by_page(answering: Answering) -> None:
     """All pages are one list, and each object says what it is."""
     head = {"kind": "PodList", "apiVersion": "v1"}
     first = _ok(**head, items=[{"a": 1}], metadata={"continue": "t&1"})
-    cluster, seen = answering(first, _ok(**head, items=[{"a": 2}], metadata={}))
+    cluster, requests = answering(first, _ok(**head, items=[{"a": 2}], metadata={}))
     kind = {"kind": "Pod", "apiVersion": "v1"}
     assert cluster.list("/api/v1/pods", selector="x=y") == [{**kind, "a": 1}, {**kind, "a": 2}]
-    assert "labelSelector=x%3Dy" in seen[1]["path"]
-    assert "continue=t%261" in seen[1]["path"]
+    assert "labelSelector=x%3Dy" in requests[1]["path"]
+    assert "continue=t%261" in requests[1]["path"]
 
 
 def test_a_list_that_got_too_old_starts_again(answering: Answering) -> None:
@@ -221,24 +223,24 @@ def test_answers_are_bounded(answering: Answering, monkeypatch: pytest.MonkeyPat
     """A stream's line that never ends is an error before it fills the memory."""
     cluster, _ = answering((200, {}, b"a\nb\n" + b"x" * 200))
     monkeypatch.setattr(responses.lines, "__defaults__", (100,))
-    with cluster.stream("/api/v1/pods", read_timeout_seconds=1) as found:
-        assert [next(found), next(found)] == [b"a", b"b"]
+    with cluster.stream("/api/v1/pods", read_timeout_seconds=1) as stream:
+        assert [next(stream), next(stream)] == [b"a", b"b"]
         with pytest.raises(ClusterError, match="longer than 100 bytes"):
-            next(found)
+            next(stream)
 
 
 def test_streams_end_with_their_last_line(answering: Answering) -> None:
     """Lines come without their ends, and the last one needs none."""
     cluster, _ = answering((200, {}, b"a\n\nb"))
-    with cluster.stream("/x", read_timeout_seconds=1) as found:
-        assert list(found) == [b"a", b"", b"b"]
+    with cluster.stream("/x", read_timeout_seconds=1) as stream:
+        assert list(stream) == [b"a", b"", b"b"]
 
 
 def test_logs_are_text(answering: Answering) -> None:
     """Whatever bytes a container writes, its log is text, and bounded at the source."""
-    cluster, seen = answering((200, {}, b"\xff ok"))
+    cluster, requests = answering((200, {}, b"\xff ok"))
     assert cluster.log("/api/v1/namespaces/a/pods/b", tail_lines=5, previous=True) == "\ufffd ok"
-    assert seen[0]["path"].endswith("/b/log?tailLines=5&limitBytes=1048576&previous=true")
+    assert requests[0]["path"].endswith("/b/log?tailLines=5&limitBytes=1048576&previous=true")
 
 
 def test_a_fork_has_connections_of_its_own(answering: Answering) -> None:

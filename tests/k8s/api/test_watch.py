@@ -31,11 +31,11 @@ LINE = json.dumps(
 
 
 class Watching:
-    """A loop in a thread, and what it has told."""
+    """A watch loop in a thread, and the events that it yielded."""
 
     def __init__(self, cluster: Cluster, path: str, timing: Timing, selector: str = "") -> None:
-        self.told: list[Any] = []
-        self.troubles: list[tuple[str, float]] = []
+        self.events: list[Any] = []
+        self.errors: list[tuple[str, float]] = []
         self._stopped = threading.Event()
         self._events = watch.follow(
             cluster,
@@ -43,7 +43,7 @@ class Watching:
             Object,
             selector=selector,
             stopped=self._stopped,
-            on_error=lambda message, seconds: self.troubles.append((message, seconds)),
+            on_error=lambda message, seconds: self.errors.append((message, seconds)),
             timing=timing,
         )
         self._thread = threading.Thread(target=self._run)
@@ -51,22 +51,22 @@ class Watching:
 
     def _run(self) -> None:
         for event in self._events:
-            self.told.append(event)
+            self.events.append(event)
 
     def until(self, holds: Callable[[], object], seconds: float = 15) -> None:
         """Wait until something holds."""
         deadline = time.monotonic() + seconds
         while not holds():
             assert self._thread.is_alive(), "the loop ended"
-            assert time.monotonic() < deadline, (self.told, self.troubles)
+            assert time.monotonic() < deadline, (self.events, self.errors)
             time.sleep(0.01)
 
     def of(self, kind: type) -> list[Any]:
-        """What it has told of one kind."""
-        return [event for event in self.told if isinstance(event, kind)]
+        """Return the events of one kind."""
+        return [event for event in self.events if isinstance(event, kind)]
 
     def stop(self) -> float:
-        """Stop it; how many seconds that took."""
+        """Stop it; return the seconds that it took."""
         begun = time.monotonic()
         self._stopped.set()
         self._thread.join(20)
@@ -84,8 +84,8 @@ def follow() -> Iterator[Callable[..., Watching]]:
         return started[-1]
 
     yield start_one
-    for one in started:
-        one.stop()
+    for watching in started:
+        watching.stop()
 
 
 def config_map(namespace: str, name: str, **labels: str) -> dict[str, Any]:
@@ -95,7 +95,7 @@ def config_map(namespace: str, name: str, **labels: str) -> dict[str, Any]:
 
 
 def make_namespace(cluster: Cluster, name: str) -> str:
-    """Make a namespace; the path of its ConfigMaps."""
+    """Create a namespace; return the path of its ConfigMaps."""
     manifest = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
     cluster.apply(f"/api/v1/namespaces/{name}", manifest)
     return CONFIG_MAPS.format(name)
@@ -109,12 +109,12 @@ def page(*names: str, more: str = "") -> bytes:
 
 
 def names(listed: Listed[Object]) -> list[str]:
-    """The names of what was listed."""
-    return [one.metadata.name for one in listed.objects]
+    """Return the names of the listed objects."""
+    return [listed_object.metadata.name for listed_object in listed.objects]
 
 
-def test_told(simulated: Any, follow: Callable[..., Watching]) -> None:
-    """What there is comes first, page by page, then what changes and what is deleted."""
+def test_events(simulated: Any, follow: Callable[..., Watching]) -> None:
+    """Existing objects come first, page by page, then changes and deletions."""
     cluster = simulated.cluster
     path = make_namespace(cluster, "watch-told")
     for name in ("a", "b", "c", "other"):
@@ -123,31 +123,31 @@ def test_told(simulated: Any, follow: Callable[..., Watching]) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(watch, "PAGE_SIZE", 2)
         watching = follow(cluster, path, GENTLE, selector="team=one")
-        watching.until(lambda: watching.told)
-    assert names(watching.told[0]) == ["a", "b", "c"]
+        watching.until(lambda: watching.events)
+    assert names(watching.events[0]) == ["a", "b", "c"]
     cluster.apply(f"{path}/d", config_map("watch-told", "d", team="one"))
     cluster.apply(f"{path}/a", config_map("watch-told", "a", team="two"))
     cluster.delete(f"{path}/b")
     watching.until(lambda: len(watching.of(Deleted)) == 2)
-    assert [one.object.metadata.name for one in watching.of(Changed)] == ["d"]
-    assert [one.object.metadata.name for one in watching.of(Deleted)] == ["a", "b"]
+    assert [event.object.metadata.name for event in watching.of(Changed)] == ["d"]
+    assert [event.object.metadata.name for event in watching.of(Deleted)] == ["a", "b"]
     watching.until(lambda: len(watching.of(Idle)) >= 2)
     assert len(watching.of(Listed)) == 1, "a watch that ends in time is no reason to list again"
-    assert not watching.troubles
+    assert not watching.errors
 
 
 def test_killed(start: Any, free_port: int, follow: Callable[..., Watching]) -> None:
-    """An API server that dies and comes back with fewer objects is listed again, not mourned."""
+    """An API server that dies and comes back with fewer objects is listed again."""
     token = "a-token-that-survives"
     first = start(port=free_port, token=token)
     cluster = first.cluster
     path = make_namespace(cluster, "killed")
     cluster.apply(f"{path}/lost", config_map("killed", "lost"))
     watching = follow(cluster, path, GENTLE)
-    watching.until(lambda: watching.told)
-    assert names(watching.told[0]) == ["lost"]
+    watching.until(lambda: watching.events)
+    assert names(watching.events[0]) == ["lost"]
     first.end(signal.SIGKILL)
-    watching.until(lambda: watching.troubles)
+    watching.until(lambda: watching.errors)
     start(port=free_port, token=token)
     watching.until(lambda: len(watching.of(Listed)) == 2)
     assert names(watching.of(Listed)[1]) == []
@@ -167,12 +167,12 @@ def test_expired(scripted: Any, follow: Callable[..., Watching]) -> None:
     watching = follow(scripted(script), "/api/v1/pods")
     watching.until(lambda: len(watching.of(Listed)) >= 4)
     listings = len(watching.of(Listed))
-    assert len(watching.troubles) >= listings - 3, "but not for ever without a pause"
-    assert watching.troubles[0][0] == "watching /api/v1/pods: too old"
+    assert len(watching.errors) >= listings - 3, "but not for ever without a pause"
+    assert watching.errors[0][0] == "watching /api/v1/pods: too old"
 
 
 @pytest.mark.parametrize(
-    ("body", "trouble"),
+    ("body", "error"),
     [
         (b"", "ended the watch at once"),
         (LINE + b"\n" + LINE[:40], "Input data was truncated"),
@@ -184,10 +184,8 @@ def test_expired(scripted: Any, follow: Callable[..., Watching]) -> None:
         (b'{"type": "ADDED", "object": {"x": ' + b"[" * 100_000 + b"\n", "recursion"),
     ],
 )
-def test_nonsense(
-    scripted: Any, follow: Callable[..., Watching], body: bytes, trouble: str
-) -> None:
-    """Whatever a watch says that makes no sense, everything is listed again, for ever."""
+def test_nonsense(scripted: Any, follow: Callable[..., Watching], body: bytes, error: str) -> None:
+    """Any malformed event leads to a new listing, however often."""
 
     def script(request: Any) -> None:
         request.answer(200)
@@ -195,7 +193,7 @@ def test_nonsense(
 
     watching = follow(scripted(script), "/api/v1/pods")
     watching.until(lambda: len(watching.of(Listed)) >= 3)
-    assert trouble in watching.troubles[0][0]
+    assert error in watching.errors[0][0]
 
 
 @pytest.mark.parametrize("head", [True, False])
@@ -213,14 +211,14 @@ def test_stalled(scripted: Any, follow: Callable[..., Watching], *, head: bool) 
 
     watching = follow(scripted(script), "/api/v1/pods")
     watching.until(lambda: len(watching.of(Listed)) >= 2)
-    assert "timed out" in watching.troubles[0][0]
+    assert "timed out" in watching.errors[0][0]
 
 
 def test_refused(scripted: Any, follow: Callable[..., Watching]) -> None:
-    """A refusal is told with growing delays up to the longest, and asked again all the same."""
+    """A refusal is retried with growing delays up to the longest, and reported each time."""
     watching = follow(scripted(lambda request: request.answer(403)), "/api/v1/pods")
-    watching.until(lambda: len(watching.troubles) >= 8)
-    delays = [seconds for _, seconds in watching.troubles]
+    watching.until(lambda: len(watching.errors) >= 8)
+    delays = [seconds for _, seconds in watching.errors]
     assert delays[0] <= 0.01
     assert 0.025 <= delays[7] <= 0.05
     assert not watching.of(Listed)
@@ -237,26 +235,26 @@ def test_endless_pages(
         request.write(page(*"abcdefghij", more="again"))
 
     watching = follow(scripted(script), "/api/v1/pods")
-    watching.until(lambda: watching.troubles)
-    assert "more than 50 objects" in watching.troubles[0][0]
+    watching.until(lambda: watching.errors)
+    assert "more than 50 objects" in watching.errors[0][0]
 
 
 def test_relisted(simulated: Any, follow: Callable[..., Watching]) -> None:
-    """Everything is listed again from time to time though nothing is wrong."""
+    """Everything is relisted from time to time even without an error."""
     path = make_namespace(simulated.cluster, "watch-relisted")
     watching = follow(simulated.cluster, path, Timing(watch_seconds=1, relist_seconds=0.1))
     watching.until(lambda: len(watching.of(Listed)) >= 2)
-    assert not watching.troubles
+    assert not watching.errors
 
 
 def test_stops(simulated: Any, follow: Callable[..., Watching]) -> None:
     """Stopped, it ends with the watch that is under way, or in the middle of a pause."""
     watching = follow(simulated.cluster, "/api/v1/pods", GENTLE)
-    watching.until(lambda: watching.told)
+    watching.until(lambda: watching.events)
     assert watching.stop() < 2
     slow = Timing(first_delay_seconds=600, longest_delay_seconds=600)
     waiting = follow(simulated.cluster, "/api/v1/nonsense", slow)
-    waiting.until(lambda: waiting.troubles)
+    waiting.until(lambda: waiting.errors)
     assert waiting.stop() < 1
 
 

@@ -56,11 +56,11 @@ def test_every_spelling_comes_to_one_label(label: str, spelling: str) -> None:
     """And is the same product as every other spelling of it, and as no other product."""
     assert gpus.label(spelling) == label
     for other, spellings in SPELLINGS.items():
-        assert all(gpus.is_same_model(spelling, one) is (other == label) for one in spellings)
+        assert all(gpus.is_same_model(spelling, name) is (other == label) for name in spellings)
 
 
 @pytest.mark.parametrize(
-    ("wanted", "offered", "fits"),
+    ("requested", "available", "fits"),
     [
         ("a100", "NVIDIA-A100-SXM4-80GB", True),
         ("NVIDIA-A100-80GB", "NVIDIA-A100-SXM4-80GB", True),
@@ -76,9 +76,11 @@ def test_every_spelling_comes_to_one_label(label: str, spelling: str) -> None:
         ("NVIDIA", "NVIDIA", False),
     ],
 )
-def test_a_variant_that_is_wanted_has_to_be_there(wanted: str, offered: str, *, fits: bool) -> None:
+def test_a_variant_that_is_wanted_has_to_be_there(
+    requested: str, available: str, *, fits: bool
+) -> None:
     """Without one any will do; another model never does."""
-    assert gpus.matches(wanted, offered) is fits
+    assert gpus.matches(requested, available) is fits
 
 
 @pytest.mark.parametrize(
@@ -105,7 +107,7 @@ def test_labels_that_name_products(key: str, *, product: bool) -> None:
 @given(st.text(max_size=300))
 @example("0G")
 def test_any_text_has_a_legal_label_or_none(text: str) -> None:
-    """What strangers write never becomes a label that the API server refuses."""
+    """Untrusted text never becomes a label that the API server refuses."""
     for label in (gpus.label(text), gpus.label_as_written(text), gpus.label_of_model(text)):
         assert not label or names.is_label_key(label)
     assert gpus.label(gpus.label(text)) == gpus.label(text)

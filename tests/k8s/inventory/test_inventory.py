@@ -1,4 +1,4 @@
-"""What nodes have and what is taken of it, from what the API server says."""
+"""The inventory of nodes and pods as the API server describes them."""
 
 import json
 from typing import Any
@@ -59,13 +59,13 @@ def node(name: str = "node-1", **changes: Any) -> dict[str, Any]:
 
 def pod(on: str = "node-1", *, ours: str = "", **changes: Any) -> dict[str, Any]:
     """A pod of 100m CPU and 1 GiB of memory; `ours`: of this task."""
-    told = {labels.TASK: ours, labels.MANAGED_BY: labels.MANAGER, labels.COMPONENT: "web"}
-    told[labels.REVISION] = "1"
+    pod_labels = {labels.TASK: ours, labels.MANAGED_BY: labels.MANAGER, labels.COMPONENT: "web"}
+    pod_labels[labels.REVISION] = "1"
     requests = {"cpu": "100m", "memory": "1Gi", **changes.get("requests", {})}
     return {
         "metadata": {
             "name": "p",
-            "labels": told if ours else {},
+            "labels": pod_labels if ours else {},
             **({"deletionTimestamp": "2026-01-01T00:00:00Z"} if changes.get("ending") else {}),
         },
         "spec": {
@@ -80,7 +80,7 @@ def pod(on: str = "node-1", *, ours: str = "", **changes: Any) -> dict[str, Any]
 def taken(
     *pods: dict[str, Any], nodes: Any = None, facts: dict[str, GpuFacts] | None = None
 ) -> Inventory:
-    """The inventory of these."""
+    """Take the inventory of these nodes and pods."""
     return inventory.take(
         msgspec.convert(nodes or [node()], list[NodeObject]),
         msgspec.convert(list(pods), list[InventoryPod]),
@@ -89,9 +89,9 @@ def taken(
 
 
 def test_a_node() -> None:
-    """What it has is exact, and so is what its pods take."""
-    [found] = taken(pod(), pod(requests={"cpu": "33m", "nvidia.com/gpu": "1"})).nodes
-    assert found == Node(
+    """Allocatable and used resources of a node are exact."""
+    [counted] = taken(pod(), pod(requests={"cpu": "33m", "nvidia.com/gpu": "1"})).nodes
+    assert counted == Node(
         name="node-1",
         machine_id="abc",
         architecture="amd64",
@@ -105,7 +105,7 @@ def test_a_node() -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "counts"),
+    ("document", "counts"),
     [
         (pod(), True),
         (pod(status={"phase": "Pending"}), True),
@@ -124,39 +124,39 @@ def test_a_node() -> None:
         ),
     ],
 )
-def test_which_pods_count(one: dict[str, Any], *, counts: bool) -> None:
-    """Those that are there, are being ended or are about to be put there; not what is over."""
-    assert taken(one).nodes[0].used_by_others.pods == int(counts)
+def test_which_pods_count(document: dict[str, Any], *, counts: bool) -> None:
+    """Pods count that are on a node, being deleted or about to be scheduled, not finished ones."""
+    assert taken(document).nodes[0].used_by_others.pods == int(counts)
 
 
 def test_what_waits_for_the_scheduler_takes_the_first_room() -> None:
-    """One after the other, so that what does not fit on a node is counted on the next."""
+    """Pending pods are placed in turn; one that does not fit on a node counts on the next."""
     waiting = [pod("", status={"phase": "Pending"}, requests={"cpu": "3"}) for _ in range(3)]
-    found = taken(*waiting, nodes=[node("a"), node("b")])
-    assert [one.used.cpu_millis for one in found.nodes] == [3000, 3000]
+    result = taken(*waiting, nodes=[node("a"), node("b")])
+    assert [counted.used.cpu_millis for counted in result.nodes] == [3000, 3000]
 
 
 def test_our_tasks_pods_are_told_apart() -> None:
-    """By task, component and revision; others' labels alone do not make a pod ours."""
+    """Pods are assigned by task, component and revision; a task label alone is not enough."""
     strange = pod()
     strange["metadata"]["labels"] = {labels.TASK: "t"}
-    [found] = taken(pod(ours="t"), pod(ours="t", ending=True), strange).nodes
+    [counted] = taken(pod(ours="t"), pod(ours="t", ending=True), strange).nodes
     amounts = ResourceAmounts(cpu_millis=100, memory_bytes=GI, pods=1)
-    assert found.tenants == (
+    assert counted.tenants == (
         Tenant(task_id="t", component="web", revision="1", amounts=amounts),
         Tenant(task_id="t", component="web", revision="1", amounts=amounts, ending=True),
     )
-    assert found.used_by_others == amounts
-    assert found.used.pods == 3
+    assert counted.used_by_others == amounts
+    assert counted.used.pods == 3
 
 
 def test_nodes_for_gpus_only() -> None:
     """The usual taint of GPU nodes keeps those away that need none, waiting ones included."""
     taints = [{"key": "nvidia.com/gpu", "effect": "NoSchedule"}]
-    [found] = taken(pod(on=""), nodes=[node(spec={"taints": taints})]).nodes
-    assert (found.withheld, found.gpus_only, found.used.pods) == ("", True, 0)
-    assert not found.admits(ResourceAmounts(cpu_millis=1))
-    assert found.admits(ResourceAmounts(gpus=1))
+    [counted] = taken(pod(on=""), nodes=[node(spec={"taints": taints})]).nodes
+    assert (counted.withheld, counted.gpus_only, counted.used.pods) == ("", True, 0)
+    assert not counted.admits(ResourceAmounts(cpu_millis=1))
+    assert counted.admits(ResourceAmounts(gpus=1))
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_nodes_for_gpus_only() -> None:
     ],
 )
 def test_nodes_that_are_not_offered(changes: dict[str, Any], withheld: str) -> None:
-    """They stay in the inventory, with the reason."""
-    found = taken(nodes=[node(**changes)])
-    assert found.nodes[0].withheld == withheld
-    assert bool(found.schedulable) is (withheld == "")
+    """Withheld nodes stay in the inventory, with the reason."""
+    result = taken(nodes=[node(**changes)])
+    assert result.nodes[0].withheld == withheld
+    assert bool(result.schedulable) is (withheld == "")
 
 
 @pytest.mark.parametrize(
@@ -196,18 +196,18 @@ def test_nodes_that_are_not_offered(changes: dict[str, Any], withheld: str) -> N
     ],
 )
 def test_gpus_by_product(changes: Any, details: list[str], products: Any) -> None:
-    """As the driver tells, when that is all of them; else by the label, else as far as known."""
+    """The driver's facts decide if they cover all GPUs; else the label, else as far as known."""
     facts = GpuFacts(details=tuple(GpuDetail(product_name=name) for name in details))
-    [found] = taken(nodes=[node(**changes)], facts={"node-1": facts}).nodes
-    assert found.products == products
+    [counted] = taken(nodes=[node(**changes)], facts={"node-1": facts}).nodes
+    assert counted.products == products
 
 
 def test_an_inventory_survives_being_written_down() -> None:
-    """It goes to other processes as JSON."""
+    """The inventory survives encoding as JSON, which takes it to other processes."""
     facts = gpu_exporter.parse(json.dumps(DOCUMENT))
     assert facts
-    found = taken(pod(ours="t"), pod(), facts={"node-1": facts})
-    assert msgspec.json.decode(msgspec.json.encode(found), type=Inventory) == found
+    result = taken(pod(ours="t"), pod(), facts={"node-1": facts})
+    assert msgspec.json.decode(msgspec.json.encode(result), type=Inventory) == result
 
 
 def test_facts_of_the_exporter() -> None:
@@ -244,13 +244,13 @@ def test_facts_of_the_exporter() -> None:
     ],
 )
 def test_partial_facts(gpu: Any, facts: GpuFacts) -> None:
-    """What is there counts, what is not understood is left out."""
+    """Values that are understood count, others are left out."""
     assert gpu_exporter.parse(json.dumps({"gpu": gpu})) == facts
 
 
 @pytest.mark.parametrize("log", ["", "x", "[]", '{"gpu": 1}', '{"gpu": null}', "[" * 5000, "\x00"])
 def test_garbage_tells_nothing(log: str) -> None:
-    """And breaks nothing."""
+    """Garbage in the log is ignored."""
     assert gpu_exporter.parse(log) is None
 
 
@@ -262,14 +262,14 @@ json_values = st.recursive(
 detail = st.dictionaries(
     st.sampled_from(["product_name", "fb_memory_usage", "bar1_memory_usage"]), json_values
 )
-told = st.dictionaries(
+gpu_documents = st.dictionaries(
     st.sampled_from(["driver_version", "cuda_version", "attached_gpus", "details"]),
     json_values | st.lists(detail | json_values),
 )
 
 
-@given(told)
+@given(gpu_documents)
 def test_whatever_the_exporter_says(gpu: Any) -> None:
-    """It becomes facts of bounded size."""
+    """Any output of the exporter becomes facts of bounded size."""
     facts = gpu_exporter.parse(json.dumps({"gpu": gpu}))
     assert facts is None or len(msgspec.json.encode(facts)) < 100_000

@@ -1,4 +1,4 @@
-"""Amounts of resources from quantities, exact."""
+"""Resource quantities, parsed and summed exactly."""
 
 from fractions import Fraction
 
@@ -29,23 +29,23 @@ from k8s.inventory.quantities import ResourceAmounts
     ],
 )
 def test_quantities_are_exact(text: str | int, number: Fraction) -> None:
-    """In every spelling that Kubernetes has."""
+    """Every spelling of Kubernetes is parsed exactly."""
     assert quantities.parse(text) == number
 
 
 @pytest.mark.parametrize("text", ["", "x", "1 Gi", "1gi", "--1", "1e999", "m", "0x10", "1" * 40])
 def test_what_is_no_quantity(text: str) -> None:
-    """Is said, whatever its size."""
+    """Malformed quantities are errors, whatever their size."""
     with pytest.raises(ValueError, match="is no quantity"):
         quantities.parse(text)
 
 
 def test_requests_are_rounded_up_and_nodes_down() -> None:
-    """So that nothing is sold that is not there."""
-    told = {"cpu": "1500u", "memory": "100m", "ephemeral-storage": "1k", "nvidia.com/gpu": "2"}
+    """Requests round up and capacity rounds down, so that nothing is oversold."""
+    resources = {"cpu": "1500u", "memory": "100m", "ephemeral-storage": "1k", "nvidia.com/gpu": "2"}
     whole = ResourceAmounts(cpu_millis=2, memory_bytes=1, storage_bytes=1000, gpus=2)
-    assert quantities.parse_requests(told) == whole
-    assert quantities.parse_allocatable(told) == ResourceAmounts(
+    assert quantities.parse_requests(resources) == whole
+    assert quantities.parse_allocatable(resources) == ResourceAmounts(
         cpu_millis=1, storage_bytes=1000, gpus=2
     )
 

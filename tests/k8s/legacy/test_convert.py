@@ -1,4 +1,4 @@
-"""A Deployment of v0.3.0 as what would have to run, were it deployed again."""
+"""Conversion of v0.3.0 Deployments into components."""
 
 from typing import Any
 
@@ -28,14 +28,14 @@ def spec() -> dict[str, Any]:
         "resources": {"limits": HARDWARE, "requests": HARDWARE},
         "volumeMounts": [{"name": f"{SPACE}-app", "mountPath": "/etc/app/"}],
     }
-    beside = {
+    sidecar = {
         "name": f"{SPACE}-db",
         "image": "db:1",
         "resources": {},
         "readinessProbe": {"exec": {"command": ["ready"]}},
     }
     pod = {
-        "containers": [beside, main],
+        "containers": [sidecar, main],
         "nodeSelector": {"NVIDIA-A4000": "true"},
         "volumes": [{"name": f"{SPACE}-app", "configMap": {"name": f"{SPACE}-app"}}],
     }
@@ -45,16 +45,16 @@ def spec() -> dict[str, Any]:
 def test_ldl() -> None:
     """Services have their names, what they run, their files, and the hardware of the order."""
     maps = {f"{SPACE}-app": {"app.ini": "x"}}
-    found = convert.component(spec(), NAMES, port=8080, config_maps=maps)
-    beside, main = found.containers
-    assert (found.name, found.replicas, beside.name, main.name) == ("web", 1, "db", "web")
+    component = convert.component(spec(), NAMES, port=8080, config_maps=maps)
+    sidecar, main = component.containers
+    assert (component.name, component.replicas, sidecar.name, main.name) == ("web", 1, "db", "web")
     assert (main.command, main.args) == (("serve",), ("--all",))
     assert main.env == (("A", "b=c"), ("EMPTY", ""))
-    assert [(one.number, one.public, one.hosts) for one in main.ports] == [
+    assert [(port.number, port.public, port.hosts) for port in main.ports] == [
         (8080, "host", ("a.example.com",)),
         (53, None, ()),
     ]
-    assert [(one.name, one.path, one.content) for one in main.files] == [
+    assert [(file.name, file.path, file.content) for file in main.files] == [
         ("app.ini", "/etc/app/app.ini", b"x")
     ]
     assert main.resources == Resources(
@@ -63,8 +63,8 @@ def test_ldl() -> None:
         storage_bytes=30 << 30,
         gpu=Gpu(count=1, models=("NVIDIA-A4000",)),
     )
-    assert beside.ready_command == ("ready",)
-    assert beside.resources == Resources(
+    assert sidecar.ready_command == ("ready",)
+    assert sidecar.resources == Resources(
         cpu_millis=500, memory_bytes=512 << 20, storage_bytes=1 << 30
     )
 
@@ -74,9 +74,9 @@ def test_a_dockerfile() -> None:
     given = spec()
     [*_, main] = given["template"]["spec"]["containers"]
     given["template"]["spec"]["containers"] = [{**main, "name": f"pod-{SPACE}"}]
-    found = convert.component(given, NAMES, port=0, config_maps={})
-    assert found.name == "my-space-42e6cdb2"
-    assert found.containers[0].ports[0].public == "host"
+    component = convert.component(given, NAMES, port=0, config_maps={})
+    assert component.name == "my-space-42e6cdb2"
+    assert component.containers[0].ports[0].public == "host"
 
 
 @pytest.mark.parametrize("part", ["template", "containers", "image", "ports"])

@@ -1,4 +1,4 @@
-"""The logs of a task on an API server that does as it is told."""
+"""Task logs on a scripted API server that fails."""
 
 import json
 import threading
@@ -66,7 +66,7 @@ def sending(*numbers: int, half: bytes = b"") -> Callable[[Request], None]:
 
 
 def test_no_line_twice_after_a_connection_broke(scripted: Serve, show: Show) -> None:
-    """What breaks off is asked for again from the last line on, and told from there."""
+    """A broken stream is requested again from its last line on."""
     log = Log(
         sending(1, 2, 3),
         sending(3, 4, 5),
@@ -106,8 +106,8 @@ def test_a_refusal_is_told(scripted: Serve, show: Show) -> None:
 
     log = Log(*[forbidden] * 4, sending(1))
     shown = show(scripted(log), "ns", "t")
-    told = [text.split(" ", 2)[2] for text in shown.until(" 1")]
-    assert told == ["web-abcde cannot be read: may not get pods/log", "1"]
+    texts = [text.split(" ", 2)[2] for text in shown.until(" 1")]
+    assert texts == ["web-abcde cannot be read: may not get pods/log", "1"]
     log.left.set()
 
 

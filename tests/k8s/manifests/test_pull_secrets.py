@@ -1,4 +1,4 @@
-"""For which images a pod gets the operator's credentials."""
+"""Images for which a pod gets the operator's credentials."""
 
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ RESOURCES = Resources(cpu_millis=10, memory_bytes=1 << 20, storage_bytes=1 << 20
 
 
 def workload(image: str) -> Workload:
-    """A Space of one service."""
+    """A Space of first service."""
     container = Container(name="web", image=image, resources=RESOURCES)
     return Workload(
         task_id=OTHER,
@@ -30,10 +30,14 @@ def workload(image: str) -> Workload:
 def named(image: str, capabilities: Capabilities) -> list[dict[str, str]]:
     """Return the Secrets that the pods of a workload with this image name."""
     [deployment] = [
-        one for one in render.workload(workload(image), capabilities) if one["kind"] == "Deployment"
+        manifest
+        for manifest in render.workload(workload(image), capabilities)
+        if manifest["kind"] == "Deployment"
     ]
-    found: list[dict[str, str]] = deployment["spec"]["template"]["spec"].get("imagePullSecrets", [])
-    return found
+    secrets: list[dict[str, str]] = deployment["spec"]["template"]["spec"].get(
+        "imagePullSecrets", []
+    )
+    return secrets
 
 
 @pytest.mark.parametrize("rest", [f"{SPACE}@{DIGEST}", f"text_to_image:v1.0@{DIGEST}"])
@@ -58,7 +62,7 @@ def test_own_images(rest: str) -> None:
     ],
 )
 def test_others_images(image: str) -> None:
-    """Who names another Space's image in a file does not get it pulled with our credentials."""
+    """A file that names another Space's image does not get it pulled with the credentials."""
     capabilities = Capabilities(private_images=PLACE)
     assert named(image, capabilities) == []
     assert not pull_secrets.is_needed(workload(image), capabilities)
@@ -69,27 +73,27 @@ def test_others_images(image: str) -> None:
     [f"{PLACE}/{OTHER}@{DIGEST}", "Registry.Example.com:5000/anything:latest"],
 )
 def test_beside_others_images(beside: str) -> None:
-    """Credentials are a whole pod's: one image that they are not for, and the pod gets none."""
+    """Credentials are a whole pod's: first image that they are not for, and the pod gets none."""
     capabilities = Capabilities(private_images=PLACE)
-    found = workload(f"{PLACE}/{SPACE}@{DIGEST}")
-    [component] = found.components
+    space = workload(f"{PLACE}/{SPACE}@{DIGEST}")
+    [component] = space.components
     [own] = component.containers
     for image, needed in ((beside, False), ("nginx", True)):
         containers = (own, replace(own, name="second", image=image))
-        both = replace(found, components=(replace(component, containers=containers),))
+        both = replace(space, components=(replace(component, containers=containers),))
         assert pull_secrets.is_needed(both, capabilities) is needed
 
 
 def test_docker_hub() -> None:
     """An image that names no registry is Docker Hub's."""
     capabilities = Capabilities(private_images="docker.io/team/lagrange")
-    found = workload(f"docker.io/team/lagrange/{SPACE}@{DIGEST}")
-    assert pull_secrets.is_needed(found, capabilities)
-    [component] = found.components
+    space = workload(f"docker.io/team/lagrange/{SPACE}@{DIGEST}")
+    assert pull_secrets.is_needed(space, capabilities)
+    [component] = space.components
     [own] = component.containers
     for image in ("team/secret", "index.docker.io/team/secret", "nginx"):
         containers = (own, replace(own, name="second", image=image))
-        both = replace(found, components=(replace(component, containers=containers),))
+        both = replace(space, components=(replace(component, containers=containers),))
         assert not pull_secrets.is_needed(both, capabilities)
 
 
@@ -102,8 +106,8 @@ def test_a_registry_without_credentials() -> None:
 def test_the_secret_changes_with_each_deployment() -> None:
     """So that who would remove it notices that it is needed anew; its content is not shown."""
     credentials = pull_secrets.Credentials(b'{"auths": {"x": {"auth": "hunter2"}}}')
-    one = workload("nginx")
-    again = replace(one, revision=one.revision + 1)
-    assert pull_secrets.secret(one, credentials) == pull_secrets.secret(one, credentials)
-    assert pull_secrets.secret(one, credentials) != pull_secrets.secret(again, credentials)
+    first = workload("nginx")
+    again = replace(first, revision=first.revision + 1)
+    assert pull_secrets.secret(first, credentials) == pull_secrets.secret(first, credentials)
+    assert pull_secrets.secret(first, credentials) != pull_secrets.secret(again, credentials)
     assert "hunter2" not in repr(credentials)

@@ -1,4 +1,4 @@
-"""How host names lead to services."""
+"""Routes from host names to services."""
 
 from dataclasses import replace
 from typing import Any
@@ -17,7 +17,7 @@ OFFER = Capabilities(node_ports=True, load_balancers=True)
 
 def of(capabilities: Capabilities, kind: str) -> list[Any]:
     """Return what is rendered of a kind."""
-    return [one for one in render.workload(WORKLOAD, capabilities) if one["kind"] == kind]
+    return [m for m in render.workload(WORKLOAD, capabilities) if m["kind"] == kind]
 
 
 def test_paths_that_controllers_take() -> None:
@@ -32,7 +32,7 @@ def test_paths_that_controllers_take() -> None:
 
 
 def test_a_gateway_takes_the_place_of_ingresses() -> None:
-    """Where the operator has a Gateway there are HTTPRoutes, and no Ingress."""
+    """A Gateway gets HTTPRoutes, and no Ingress."""
     capabilities = replace(OFFER, gateway="gateways/public")
     assert of(capabilities, "Ingress") == []
     matches = [
@@ -42,5 +42,5 @@ def test_a_gateway_takes_the_place_of_ingresses() -> None:
         for match in rule["matches"]
     ]
     assert matches
-    assert all(one == {"type": "PathPrefix", "value": "/"} for one in matches)
+    assert all(match == {"type": "PathPrefix", "value": "/"} for match in matches)
     assert of(OFFER, "HTTPRoute") == []

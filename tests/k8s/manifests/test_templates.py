@@ -39,8 +39,8 @@ def test_none_takes_its_key_away(tmp_path: Path) -> None:
 def test_values_change_no_structure(value: object) -> None:
     """Whatever a value holds, placeholders and YAML included, only its own leaf is different."""
     filled = Templates().fill("namespace", {"namespace": "n", "labels": value})
-    found = filled["metadata"].pop("labels", None)
-    assert found == value
+    leaf = filled["metadata"].pop("labels", None)
+    assert leaf == value
     assert filled == {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "n"}}
 
 

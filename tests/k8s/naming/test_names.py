@@ -1,4 +1,4 @@
-"""Names from strangers' words."""
+"""Names of objects from untrusted words."""
 
 import re
 
@@ -44,15 +44,15 @@ HOSTILE = [
 
 @pytest.mark.parametrize("word", ["web", "a", "0", "a-b", "a--b", "my-app-2"])
 def test_legal_names_stay(word: str) -> None:
-    """What is a legal name already is the name."""
+    """A legal name stays as it is."""
     assert names.dns_label(word) == word
 
 
 def test_hostile_words_become_distinct_labels() -> None:
     """No hostile word gives an illegal name, and no two give the same."""
-    found = [names.dns_label(word, limit=18) for word in HOSTILE]
-    assert all(LABEL.fullmatch(name) and len(name) <= 18 for name in found)
-    assert len(set(found)) == len(HOSTILE)
+    labels = [names.dns_label(word, limit=18) for word in HOSTILE]
+    assert all(LABEL.fullmatch(name) and len(name) <= 18 for name in labels)
+    assert len(set(labels)) == len(HOSTILE)
 
 
 def test_a_name_made_safe_is_not_another_words_own() -> None:
@@ -94,9 +94,9 @@ def test_published_ports_take_no_services_name() -> None:
 
 def test_container_port_names_are_short() -> None:
     """The name of a port is one that Kubernetes takes, and another component's differs."""
-    one, other = (names.endpoint_port(word, 80, "TCP") for word in ("web", "api"))
-    assert one != other
-    assert re.fullmatch(r"[a-z0-9-]{1,15}", one)
+    name, other = (names.endpoint_port(word, 80, "TCP") for word in ("web", "api"))
+    assert name != other
+    assert re.fullmatch(r"[a-z0-9-]{1,15}", name)
 
 
 @pytest.mark.parametrize(
