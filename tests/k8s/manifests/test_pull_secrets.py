@@ -16,7 +16,7 @@ RESOURCES = Resources(cpu_millis=10, memory_bytes=1 << 20, storage_bytes=1 << 20
 
 
 def workload(image: str) -> Workload:
-    """A Space of first service."""
+    """A Space of one service."""
     container = Container(name="web", image=image, resources=RESOURCES)
     return Workload(
         task_id=OTHER,
@@ -73,7 +73,7 @@ def test_others_images(image: str) -> None:
     [f"{PLACE}/{OTHER}@{DIGEST}", "Registry.Example.com:5000/anything:latest"],
 )
 def test_beside_others_images(beside: str) -> None:
-    """Credentials are a whole pod's: first image that they are not for, and the pod gets none."""
+    """Credentials apply to a whole pod: one image that they are not for, and the pod gets none."""
     capabilities = Capabilities(private_images=PLACE)
     space = workload(f"{PLACE}/{SPACE}@{DIGEST}")
     [component] = space.components
