@@ -55,7 +55,9 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         plan = _plan(path, names, hardware=_parse_hardware(hardware), capabilities=capabilities)
         for warning in plan.warnings:
             click.echo(f"warning: {warning}", err=True)
-        overrides = configuration.resolve_folder(click.get_current_context().find_root().obj) / "templates"
+        overrides = (
+            configuration.resolve_folder(click.get_current_context().find_root().obj) / "templates"
+        )
         manifests = rendering.workload(
             plan.workload, capabilities, overrides=overrides if overrides.is_dir() else None
         )
