@@ -1,4 +1,7 @@
-"""The addresses that are not the internet, and those of one cluster."""
+"""Networks that are not the public internet, and those of one cluster.
+
+`app.net` judges by the same list where a URL may lead; so a tenant's pods reach no more than we do.
+"""
 
 from collections.abc import Iterable
 from functools import cache
@@ -6,55 +9,65 @@ from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
 
 Network = IPv4Network | IPv6Network
 
+# https://www.iana.org/assignments/iana-ipv4-special-registry and -ipv6-special-registry, also what
+# they call globally reachable (AS112, AMT): no Space has any business there.
 RESERVED = (
-    "0.0.0.0/8",  # This host.
-    "10.0.0.0/8",  # Private.
-    "100.64.0.0/10",  # Carrier-grade NAT; some clouds' metadata too.
-    "127.0.0.0/8",  # Loopback.
-    "168.63.129.16/32",  # Azure's host agent.
-    "169.254.0.0/16",  # Link-local, metadata.
-    "172.16.0.0/12",  # Private.
-    "192.0.0.0/24",  # Protocol assignments; Oracle's metadata.
-    "192.168.0.0/16",  # Private.
-    "198.18.0.0/15",  # Benchmarks.
-    "224.0.0.0/4",  # Multicast.
-    "240.0.0.0/4",  # Reserved, broadcast.
-    "::/80",  # Unspecified, loopback, IPv4-compatible and IPv4-mapped.
-    "64:ff9b::/96",  # NAT64: any IPv4 address.
-    "64:ff9b:1::/48",  # Local NAT64.
-    "100::/64",  # Discard.
-    "2001::/32",  # Teredo: any IPv4 address.
-    "2002::/16",  # 6to4: any IPv4 address.
-    "fc00::/7",  # Private; metadata.
-    "fe80::/10",  # Link-local.
-    "fec0::/10",  # Site-local.
-    "ff00::/8",  # Multicast.
+    "0.0.0.0/8",  # RFC 791: this network.
+    "10.0.0.0/8",  # RFC 1918: private.
+    "100.64.0.0/10",  # RFC 6598: carrier-grade NAT; Alibaba's metadata.
+    "127.0.0.0/8",  # RFC 1122: loopback.
+    "168.63.129.16/32",  # Azure's host agent and DNS, the one metadata service on a public address.
+    "169.254.0.0/16",  # RFC 3927: link-local; metadata of most clouds.
+    "172.16.0.0/12",  # RFC 1918: private.
+    "192.0.0.0/24",  # RFC 6890: protocol assignments; Oracle's metadata.
+    "192.0.2.0/24",  # RFC 5737: documentation.
+    "192.31.196.0/24",  # RFC 7535: AS112.
+    "192.52.193.0/24",  # RFC 7450: AMT.
+    "192.88.99.0/24",  # RFC 7526: 6to4 relays, deprecated.
+    "192.168.0.0/16",  # RFC 1918: private.
+    "192.175.48.0/24",  # RFC 7534: AS112.
+    "198.18.0.0/15",  # RFC 2544: benchmarks.
+    "198.51.100.0/24",  # RFC 5737: documentation.
+    "203.0.113.0/24",  # RFC 5737: documentation.
+    "224.0.0.0/4",  # RFC 5771: multicast.
+    "240.0.0.0/4",  # RFC 1112: the former class E; broadcast.
+    # RFC 4291 and https://www.iana.org/assignments/ipv6-address-space: only 2000::/3 is global
+    # unicast. The rest has loopback, IPv4-mapped addresses, NAT64 (RFC 6052, RFC 8215), private,
+    # link-local and multicast addresses, and metadata services.
+    "::/3",
+    "4000::/2",
+    "8000::/1",
+    "2001::/23",  # RFC 2928: protocol assignments, Teredo (RFC 4380) and ORCHID (RFC 7343) among.
+    "2001:db8::/32",  # RFC 3849: documentation.
+    "2002::/16",  # RFC 3056: 6to4, any IPv4 address.
+    "2620:4f:8000::/48",  # RFC 7534: AS112.
+    "3fff::/20",  # RFC 9637: documentation.
 )
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 
 
 @cache
-def closed(blocked: tuple[str, ...]) -> tuple[Network, ...]:
-    """The reserved networks and `blocked` (CIDR), without overlaps, IPv4 first.
+def closed(blocked: tuple[str, ...] = ()) -> tuple[Network, ...]:
+    """Return the reserved networks and `blocked` (CIDR), without overlaps, IPv4 first.
 
     Raises:
-        ValueError: A network of `blocked` is none.
+        ValueError: A network of `blocked` is malformed.
     """
-    found = [ip_network(one, strict=False) for one in (*RESERVED, *blocked)]
-    v4 = collapse_addresses(one for one in found if isinstance(one, IPv4Network))
-    v6 = collapse_addresses(one for one in found if isinstance(one, IPv6Network))
+    networks = [ip_network(cidr, strict=False) for cidr in (*RESERVED, *blocked)]
+    v4 = collapse_addresses(network for network in networks if isinstance(network, IPv4Network))
+    v6 = collapse_addresses(network for network in networks if isinstance(network, IPv6Network))
     return *v4, *v6
 
 
 def hosts(blocked: Iterable[str]) -> list[str]:
-    """Those of `blocked` that are one address each: the nodes."""
-    found = (ip_network(one, strict=False) for one in blocked)
-    return [str(one) for one in found if one.num_addresses == 1]
+    """Return those of `blocked` that are one address each: the nodes."""
+    networks = (ip_network(cidr, strict=False) for cidr in blocked)
+    return [str(network) for network in networks if network.num_addresses == 1]
 
 
 def around(cidr: str, networks: Iterable[Network]) -> list[str] | None:
-    """What of `networks` has to be left out of `cidr`, or None when nothing would be left."""
+    """Return those of `networks` to except from `cidr`, or None when nothing would be left."""
     whole = ip_network(cidr)
-    inside = [one for one in networks if one.version == whole.version]
-    return None if whole in inside else [str(one) for one in inside]
+    inside = [network for network in networks if network.version == whole.version]
+    return None if whole in inside else [str(network) for network in inside]

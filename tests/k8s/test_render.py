@@ -22,7 +22,7 @@ CAPABILITIES = Capabilities(
     node_ports=True,
     load_balancers=True,
     domain="cp.example.com",
-    blocked_networks=("10.200.0.2/32", "198.51.100.0/24", "2001:db8:1::/48"),
+    blocked_networks=("10.200.0.2/32", "1.2.3.0/24", "2600:db8:1::/48"),
 )
 GATEWAY = replace(CAPABILITIES, gateway="gateways/public", runtime_class="gvisor")
 

@@ -12,7 +12,7 @@ from k8s.policy import check
 from k8s.workload import Capabilities, Workload
 from tests.support.documents import ROOT
 
-OFFER = Capabilities(node_ports=True, load_balancers=True, blocked_networks=("198.51.100.0/24",))
+OFFER = Capabilities(node_ports=True, load_balancers=True, blocked_networks=("1.2.3.0/24",))
 WORKLOAD = msgspec.json.decode(
     (ROOT / "tests" / "k8s" / "workloads" / "everything.json").read_bytes(), type=Workload
 )
@@ -142,7 +142,7 @@ CASES = {
         _policy("spec"), "egress", [{"to": [{"ipBlock": {"cidr": "169.254.169.254/32"}}]}]
     ),
     "egress to what is blocked": _set(
-        _policy("spec"), "egress", [{"to": [{"ipBlock": {"cidr": "198.51.100.7/32"}}]}]
+        _policy("spec"), "egress", [{"to": [{"ipBlock": {"cidr": "1.2.3.7/32"}}]}]
     ),
     "egress to no network": _set(
         _policy("spec"), "egress", [{"to": [{"ipBlock": {"cidr": "nowhere"}}]}]
