@@ -13,8 +13,8 @@ import structlog
 
 from app.config import Config
 from app.errors import FieldError, Rejected
-from app.intake import payloads
 from app.intake.dispatch import Decision, Handler
+from app.net import typed_json
 from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
 from app.store.records import Receipt
 
@@ -190,8 +190,8 @@ def unavailable() -> Rejected:
 
 def _checked(arrival: Arrival, handler: Handler) -> Any:
     try:
-        return payloads.check(arrival.data, handler.payload, pointer=arrival.pointer)
-    except payloads.Invalid as invalid:
+        return typed_json.check(arrival.data, handler.payload, pointer=arrival.pointer)
+    except typed_json.Invalid as invalid:
         raise Rejected(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
         ) from None

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.errors import Rejected
-from app.intake import checks, payloads
+from app.intake import checks
 from app.intake.accept import (
     Answer,
     Arrival,
@@ -20,6 +20,7 @@ from app.intake.accept import (
     digest,
 )
 from app.intake.dispatch import Decision
+from app.net import typed_json
 from app.store import AsyncStore
 from app.store.records import JobData
 from app.web import (
@@ -183,8 +184,8 @@ def _document(body: bytes) -> dict[str, Any]:
 
 def _job_data(document: Any) -> JobData:
     try:
-        return payloads.check(document, JobData)
-    except payloads.Invalid as invalid:
+        return typed_json.check(document, JobData)
+    except typed_json.Invalid as invalid:
         raise Rejected(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
         ) from None

@@ -14,8 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.errors import Rejected
-from app.intake import payloads
 from app.intake.accept import digest
+from app.net import typed_json
 from app.store import AsyncStore, redis_keys, rq_queue
 from app.store.records import Proof
 from app.tasks.steps.prove import KEPT
@@ -105,8 +105,8 @@ class Proofs:
 
 def _order(body: bytes) -> Proof:
     try:
-        asked = payloads.check(decoded(body), ProofOrder)
-    except payloads.Invalid as invalid:
+        asked = typed_json.check(decoded(body), ProofOrder)
+    except typed_json.Invalid as invalid:
         raise Rejected(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
         ) from None

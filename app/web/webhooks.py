@@ -9,7 +9,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.errors import Rejected
-from app.intake import payloads
 from app.intake.accept import (
     Answer,
     Arrival,
@@ -17,6 +16,7 @@ from app.intake.accept import (
     digest,
 )
 from app.intake.dispatch import Decision, Event
+from app.net import typed_json
 from app.web import request_limits, responses, signed_urls
 from app.web.authentication import Authentication
 
@@ -91,8 +91,8 @@ def decoded(body: bytes) -> Any:
 
 def _event(document: Any) -> Event:
     try:
-        return payloads.check(document, Event)
-    except payloads.Invalid as invalid:
+        return typed_json.check(document, Event)
+    except typed_json.Invalid as invalid:
         raise Rejected(
             HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
         ) from None
