@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, TypeVar, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 
 from app.errors import FieldError
+
+_MAX_ERRORS = 100
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 
@@ -29,12 +32,12 @@ def check(document: Any, kind: type[_T], *, pointer: str = "") -> _T:
         pointer: The document's own place, as a JSON pointer.
 
     Raises:
-        Invalid: With one error for each wrong or missing field, not just the first.
+        Invalid: With one error for each wrong or missing field, the first hundred at most.
     """
     try:
         return msgspec.convert(document, kind)
     except msgspec.ValidationError:
-        raise Invalid(tuple(_errors(document, kind, pointer))) from None
+        raise Invalid(tuple(islice(_errors(document, kind, pointer), _MAX_ERRORS))) from None
 
 
 def _errors(value: Any, kind: Any, pointer: str) -> Iterator[FieldError]:
@@ -63,9 +66,13 @@ def _errors_of_fields(value: Any, kind: type[msgspec.Struct], pointer: str) -> I
 
 
 def _explained(message: str, kind: Any) -> str:
+    """Say it in the words of the type, but for a length: those do not tell the limit."""
+    description = _description(kind)
+    if description and " of length " not in message:
+        return f"has to be {description}"
     message = message.partition(" - at `")[0]
     if "matching regex" in message:
-        return f"has to be {_description(kind)}"
+        return "has to be of another form"
     return re.sub(r"^Expected ", "has to be ", message)
 
 
@@ -73,4 +80,4 @@ def _description(kind: Any) -> str:
     for meta in getattr(kind, "__metadata__", ()):
         if isinstance(meta, Meta) and meta.description:
             return meta.description
-    return "of another form"
+    return ""

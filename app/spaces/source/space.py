@@ -1,25 +1,85 @@
-"""What Lagrange says of a Space: its owner, its hardware, and where its files are."""
+"""A Space as Lagrange describes it: its owner, its hardware, and where its files are."""
 
-from collections.abc import Sequence
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
+from msgspec import Meta
 
 from app.errors import Permanent
+from app.net import typed_json
 from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.source import paths
-from app.spaces.source.fields import Fields
+from app.store.records import Uuid
 
 _DOCUMENT_BYTES = 4 << 20
 _DOCUMENT_SECONDS = 60.0
 _CATEGORY = "source_invalid"
-_WALLET = r"0x[0-9a-f]{40}"
-_UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
-_NAME_CHARACTERS = 255
-_HARDWARE_CHARACTERS = 255
-_URL_CHARACTERS = 8192
 _SHOWN_PROBLEMS = 10
+_PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
+
+Wallet = Annotated[
+    str, Meta(pattern=r"^0[xX][0-9a-fA-F]{40}\Z", description="0x and 40 hexadecimal digits")
+]
+Line = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?=.*\S){_PRINTABLE}{{1,255}}\Z",
+        description="a text of 1 to 255 characters, none of them a control character",
+    ),
+]
+LongLine = Annotated[
+    str,
+    Meta(
+        pattern=rf"^(?=.*\S){_PRINTABLE}{{1,8192}}\Z",
+        description="a text of 1 to 8192 characters, none of them a control character",
+    ),
+]
+# Lagrange writes numbers as numbers and as texts.
+Count = Annotated[
+    Annotated[int, Meta(ge=0, le=1 << 53)]
+    | Annotated[float, Meta(ge=0, le=1 << 53, multiple_of=1)]
+    | Annotated[str, Meta(pattern=r"^[0-9]{0,15}\Z")]
+    | None,
+    Meta(description="a whole number from 0"),
+]
+
+
+class _File(msgspec.Struct, frozen=True):
+    name: LongLine
+    url: LongLine
+
+
+class _Owner(msgspec.Struct, frozen=True):
+    public_address: Wallet
+
+
+class _Config(msgspec.Struct, frozen=True):
+    description: Line
+    gpu: Count = None
+    storage: Count = None
+
+
+class _Order(msgspec.Struct, frozen=True):
+    config: _Config
+
+
+class _Details(msgspec.Struct, frozen=True):
+    uuid: Uuid
+    name: Line
+    active_order: _Order = msgspec.field(name="activeOrder")
+
+
+class _Data(msgspec.Struct, frozen=True):
+    files: list[_File]
+    owner: _Owner
+    space: _Details
+
+
+class _Description(msgspec.Struct, frozen=True):
+    data: _Data
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,55 +147,70 @@ def read(body: bytes, *, max_files: int) -> Space:
     """Read the JSON that describes a Space; unknown fields are ignored.
 
     Raises:
-        Permanent: `source_invalid`, naming every wrong field.
+        Permanent: `source_invalid`, naming every wrong field or, where there is none, every file
+            with a wrong path.
     """
     try:
-        top = Fields(msgspec.json.decode(body))
-    except (msgspec.DecodeError, RecursionError):
+        document = msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         raise Permanent("the Space's description is not JSON", category=_CATEGORY) from None
-    data = top.inner("data")
-    details, owner = data.inner("space"), data.inner("owner")
-    order = details.inner("activeOrder").inner("config")
-    name = details.text("name", most=_NAME_CHARACTERS)
-    wallet = owner.matching("public_address", _WALLET, needed="0x and 40 hexadecimal digits")
-    space = Space(
-        uuid=details.matching("uuid", _UUID, needed="a UUID"),
-        name=name,
+    try:
+        data = typed_json.check(document, _Description).data
+    except typed_json.Invalid as invalid:
+        raise _invalid(
+            f"{_path(error.pointer)}: {error.detail}" for error in invalid.errors
+        ) from None
+    details, config = data.space, data.space.active_order.config
+    wallet = data.owner.public_address.lower()
+    return Space(
+        uuid=details.uuid.lower(),
+        name=details.name,
         wallet=wallet,
-        hardware=order.text("description", most=_HARDWARE_CHARACTERS),
-        gpu_count=order.count("gpu"),
-        storage_bytes=order.count("storage"),
-        files=_files(data, wallet=wallet, space_name=name, most=max_files),
+        hardware=config.description,
+        gpu_count=_whole(config.gpu),
+        storage_bytes=_whole(config.storage),
+        files=_files(data.files, wallet=wallet, space_name=details.name, max_files=max_files),
     )
-    if top.problems:
-        raise Permanent(_listed(top.problems), category=_CATEGORY)
-    return space
 
 
-def _files(data: Fields, *, wallet: str, space_name: str, most: int) -> tuple[SpaceFile, ...]:
-    files = []
-    for entry in data.inners("files", most=most):
-        name = entry.text("name", most=_URL_CHARACTERS)
-        url = entry.text("url", most=_URL_CHARACTERS)
-        if not (name and url and wallet and space_name):
-            continue
+def _files(
+    entries: Sequence[_File], *, wallet: str, space_name: str, max_files: int
+) -> tuple[SpaceFile, ...]:
+    if len(entries) > max_files:
+        raise _invalid([f"data.files: {len(entries)} entries, at most {max_files} are allowed"])
+    files, problems = [], []
+    for index, entry in enumerate(entries):
         try:
-            path = paths.inside(name, wallet=wallet, space_name=space_name)
+            path = paths.inside(entry.name, wallet=wallet, space_name=space_name)
         except paths.PathError as error:
-            entry.wrong("name", str(error))
+            problems.append(f"data.files[{index}].name: {error}")
         else:
-            files.append(SpaceFile(path, url))
+            files.append(SpaceFile(path, entry.url))
     try:
         paths.check_together(file.path for file in files)
     except paths.PathError as error:
-        data.wrong("files", str(error))
+        problems.append(f"data.files: {error}")
+    if problems:
+        raise _invalid(problems)
     return tuple(files)
 
 
-def _listed(problems: Sequence[str]) -> str:
-    rest = len(problems) - _SHOWN_PROBLEMS
+def _whole(count: float | str | None) -> int | None:
+    return None if count is None or count == "" else int(count)
+
+
+def _path(pointer: str) -> str:
+    """Write a JSON pointer as a path: `/data/files/3/name` as `data.files[3].name`."""
+    path = re.sub(r"/([0-9]+)", r"[\1]", pointer).replace("/", ".")
+    return path.removeprefix(".") or "the document"
+
+
+def _invalid(problems: Iterable[str]) -> Permanent:
+    shown = list(problems)
+    rest = len(shown) - _SHOWN_PROBLEMS
     more = [f"and {rest} more"] if rest > 0 else []
-    return "the Space is described wrongly: " + "; ".join([*problems[:_SHOWN_PROBLEMS], *more])
+    message = "the Space's description is invalid: "
+    return Permanent(message + "; ".join([*shown[:_SHOWN_PROBLEMS], *more]), category=_CATEGORY)
 
 
 def kind(space: Space) -> Kind:

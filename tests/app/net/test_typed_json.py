@@ -67,6 +67,11 @@ def test_a_missing_part_is_named_once() -> None:
     assert wrong({}) == {"/data/frame": "is missing", "/data/wheels": "is missing"}
 
 
+def test_errors_are_bounded() -> None:
+    """Of a long list of wrong values the first hundred are named."""
+    assert len(wrong({"frame": {"size": "M"}, "wheels": [5] * 1000})) == 100
+
+
 PART = st.dictionaries(st.sampled_from(["spokes", "maker", "size"]), st.integers() | st.text())
 JSON = st.none() | st.integers() | PART | st.lists(PART, max_size=3)
 
