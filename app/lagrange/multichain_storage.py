@@ -5,9 +5,9 @@ is found again and not made twice.
 """
 
 import hashlib
+import io
 import re
-import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Annotated, Any
 from urllib.parse import urlencode
@@ -18,7 +18,7 @@ from msgspec import Meta
 from app.config import Mcs
 from app.errors import Permanent, Temporary
 from app.net import http_client, response_bodies
-from app.net.http_client import Session
+from app.net.http_client import FormData, Session
 
 CHUNK_BYTES = 10 << 20
 CATEGORY = "storage"
@@ -158,22 +158,31 @@ class MultichainStorage:
         return found
 
     async def _send_chunk(self, name: str, file_hash: str, part: bytes) -> None:
-        boundary = secrets.token_hex(16)
-        body = b"".join(_multipart(boundary, name, file_hash, part))
-        kind = f"multipart/form-data; boundary={boundary}"
-        await self._asked("POST", f"{_FILE}/upload", body, kind, Any)
+        form = FormData({"hash": file_hash})
+        form.add_field(
+            "file", io.BytesIO(part), filename=name, content_type="application/octet-stream"
+        )
+        await self._ask("POST", f"{_FILE}/upload", Any, body=form)
 
     async def _get(self, path: str, query: Mapping[str, str], kind: Any) -> Any:
-        asked = f"{path}?{urlencode(query)}" if query else path
-        return await self._asked("GET", asked, b"", "", kind)
+        target = f"{path}?{urlencode(query)}" if query else path
+        return await self._ask("GET", target, kind)
 
     async def _post(self, path: str, document: Mapping[str, str], kind: Any) -> Any:
         body = msgspec.json.encode(document)
-        return await self._asked("POST", path, body, "application/json", kind)
+        return await self._ask("POST", path, kind, body=body, media_type="application/json")
 
-    async def _asked(self, method: str, path: str, body: bytes, media: str, kind: Any) -> Any:
-        """Return `data` of an answer as `kind`."""
-        headers = self._headers | ({"content-type": media} if media else {})
+    async def _ask(
+        self,
+        method: str,
+        path: str,
+        kind: Any,
+        *,
+        body: bytes | FormData = b"",
+        media_type: str = "",
+    ) -> Any:
+        """Return `data` of the answer as `kind`."""
+        headers = self._headers | ({"content-type": media_type} if media_type else {})
         answer = await http_client.send(
             self._session,
             method,
@@ -208,12 +217,3 @@ def _data(answer: http_client.Answer, path: str, kind: Any) -> Any:
 
 def _nonsense(what: str) -> Temporary:
     return Temporary(f"{what} makes no sense (Multichain Storage)", category=CATEGORY)
-
-
-def _multipart(boundary: str, name: str, file_hash: str, part: bytes) -> Iterator[bytes]:
-    yield f'--{boundary}\r\nContent-Disposition: form-data; name="hash"\r\n\r\n'.encode()
-    yield f"{file_hash}\r\n--{boundary}\r\n".encode()
-    yield f'Content-Disposition: form-data; name="file"; filename="{name}"\r\n'.encode()
-    yield b"Content-Type: application/octet-stream\r\n\r\n"
-    yield part
-    yield f"\r\n--{boundary}--\r\n".encode()

@@ -16,6 +16,7 @@ from app.errors import Permanent, Temporary
 from app.net import response_bodies, ssrf
 
 Session = aiohttp.ClientSession
+FormData = aiohttp.FormData
 _CONNECT_SECONDS = 10.0
 _MAX_SHOWN_CHARACTERS = 200
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -162,15 +163,24 @@ async def send(
     method: str,
     url: str,
     *,
-    body: bytes,
+    body: bytes | FormData,
     headers: Mapping[str, str],
     timeout_seconds: float,
     max_answer_bytes: int,
 ) -> Answer:
     """Send one request to a server that the operator configured; redirects are not followed.
 
+    Args:
+        session: As `client` opened it.
+        method: Of HTTP.
+        url: From the configuration.
+        body: A form brings its own `content-type`.
+        headers: Beside those that every request has.
+        timeout_seconds: Of the whole exchange.
+        max_answer_bytes: The body is cut there.
+
     Returns:
-        Whatever was answered, any status; its body cut to `max_answer_bytes`.
+        The answer, whatever its status.
 
     Raises:
         Permanent: `url_invalid`.
@@ -181,7 +191,7 @@ async def send(
     except ValueError:
         raise Permanent("the configured URL is malformed", category="url_invalid") from None
     with _translated(shown(target), timeout_seconds, "unreachable"):
-        data = io.BytesIO(body) if body else None
+        data = io.BytesIO(body) if body and isinstance(body, bytes) else body or None
         async with (
             asyncio.timeout(timeout_seconds),
             session.request(

@@ -21,13 +21,13 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from aiohttp import multipart
 from websockets.frames import Opcode
 
 from app.context import Context, open_context
 from app.demo import local_redis
 from app.demo.fake_lagrange import Lagrange
 from app.intake import accept
-from app.lagrange import multichain_storage
 from app.net import signatures
 from app.web import provider_info
 from tests.docs.examples import (
@@ -105,9 +105,9 @@ class Story:
 
         fixed = SimpleNamespace(token_hex=token_hex)
         self.patch.setattr(accept, "secrets", fixed)
-        self.patch.setattr(
-            multichain_storage, "secrets", SimpleNamespace(token_hex=lambda size: "0f" * size)
-        )
+        # The boundary between the parts of a form.
+        boundary = SimpleNamespace(hex="0f" * 16)
+        self.patch.setattr(multipart, "uuid", SimpleNamespace(uuid4=lambda: boundary))
         self.patch.setattr(os, "cpu_count", lambda: 8)
         self.patch.setattr(platform, "machine", lambda: "x86_64")
         provider_info._host.cache_clear()

@@ -56,6 +56,13 @@ async def test_chunks(storage: Storage, monkeypatch: pytest.MonkeyPatch) -> None
     assert parts == {"1_a.json": b"012", "2_a.json": b"345", "3_a.json": b"678", "4_a.json": b"9"}
 
 
+async def test_large_chunks(storage: Storage) -> None:
+    """A chunk of its full size arrives as it was."""
+    content = bytes(range(256)) * (multichain_storage.CHUNK_BYTES // 256) + b"end"
+    await upload(storage, content)
+    assert storage.content("jobs/a.json") == content
+
+
 @pytest.mark.parametrize(
     ("config", "said"),
     [
