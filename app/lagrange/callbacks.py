@@ -1,4 +1,4 @@
-"""The outbox: callbacks on their way to Lagrange, in order for each task, until they arrive."""
+"""Delivery of the outbox: callbacks to Lagrange, in order for each task, until acknowledged."""
 
 import asyncio
 import time
@@ -36,7 +36,7 @@ _random = SystemRandom()
 
 
 class Sender:
-    """Delivers what is owed; several may run, a task's callbacks go through one at a time."""
+    """Delivers callbacks; several may run, since each holds a lease on a task's outbox."""
 
     def __init__(self, store: AsyncStore, lagrange: Lag, *keys: Ed25519PrivateKey) -> None:
         self._store = store
@@ -47,7 +47,7 @@ class Sender:
         self._slots = asyncio.Semaphore(_CONCURRENT)
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Deliver until `stopped` is set; what is under way then is finished."""
+        """Deliver until `stopped` is set; deliveries in progress are finished."""
         async with http_client.client() as session:
             while not stopped.is_set():
                 try:
@@ -60,7 +60,7 @@ class Sender:
             await asyncio.gather(*self._under_way.values(), return_exceptions=True)
 
     async def start_due(self, session: Session) -> None:
-        """Begin the delivery of every task's callbacks whose time has come."""
+        """Start the delivery of every task's callbacks that are due."""
         for task_id in await self._store.outbox_due(time.time()):
             if task_id not in self._under_way:
                 delivery = asyncio.create_task(self._delivered(session, task_id))
@@ -84,10 +84,10 @@ class Sender:
                 log.warning("delivery interrupted", task=task_id, error=error.message)
 
     async def _drained(self, session: Session, task_id: str, token: str) -> None:
-        """Send a task's callbacks, the oldest first, until one has to wait."""
+        """Send a task's callbacks, the oldest first, until one has to be retried later."""
         while await self._store.extend(f"outbox:{task_id}", token, _LEASE_SECONDS):
             callbacks = await self._store.callbacks(task_id)
-            owed = next((one for one in callbacks if one.state == "owed"), None)
+            owed = next((callback for callback in callbacks if callback.state == "owed"), None)
             if owed is None:
                 if await self._store.settle_outbox(task_id, seen=len(callbacks)):
                     return
@@ -98,7 +98,7 @@ class Sender:
                 return
 
     async def _tried(self, session: Session, task_id: str, owed: Callback) -> float | None:
-        """Try one callback; return the seconds until the next attempt, None when it is settled."""
+        """Attempt one delivery; return the seconds until the next, None when it is settled."""
         now = time.time()
         first = owed.first_attempt_at if owed.first_attempt_at is not None else now
         tried = replace(owed, attempts=owed.attempts + 1, first_attempt_at=first)
@@ -128,7 +128,7 @@ class Sender:
     async def _sent(
         self, session: Session, task_id: str, owed: Callback
     ) -> tuple[str, float | None, bool]:
-        """Send once; return what went wrong (empty: nothing), Retry-After, and whether for good."""
+        """Send once; return the error (empty: none), Retry-After, and True if final."""
         body = payload(task_id, owed)
         headers = signatures.sign(
             *self._keys, message_id=owed.message_id, timestamp=int(time.time()), body=body
@@ -154,7 +154,7 @@ class Sender:
 
 
 def payload(task_id: str, owed: Callback) -> bytes:
-    """Return the body of a callback: v0.3.0's two fields, and what it did not say."""
+    """Return the body of a callback: the two fields of v0.3.0, then those it did not have."""
     return msgspec.json.encode(
         {
             "job_uuid": task_id,
@@ -167,7 +167,7 @@ def payload(task_id: str, owed: Callback) -> bytes:
 
 
 def delay_seconds(attempts: int, asked: float | None) -> float:
-    """Return how long to wait after so many attempts: 5 s at first, then longer, with jitter."""
+    """Return the delay after so many attempts: exponential from 5 s, with jitter."""
     grown: float = FIRST_DELAY.total_seconds() * _GROWTH ** min(attempts - 1, 20)
     delay = min(grown, LONGEST_DELAY.total_seconds()) * _random.uniform(0.8, 1.2)
     return max(delay, min(asked or 0, GIVEN_UP_AFTER.total_seconds()))

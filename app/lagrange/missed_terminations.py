@@ -1,7 +1,7 @@
-"""What Lagrange says of the Spaces that run here, for tasks whose end it never managed to tell.
+"""Terminations whose event never arrived, found by asking Lagrange about each active task.
 
-A task is only ever ended because Lagrange says in so many words that its Space is terminated, twice
-in a row, and because the operator allows it; an error, an empty or a strange answer says nothing.
+A task is ended only if Lagrange states twice in a row that its Space is terminated, and only if the
+operator allows it; an error, or an empty or malformed response, is no reason.
 """
 
 import asyncio
@@ -43,7 +43,7 @@ Number = Annotated[float, Meta(ge=-(1 << 53), le=1 << 53)]
 
 
 class _Data(msgspec.Struct, frozen=True):
-    """Numbers come as numbers or as texts."""
+    """Numbers are sent as numbers or as strings."""
 
     space_status: Text
     payment_amount: Text | Number | None = None
@@ -57,13 +57,13 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class CatchUp:
-    """Asks about every active task, and writes down what Lagrange says.
+    """Asks about every active task, and saves the answers.
 
     Args:
-        store: The memory.
-        config: Where Lagrange is, and whether terminated tasks are ended.
+        store: Redis.
+        config: Lagrange's URL, and whether terminated tasks are ended.
         node_id: This provider's.
-        every: From one round to the next.
+        every: The interval between rounds.
     """
 
     def __init__(
@@ -76,14 +76,14 @@ class CatchUp:
         self._every = every.total_seconds()
 
     async def run(self, turn: Lease) -> None:
-        """Ask at once and then regularly, as long as it is this replica's turn."""
+        """Ask at once and then regularly, while this replica holds the lease."""
         async with http_client.client() as session:
             while True:
                 await self.round(session, turn)
                 await asyncio.sleep(self._every)
 
     async def round(self, session: Session, turn: Lease) -> None:
-        """Ask once about each task; one that fails keeps no other from being asked about."""
+        """Ask once about each task; a failure affects that task alone."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(task: Task) -> None:
@@ -102,17 +102,17 @@ class CatchUp:
         await asyncio.gather(*(ask(task) for task in tasks if _asked_about(task)))
 
     async def _caught_up(self, session: Session, task: Task) -> None:
-        said = await self._said(session, task)
-        if said is None:
+        status = await self._status(session, task)
+        if status is None:
             return
         before = await self._store.market(task.id)
         noted = False
-        if said.space_status.lower() == TERMINATED and _settled(task, said.at):
-            noted = await self._found_terminated(task, again=before is not None and before.noted)
-        await self._store.save_market(task.id, replace(said, noted=noted))
+        if status.space_status.lower() == TERMINATED and _settled(task, status.at):
+            noted = await self._note_or_end(task, again=before is not None and before.noted)
+        await self._store.save_market(task.id, replace(status, noted=noted))
 
-    async def _said(self, session: Session, task: Task) -> MarketStatus | None:
-        """Return what Lagrange says of the task's Space; None when it says nothing."""
+    async def _status(self, session: Session, task: Task) -> MarketStatus | None:
+        """Return the status of the task's Space at Lagrange; None if there is none."""
         answer = await http_client.send(
             session,
             "GET",
@@ -127,8 +127,8 @@ class CatchUp:
             return None
         return read(answer.body, at=time.time())
 
-    async def _found_terminated(self, task: Task, *, again: bool) -> bool:
-        """Note it at its first time; end it at the next if the operator wants that."""
+    async def _note_or_end(self, task: Task, *, again: bool) -> bool:
+        """Note it the first time; end the task the second time if the operator allows that."""
         if not again:
             log.warning("lagrange calls a running task terminated", task=task.id, ends=self._ends)
             return await self._committed(transitions.called_terminated(task, now=time.time()))
@@ -149,7 +149,7 @@ class CatchUp:
 
 
 def read(body: bytes, *, at: float) -> MarketStatus | None:
-    """Return what an answer says; None when it is of another shape, or names no status."""
+    """Parse a response; None if it is malformed or names no status."""
     try:
         answer = msgspec.json.decode(body, type=_Answer)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
@@ -166,10 +166,10 @@ def read(body: bytes, *, at: float) -> MarketStatus | None:
     )
 
 
-def _text(told: str | float | None) -> str:
-    if isinstance(told, float):
-        return str(int(told)) if told.is_integer() else str(told)
-    return told or ""
+def _text(value: str | float | None) -> str:
+    if isinstance(value, float):
+        return str(int(value)) if value.is_integer() else str(value)
+    return value or ""
 
 
 def _asked_about(task: Task) -> bool:
@@ -177,5 +177,5 @@ def _asked_about(task: Task) -> bool:
 
 
 def _settled(task: Task, now: float) -> bool:
-    """A Space's earlier order may be called terminated while its new job comes up."""
+    """Tell whether the task has run for long enough: its Space's earlier order may still show."""
     return task.started_at is not None and now - task.started_at >= SETTLED.total_seconds()

@@ -1,7 +1,7 @@
-"""Multichain Storage: result documents go in, and where they can be read comes out.
+"""Multichain Storage: upload a result document, get its public URL.
 
-A client of the few calls that this needs, bounded in time and size. An upload that was made before
-is found again and not made twice.
+A client of the few calls that this needs, bounded in time and size. A file that was uploaded before
+is found, not uploaded again.
 """
 
 import hashlib
@@ -64,7 +64,7 @@ class _File(msgspec.Struct, frozen=True):
 
 
 class MultichainStorage:
-    """One bucket, as long as the session is open."""
+    """A client of one bucket; it lives as long as its session."""
 
     def __init__(self, session: Session, config: Mcs) -> None:
         """Choose the server.
@@ -82,16 +82,16 @@ class MultichainStorage:
         self._headers: dict[str, str] = {}
 
     async def upload(self, prefix: str, name: str, content: bytes) -> str:
-        """Return the URL of a file of the bucket that has this content; upload it if it has not.
+        """Return the public URL of a file in the bucket; upload it unless it is there.
 
         Args:
             prefix: The folder in the bucket.
-            name: The file's in that folder. Another file of this name is replaced.
-            content: All of it.
+            name: The file's in that folder. A file of this name with other content is replaced.
+            content: The whole file.
 
         Raises:
-            Permanent: Refused: the key, the bucket, or the file.
-            Temporary: The storage is away, or answers nonsense.
+            Permanent: The key, the bucket or the file is refused.
+            Temporary: The storage is unavailable, or its response is malformed.
         """
         await self._log_in()
         gateway = await self._gateway()
@@ -102,28 +102,30 @@ class MultichainStorage:
             "file_name": name,
             "prefix": prefix,
         }
-        found = await self._uploaded(file, content)
-        return f"https://{gateway}/ipfs/{found.payload_cid}"
+        stored = await self._uploaded(file, content)
+        return f"https://{gateway}/ipfs/{stored.payload_cid}"
 
     async def _log_in(self) -> None:
         token = await self._post(
             "/api/v2/user/login_by_api_key", {"apikey": self._config.api_key}, Text
         )
         if not token.isascii() or not token.isprintable():
-            raise _nonsense("its token")
+            raise _malformed("its token")
         self._headers = {"authorization": f"Bearer {token}"}
 
     async def _gateway(self) -> str:
         gateways: list[str] = await self._get("/api/v2/gateway/get_gateway", {}, list[Text])
         if not gateways or not _GATEWAY.fullmatch(gateways[0]):
-            raise _nonsense("its gateway")
+            raise _malformed("its gateway")
         return gateways[0]
 
     async def _bucket(self) -> str:
         name = self._config.bucket_name
         path = "/api/v2/bucket/get_bucket_list"
         buckets: list[_Bucket] | None = await self._get(path, {}, list[_Bucket] | None)
-        uid = next((one.bucket_uid for one in buckets or () if one.bucket_name == name), None)
+        uid = next(
+            (bucket.bucket_uid for bucket in buckets or () if bucket.bucket_name == name), None
+        )
         if uid is None:
             message = f"Multichain Storage has no bucket {name!r}; make it, or set [MCS] BucketName"
             raise Permanent(message, category=CATEGORY)
@@ -148,14 +150,14 @@ class MultichainStorage:
         return await self._by_name(file)
 
     async def _by_id(self, file_id: str) -> _File:
-        found: _File = await self._get(f"{_FILE}/get_file_info", {"file_id": file_id}, _File)
-        return found
+        file: _File = await self._get(f"{_FILE}/get_file_info", {"file_id": file_id}, _File)
+        return file
 
     async def _by_name(self, file: Mapping[str, str]) -> _File:
         name = f"{file['prefix']}/{file['file_name']}"
         query = {"bucket_uid": file["bucket_uid"], "object_name": name}
-        found: _File = await self._get(f"{_FILE}/get_file_by_object_name", query, _File)
-        return found
+        known: _File = await self._get(f"{_FILE}/get_file_by_object_name", query, _File)
+        return known
 
     async def _send_chunk(self, name: str, file_hash: str, part: bytes) -> None:
         form = FormData({"hash": file_hash})
@@ -210,10 +212,10 @@ def _data(answer: http_client.Answer, path: str, kind: Any) -> Any:
         if envelope.status == "success":
             return msgspec.json.decode(envelope.data, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        raise _nonsense(f"its answer to {path}") from None
+        raise _malformed(f"its response to {path}") from None
     message = f"Multichain Storage refused {path}: {envelope.message[:200]}"
     raise Permanent(message, category=CATEGORY)
 
 
-def _nonsense(what: str) -> Temporary:
-    return Temporary(f"{what} makes no sense (Multichain Storage)", category=CATEGORY)
+def _malformed(what: str) -> Temporary:
+    return Temporary(f"Multichain Storage: {what} is malformed", category=CATEGORY)

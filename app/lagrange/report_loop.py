@@ -1,7 +1,7 @@
-"""What the provider tells Lagrange by the clock: that it is there, and what it has.
+"""Scheduled reports to Lagrange: registration, heartbeat and resources.
 
-Every call has its own timeout and its own schedule. In several replicas one at a time reports: it
-has the turn (`store.turns`), and asks before each call whether it still has.
+Each report has its own schedule and timeout. Of several replicas one reports at a time: it holds a
+lease (`store.leases`), and checks it before each call.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ _MAX_ANSWER_BYTES = 1 << 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """Seconds: from one call to the next, and how long one may take."""
+    """The interval of a report and its timeout, in seconds."""
 
     every: float
     timeout: float
@@ -50,7 +50,7 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True)
 class Schedules:
-    """The protocol's."""
+    """The schedules of the protocol."""
 
     registration: Schedule = Schedule(every=15, timeout=10)
     heartbeat: Schedule = Schedule(every=15, timeout=10)
@@ -59,12 +59,12 @@ class Schedules:
 
 @dataclass(frozen=True, slots=True)
 class ReportFacts:
-    """What the cluster has.
+    """The cluster, as far as reports need it.
 
     Attributes:
         inventory: Its nodes.
-        free: What is neither used nor reserved, by node.
-        active: Whether the operator's policy lets the provider take on more.
+        free: Resources neither used nor reserved, by node.
+        active: True if the operator's policy admits further jobs.
     """
 
     inventory: Inventory
@@ -73,15 +73,15 @@ class ReportFacts:
 
 
 class Reporter:
-    """Tells Lagrange of the provider while it is this replica's turn.
+    """Reports the provider to Lagrange while this replica holds the lease.
 
     Args:
-        store: The memory.
-        lagrange: Where to, and the token.
-        provider: Who reports.
-        look: What the cluster has now; None while nobody knows.
-        more: Further duties of the replica whose turn it is; each keeps its own time.
-        schedules: Of the calls.
+        store: Redis.
+        lagrange: Lagrange's URL and the token.
+        provider: The provider to report.
+        look: Reads the cluster's state; None while there is no recent snapshot.
+        more: Further duties of the replica that holds the lease; each has its own schedule.
+        schedules: Of the reports.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Reporter:
         )
 
     async def run(self, stopped: asyncio.Event) -> None:
-        """Report until `stopped` is set, whenever it is this replica's turn."""
+        """Report until `stopped` is set, whenever this replica holds the lease."""
         async with http_client.client() as session:
             self._session = session
             while not stopped.is_set():
@@ -134,9 +134,9 @@ class Reporter:
             return None
 
     async def _have(self, turn: Lease, stopped: asyncio.Event) -> None:
-        """Carry out every duty at once until the turn is lost or `stopped` is set."""
+        """Run all duties concurrently until the lease is lost or `stopped` is set."""
         tasks = [asyncio.create_task(self._keep(turn))]
-        tasks += [asyncio.create_task(_lasting(duty, turn)) for duty in self._duties]
+        tasks += [asyncio.create_task(_supervise(duty, turn)) for duty in self._duties]
         stop = asyncio.create_task(stopped.wait())
         try:
             await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
@@ -146,7 +146,7 @@ class Reporter:
                 await turn.end()
 
     async def _keep(self, turn: Lease) -> None:
-        """Return once the turn is lost; while Redis is away nobody can tell."""
+        """Renew the lease until it is lost; an outage of Redis does not mean that it is."""
         while True:
             try:
                 await turn.keep()
@@ -157,7 +157,7 @@ class Reporter:
             await asyncio.sleep(_KEPT_EVERY)
 
     async def _register(self, turn: Lease) -> None:
-        """At once, then regularly, and whenever a heartbeat failed."""
+        """Register at once, then regularly, and whenever a heartbeat failed."""
         schedule = self._schedules.registration
         await self._first_look()
         while True:
@@ -165,13 +165,13 @@ class Reporter:
             seen = await self._seen()
             status: report_payloads.Status = "Active" if seen and seen.active else "Inactive"
             body = report_payloads.registration(self._provider, status)
-            await self._told(turn, "/cp", body, schedule)
+            await self._report(turn, "/cp", body, schedule)
             with suppress(TimeoutError):
                 async with asyncio.timeout(schedule.every):
                     await self._unregistered.wait()
 
     async def _first_look(self) -> None:
-        """What was not looked at yet would be registered as having nothing."""
+        """Wait for the first snapshot, so that the provider is not registered as inactive."""
         until = time.monotonic() + _FIRST_LOOK_SECONDS
         while await self._seen() is None and time.monotonic() < until:  # noqa: ASYNC110 - Redis.
             await asyncio.sleep(_FIRST_LOOK_POLL_SECONDS)
@@ -188,7 +188,7 @@ class Reporter:
         body = report_payloads.heartbeat(self._provider)
 
         async def beat() -> None:
-            if not await self._told(turn, "/cp/heartbeat", body, schedule):
+            if not await self._report(turn, "/cp/heartbeat", body, schedule):
                 self._unregistered.set()
 
         await asyncio.sleep(schedule.every)
@@ -200,13 +200,15 @@ class Reporter:
         async def summarise() -> None:
             if seen := await self._seen():
                 body = report_payloads.resources(self._provider, seen.inventory, seen.free)
-                await self._told(turn, "/cp/summary", body, schedule)
+                await self._report(turn, "/cp/summary", body, schedule)
 
         await self._first_look()
         await regularly(summarise, schedule.every)
 
-    async def _told(self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule) -> bool:
-        """Send one report in this turn; tell whether Lagrange took it."""
+    async def _report(
+        self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule
+    ) -> bool:
+        """Send one report and save its outcome; return whether Lagrange accepted it."""
         error = await self._sent(turn, path, body, schedule)
         if error is None:
             return False
@@ -220,7 +222,7 @@ class Reporter:
     async def _sent(
         self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule
     ) -> str | None:
-        """Send one report; return why Lagrange did not take it, None when the turn is lost."""
+        """Send one report; return the error, empty if accepted, None if the lease was lost."""
         try:
             await turn.check()
             answer = await http_client.send(
@@ -244,15 +246,15 @@ class Reporter:
 
 
 async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancel until all have ended: a cancellation that comes as an await ends can be swallowed."""
+    """Cancel until all have ended: a cancellation can be swallowed as an await returns."""
     while tasks:
         for task in tasks:
             task.cancel()
         _, tasks = await asyncio.wait(tasks, timeout=_CANCELLED_EVERY)
 
 
-async def _lasting(duty: Duty, turn: Lease) -> None:
-    """One duty that fails holds up no other."""
+async def _supervise(duty: Duty, turn: Lease) -> None:
+    """Restart a duty that fails; the others go on."""
     while True:
         try:
             await duty(turn)
@@ -264,7 +266,7 @@ async def _lasting(duty: Duty, turn: Lease) -> None:
 
 
 async def regularly(duty: Callable[[], Awaitable[None]], seconds: float) -> None:
-    """Carry out a duty again and again, so many seconds from one beginning to the next."""
+    """Run a duty at a fixed interval, measured from start to start."""
     while True:
         started = time.monotonic()
         try:

@@ -1,4 +1,4 @@
-"""What Lagrange is told of the provider, exact on the wire (protocol section 4); without I/O."""
+"""Bodies of the reports to Lagrange, exact on the wire (protocol section 4); without I/O."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,10 +18,10 @@ _MILLIS = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:
-    """Who reports.
+    """The provider that reports.
 
     Attributes:
-        name: As the market shows it.
+        name: Shown in the market.
         node_id: Hex of the provider's public key.
         multi_address: `/ip4/<address>/tcp/<port>`.
         region: `<region>-<country code>`, or empty.
@@ -46,7 +46,7 @@ def registration(provider: Provider, status: Status) -> Body:
 
 
 def heartbeat(provider: Provider) -> Body:
-    """Return the body of `POST /cp/heartbeat`: the provider is there, whatever it takes on."""
+    """Return the body of `POST /cp/heartbeat`; always active, whatever jobs are admitted."""
     return {"node_id": provider.node_id, "status": "Active"}
 
 
@@ -54,15 +54,15 @@ def resources(provider: Provider, seen: Inventory, free: Mapping[str, ResourceAm
     """Return the ClusterResource: the body of `POST /cp/summary`, the answer to `GET /cp`.
 
     Args:
-        provider: Who reports.
+        provider: The provider that reports.
         seen: Its cluster.
-        free: What is free by node; a node that is left out has nothing free.
+        free: Free resources by node; a node that is left out has none.
     """
     return {
         "node_id": provider.node_id,
         "region": provider.region,
         "cluster_info": [
-            _machine(one, free.get(one.name, ResourceAmounts())) for one in seen.nodes
+            _machine(node, free.get(node.name, ResourceAmounts())) for node in seen.nodes
         ],
     }
 
@@ -82,7 +82,7 @@ def _machine(node: Node, free: ResourceAmounts) -> Body:
 
 
 def _cores(total_millis: int, free_millis: int) -> Body:
-    """Whole cores: what is free is never more than there is room for, and total = used + free."""
+    """Return whole cores, rounded down; total = used + free."""
     total, free = total_millis // _MILLIS, max(free_millis, 0) // _MILLIS
     return {"total": str(total), "used": str(total - free), "free": str(free)}
 
@@ -94,15 +94,15 @@ def _gib(total: int, free: int) -> Body:
 
 
 def _gpus(node: Node, free: int) -> Body:
-    """GPUs as the driver tells; those that it leaves out as far as they are known without it."""
-    told = node.facts or GpuFacts()
-    details = (*told.details, *islice(_known(node), len(told.details), None))
+    """Return GPUs as the driver reports them; for others, what the node's labels say."""
+    facts = node.facts or GpuFacts()
+    details = (*facts.details, *islice(_known(node), len(facts.details), None))
     occupied = len(details) - max(free, 0)
     return {
-        "driver_version": told.driver_version,
-        "cuda_version": told.cuda_version,
-        "attached_gpus": max(told.attached_gpus, len(details)),
-        "details": [_gpu(one, occupied=number < occupied) for number, one in enumerate(details)],
+        "driver_version": facts.driver_version,
+        "cuda_version": facts.cuda_version,
+        "attached_gpus": max(facts.attached_gpus, len(details)),
+        "details": [_gpu(gpu, occupied=number < occupied) for number, gpu in enumerate(details)],
     }
 
 
@@ -112,12 +112,12 @@ def _known(node: Node) -> Iterator[GpuDetail]:
             yield GpuDetail(product_name=product.replace("-", " "))
 
 
-def _gpu(one: GpuDetail, *, occupied: bool) -> Body:
+def _gpu(gpu: GpuDetail, *, occupied: bool) -> Body:
     return {
-        "product_name": one.product_name,
+        "product_name": gpu.product_name,
         "status": "occupied" if occupied else "available",
-        "fb_memory_usage": _usage(one.fb_memory_usage),
-        "bar1_memory_usage": _usage(one.bar1_memory_usage),
+        "fb_memory_usage": _usage(gpu.fb_memory_usage),
+        "bar1_memory_usage": _usage(gpu.bar1_memory_usage),
     }
 
 

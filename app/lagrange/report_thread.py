@@ -1,4 +1,4 @@
-"""The part of the process `clock` that speaks with Lagrange: a thread with an event loop."""
+"""The thread of the process `clock` that reports to Lagrange, with its own event loop."""
 
 import asyncio
 import platform
@@ -26,7 +26,7 @@ _POLL_SECONDS = 0.2
 
 
 def start(context: Context, stopped: threading.Event) -> threading.Thread | None:
-    """Report until `stopped` is set; join the thread to let the turn be given back."""
+    """Report until `stopped` is set; join the thread so that the lease is released."""
     if not context.config.lag.access_token:
         log.warning("nothing is reported to Lagrange: [LAG] AccessToken is empty")
         return None
@@ -36,7 +36,7 @@ def start(context: Context, stopped: threading.Event) -> threading.Thread | None
 
 
 def provider(context: Context) -> report_payloads.Provider:
-    """Return who reports."""
+    """Return the provider that reports."""
     table = context.config.api
     return report_payloads.Provider(
         name=table.node_name or platform.node(),
@@ -47,26 +47,26 @@ def provider(context: Context) -> report_payloads.Provider:
 
 
 async def look(context: Context) -> ReportFacts | None:
-    """Return what the watcher saw of the cluster; None when that is too long ago.
+    """Return the state of the cluster; None if the snapshot is missing or too old.
 
     Raises:
-        Temporary: Redis is away.
+        Temporary: Redis does not answer.
     """
-    found = inventory_snapshot.read(await context.async_store.kept(redis_keys.INVENTORY))
-    if found is None or not found.is_valid(time.time()):
+    snapshot = inventory_snapshot.read(await context.async_store.kept(redis_keys.INVENTORY))
+    if snapshot is None or not snapshot.is_valid(time.time()):
         return None
-    book = Ledger.read(await context.async_store.fields(redis_keys.RESERVATIONS))
+    ledger = Ledger.read(await context.async_store.fields(redis_keys.RESERVATIONS))
     return ReportFacts(
-        found.inventory,
-        free=free(found.inventory, book),
-        active=_is_active(context, found.inventory, book),
+        snapshot.inventory,
+        free=free(snapshot.inventory, ledger),
+        active=_is_active(context, snapshot.inventory, ledger),
     )
 
 
-def _is_active(context: Context, inventory: Inventory, book: Ledger) -> bool:
-    """Who cannot read its own policy takes on nothing."""
+def _is_active(context: Context, inventory: Inventory, ledger: Ledger) -> bool:
+    """Tell whether the policy admits further jobs; an unreadable one admits none."""
     try:
-        return quotas.active(inventory, book, quotas.load(context.folder))
+        return quotas.active(inventory, ledger, quotas.load(context.folder))
     except ConfigError as error:
         log.warning("policy not readable, the provider is inactive", error=str(error))
         return False

@@ -1,4 +1,4 @@
-"""The result document of a task on its way to Multichain Storage; the task does not wait for it."""
+"""Upload of a task's result document to Multichain Storage, beside the task's own steps."""
 
 import asyncio
 import time
@@ -27,10 +27,10 @@ _FOLDER = "jobs"
 
 
 def upload_due(context: Context) -> int:
-    """Call workers for results that are to be uploaded; return for how many.
+    """Queue the uploads that are due; return how many.
 
     Raises:
-        Temporary: Redis is away.
+        Temporary: Redis does not answer.
     """
     if not context.config.mcs.api_key or _is_paused(context):
         return 0
@@ -47,12 +47,12 @@ def _is_paused(context: Context) -> bool:
 
 
 def upload(context: Context, task_id: str) -> None:
-    """Upload a task's result document, and write down where it is; harmless to repeat.
+    """Upload a task's result document and save its URL; idempotent.
 
-    What fails is tried again by `upload_due`: all uploads wait a moment when the storage is away.
+    A failed upload is retried by `upload_due`; it pauses all uploads for a while.
 
     Raises:
-        Temporary: Redis is away, or somebody else is at it.
+        Temporary: Redis does not answer, or another worker holds the lock.
     """
     with locks.held(context.redis, f"upload:{task_id}"):
         task = context.store.get(task_id)
@@ -97,17 +97,17 @@ def _write_down(context: Context, task_id: str, url: str) -> None:
 
 
 def document(task: Task) -> bytes:
-    """Return the answer to the task's assignment as a file for everybody: the same bytes each time.
+    """Return the answer to the task's assignment as a public file: the same bytes each time.
 
-    Without the addresses of its logs and without signatures, since what is uploaded is public.
+    Without log URLs and signatures, since anybody can read it.
     """
     private = {"build_log": "", "container_log": "", "node_id_job_source_uri_signature": ""}
-    told: dict[str, Any] = msgspec.to_builtins(task.job)
-    told |= private
-    told |= {
+    result: dict[str, Any] = msgspec.to_builtins(task.job)
+    result |= private
+    result |= {
         "status": "submitted",
         "updated_at": str(int(task.created_at)),
         "job_real_uri": task.url,
         "job_result_uri": "",
     }
-    return msgspec.json.encode(told)
+    return msgspec.json.encode(result)

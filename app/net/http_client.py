@@ -1,4 +1,4 @@
-"""The one door for outgoing HTTP: fetches from strangers, calls to the operator's servers."""
+"""Outgoing HTTP: fetches of URLs from tenants, calls to servers that the operator configured."""
 
 import asyncio
 import io
@@ -23,14 +23,14 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _USER_AGENT = "computing-provider"
 _UNAVAILABLE = "source_unavailable"
 
-# The first that fits an error says what happened.
+# In order: the first class that an error belongs to gives the reason.
 _REASONS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ServerTimeoutError, "it took too long to connect"),
     (aiohttp.ClientConnectorDNSError, "its name cannot be resolved"),
     (aiohttp.ClientSSLError, "its TLS certificate or handshake is not accepted"),
     (aiohttp.ClientConnectorError, "it cannot be connected to"),
-    (aiohttp.ClientPayloadError, "its answer broke off or is malformed"),
-    (aiohttp.ClientResponseError, "its answer is not HTTP"),
+    (aiohttp.ClientPayloadError, "its response broke off or is malformed"),
+    (aiohttp.ClientResponseError, "its response is not HTTP"),
     (Exception, "the connection broke"),
 )
 
@@ -54,11 +54,11 @@ class Answer:
 
 
 class Fetcher:
-    """Fetches what strangers' URLs name; an async context manager that holds one session.
+    """Fetches URLs from tenants; an async context manager that holds one session.
 
     Args:
-        allow_private: Lift the check of addresses, and only that.
-        resolver: Where names are looked up; the system's unless given.
+        allow_private: Fetch from private addresses too; every other check stays.
+        resolver: The system's unless given.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Fetcher:
     async def get(
         self, url: str, *, limits: FetchLimits, headers: Mapping[str, str] | None = None
     ) -> bytes:
-        """Return the body that a URL leads to, through redirects that are each checked anew.
+        """Return the body at a URL; each redirect is checked anew.
 
-        Broken connections and 5xx are tried again for about a second, within the limits.
+        Broken connections and 5xx are retried for about a second, within the limits.
 
         Args:
-            url: As the stranger wrote it; `http` or `https`, any port.
+            url: As the tenant wrote it; `http` or `https`, any port.
             limits: Of the whole call.
             headers: Sent to the URL's own origin, not to where it redirects.
 
@@ -112,7 +112,7 @@ class Fetcher:
         limits: FetchLimits,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Write what `get` returns to an empty file as it comes; it holds a part after an error.
+        """Stream what `get` returns into an empty file; after an error it holds a part.
 
         Raises:
             OSError: The file cannot be written.
@@ -203,7 +203,7 @@ async def send(
 
 
 def shown(url: URL) -> str:
-    """Return a URL as messages may show it: without user, password, query and fragment."""
+    """Return a URL that is safe to log: without user, password, query and fragment."""
     text = f"{url.scheme}://{url.host_port_subcomponent or ''}{url.raw_path}"
     return text[:_MAX_SHOWN_CHARACTERS]
 

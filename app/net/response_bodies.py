@@ -1,4 +1,4 @@
-"""Answers to fetches: statuses judged, bodies read within bounds whatever their headers claim."""
+"""Responses to fetches: statuses checked, bodies read within limits whatever headers claim."""
 
 import zlib
 from collections.abc import AsyncIterator, Mapping
@@ -16,7 +16,7 @@ _RETRIED = frozenset({408, 425, 429})
 
 
 def check(response: aiohttp.ClientResponse, *, what: str) -> None:
-    """Judge the status of a fetch.
+    """Check the status of a fetch.
 
     Raises:
         Permanent: `source_missing` (404, 410); `source_denied`, any other that is not 200.
@@ -40,8 +40,8 @@ async def chunks(
 
     Args:
         response: Of a session that does not decompress.
-        limit: Bytes that it may have, decompressed.
-        what: Names it in messages.
+        limit: In bytes, decompressed.
+        what: The name of the fetch in messages.
 
     Raises:
         Permanent: `source_too_large`; `source_invalid`, an encoding that was not asked for or
@@ -90,7 +90,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 class _Inflater:
-    """Decompresses one gzip member; more after it is an error."""
+    """Decompresses one gzip member; data after it is an error."""
 
     def __init__(self, what: str) -> None:
         self._what = what

@@ -26,16 +26,16 @@ _MAX_TIMESTAMP_DIGITS = 12
 
 
 class InvalidSignatureError(Exception):
-    """The one answer to whatever is wrong with a signature; its message is for the operator."""
+    """Anything wrong with a signature; its message is for the operator alone."""
 
 
 class InvalidKeyError(ValueError):
-    """A configured key is not one; the message never contains it."""
+    """A configured key is malformed; the message never contains it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a signature may be made with; several at once so that keys can rotate."""
+    """Keys that signatures are verified with; several at once so that keys can rotate."""
 
     secrets: tuple[bytes, ...] = ()
     public_keys: tuple[Ed25519PublicKey, ...] = ()
@@ -43,12 +43,12 @@ class Keys:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a signature vouches for: the sender's idempotency key and its clock.
+    """A verified message: the sender's idempotency key and clock.
 
     Attributes:
-        id: The key.
+        id: The idempotency key.
         timestamp: Unix seconds.
-        key: A name for the key that signed, which tells nothing of it.
+        key: A fingerprint of the key that signed.
     """
 
     id: str
@@ -60,7 +60,7 @@ def parse_keys(secrets: Iterable[str], public_keys: Iterable[str]) -> Keys:
     """Read `whsec_<base64>` secrets (24 to 64 bytes) and `whpk_<base64>` Ed25519 public keys.
 
     Raises:
-        InvalidKeyError: One is malformed; the message says which by its position.
+        InvalidKeyError: A key is malformed; the message names its position.
     """
     return Keys(
         tuple(_secret(text, position) for position, text in enumerate(secrets)),
@@ -98,13 +98,13 @@ def verify(
 
     Args:
         headers: With lower-case names: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
-        body: The bytes as they came.
-        keys: Any one of them has to fit any one of the signatures.
+        body: The raw bytes.
+        keys: One of them has to match one of the signatures.
         now: Unix seconds.
-        tolerance_seconds: How far the timestamp may be from `now`, either way.
+        tolerance_seconds: The most that the timestamp may differ from `now`, either way.
 
     Raises:
-        InvalidSignatureError: Anything is missing, malformed, too old, too new or does not fit.
+        InvalidSignatureError: Anything is missing, malformed, too old, too new or does not match.
     """
     message = _message(headers, now=now, tolerance_seconds=tolerance_seconds)
     content = b"%s.%d.%s" % (message.id.encode(), message.timestamp, body)
@@ -114,14 +114,14 @@ def verify(
     expected = [hmac.digest(secret, content, hashlib.sha256) for secret in keys.secrets]
     for version, signature in _candidates(signatures):
         if version == "v1":
-            for secret, one in zip(keys.secrets, expected, strict=True):
-                if hmac.compare_digest(signature, one):
+            for secret, digest in zip(keys.secrets, expected, strict=True):
+                if hmac.compare_digest(signature, digest):
                     return replace(message, key=_name(secret))
         if version == "v1a":
             for key in keys.public_keys:
-                if _fits(key, signature, content):
+                if _matches(key, signature, content):
                     return replace(message, key=_name(key.public_bytes_raw()))
-    raise InvalidSignatureError("no signature fits any configured key")
+    raise InvalidSignatureError("no signature matches any configured key")
 
 
 def _name(key: bytes) -> str:
@@ -135,11 +135,11 @@ def _message(headers: Mapping[str, str], *, now: float, tolerance_seconds: int) 
     if len(message_id) > _MAX_ID_CHARACTERS or not message_id.isascii():
         raise InvalidSignatureError("webhook-id is too long or not ASCII")
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= _MAX_TIMESTAMP_DIGITS):
-        raise InvalidSignatureError("webhook-timestamp is not unix seconds")
+        raise InvalidSignatureError("webhook-timestamp is not in Unix seconds")
     if abs(now - int(stamp)) > tolerance_seconds:
         raise InvalidSignatureError("webhook-timestamp is outside the tolerance")
     if str(int(stamp)) != stamp:
-        raise InvalidSignatureError("webhook-timestamp is not written plainly")
+        raise InvalidSignatureError("webhook-timestamp has leading zeros")
     return Message(message_id, int(stamp))
 
 
@@ -152,7 +152,7 @@ def _candidates(signatures: Iterable[str]) -> Iterable[tuple[str, bytes]]:
             continue
 
 
-def _fits(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
+def _matches(key: Ed25519PublicKey, signature: bytes, content: bytes) -> bool:
     try:
         key.verify(signature, content)
     except InvalidSignature:
@@ -167,12 +167,12 @@ def sign(*keys: Ed25519PrivateKey, message_id: str, timestamp: int, body: bytes)
     return {
         "webhook-id": message_id,
         "webhook-timestamp": str(timestamp),
-        "webhook-signature": " ".join(f"v1a,{one}" for one in signatures),
+        "webhook-signature": " ".join(f"v1a,{signature}" for signature in signatures),
     }
 
 
 def public_text(key: Ed25519PublicKey) -> str:
-    """Return `whpk_<base64>`, as others configure it."""
+    """Return a public key as `whpk_<base64>`, the form that configurations take."""
     raw = key.public_bytes(Encoding.Raw, PublicFormat.Raw)
     return PUBLIC_PREFIX + base64.b64encode(raw).decode()
 

@@ -1,4 +1,4 @@
-"""What a URL from a stranger may make us connect to: public addresses over HTTP, nothing else."""
+"""The guard against server-side request forgery: public addresses over HTTP, nothing else."""
 
 import re
 import socket
@@ -19,9 +19,9 @@ _PLAIN = re.compile(r"[!-~]+")
 
 
 def permit(url: str, *, allow_private: bool) -> URL:
-    """Read a URL, leaving its path and query as they are, when it may be fetched.
+    """Parse a URL that may be fetched; its path and query stay as they are.
 
-    A host name is only judged by `Resolver`, when it is resolved for the connection.
+    A host name is checked later, by `Resolver`, when it is resolved for the connection.
 
     Raises:
         Permanent: Not http or https, with user name or password, malformed, or a host that is an
@@ -42,7 +42,7 @@ def permit(url: str, *, allow_private: bool) -> URL:
 
 
 def redirect(current: URL, location: str, *, allow_private: bool) -> URL:
-    """Read where a redirect leads, under the rules of `permit` and never from https to http."""
+    """Parse the target of a redirect, under the rules of `permit` and never from https to http."""
     if not location.isprintable():
         raise _refused("the redirect is malformed")
     try:
@@ -57,7 +57,7 @@ def redirect(current: URL, location: str, *, allow_private: bool) -> URL:
 
 def _parsed(url: str) -> URL:
     try:
-        # What needs no quoting is sent as it is: a signature in the query may cover its spelling.
+        # A URL that needs no quoting is sent as it is: a signature may cover its spelling.
         parsed = URL(url, encoded=bool(_PLAIN.fullmatch(url)))
         port = parsed.port
     except ValueError:
@@ -95,15 +95,17 @@ class Resolver(AbstractResolver):
         """Return the addresses of a name.
 
         Raises:
-            Permanent: Any one of them is not public.
+            Permanent: One of them is not public.
             OSError: The name cannot be resolved.
         """
-        found = await self._resolver.resolve(host, port, family)
-        if not found:
+        results = await self._resolver.resolve(host, port, family)
+        if not results:
             raise OSError("the name has no address")
-        if not (self._allow_private or all(addresses.is_public(one["host"]) for one in found)):
+        if not (
+            self._allow_private or all(addresses.is_public(result["host"]) for result in results)
+        ):
             raise _refused(f"{host} is not on the public internet")
-        return found
+        return results
 
     async def close(self) -> None:
         """Release the resolver below."""
@@ -114,7 +116,7 @@ def open_public_socket(address: AddrInfoType) -> socket.socket:
     """Open a socket for a connection to a public address: the last line of the guard.
 
     Raises:
-        PermissionError: The address is not public, however it came to be connected to.
+        PermissionError: The address is not public, wherever it came from.
     """
     family, kind, protocol, _, destination = address
     if not addresses.is_public(str(destination[0])):

@@ -1,4 +1,7 @@
-"""Spaces as Lagrange describes them, and their files: from strangers, fetched within bounds."""
+"""Spaces: their description by Lagrange, and their files, fetched within limits.
+
+Everything here comes from tenants and is hostile; reading what the files say is for other rooms.
+"""
 
 from app.spaces.source.download import download
 from app.spaces.source.files import Files

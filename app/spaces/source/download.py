@@ -17,13 +17,13 @@ async def download(
 ) -> files.Files:
     """Fetch every file of a Space into `folder`, which is made anew with mode 0700.
 
-    Four files at a time. When one fails, the others are given up.
+    Four files at a time. When one fails, the others are cancelled.
 
     Args:
-        fetcher: An open one.
+        fetcher: Already open.
         space: As `describe` returned it.
-        folder: Replaced when it is there; the folder above has to be.
-        limits: Of the whole Space.
+        folder: Replaced if it exists; its parent has to exist.
+        limits: For the whole Space.
 
     Raises:
         Permanent: `source_too_large`; what `Fetcher.get` raises, naming the file.
@@ -46,7 +46,7 @@ async def download(
 
 
 class _Download:
-    """One download: what may still come, and how many files may come at once."""
+    """One download: the bytes left to it, and the slots for files at once."""
 
     def __init__(self, fetcher: Fetcher, folder: Path, limits: SourceLimits) -> None:
         self._fetcher = fetcher
@@ -61,8 +61,8 @@ class _Download:
                 for file in wanted:
                     group.create_task(self._fetch(file))
         except ExceptionGroup as failed:
-            expected, others = failed.split((Permanent, Temporary, OSError))
-            if expected is None or others is not None:
+            expected, unexpected = failed.split((Permanent, Temporary, OSError))
+            if expected is None or unexpected is not None:
                 raise
             errors = sorted(expected.exceptions, key=lambda error: not isinstance(error, Permanent))
             raise errors[0] from None

@@ -1,4 +1,4 @@
-"""A Space's files in a folder of ours, written and read without following a single link."""
+"""A Space's files on disk, written and read without following symbolic links."""
 
 import os
 import shutil
@@ -13,11 +13,11 @@ _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Files(Mapping[str, bytes]):
-    """Path in the Space → content, each read from the disk when it is asked for.
+    """Path in the Space → content, read from disk on access.
 
     Args:
-        folder: Where the files are.
-        paths: Theirs, as `paths.check` let them through.
+        folder: The root of the files.
+        paths: Relative to it, as `paths.check` accepted them.
     """
 
     def __init__(self, folder: Path, paths: Sequence[str]) -> None:
@@ -40,10 +40,10 @@ class Files(Mapping[str, bytes]):
 
 
 def prepare(folder: Path) -> None:
-    """Make an empty folder that only we can read; what an earlier attempt left there goes.
+    """Create an empty folder with mode 0700, in place of what an earlier attempt left there.
 
     Raises:
-        OSError: The folder above is missing, or the folder itself is a link.
+        OSError: The parent is missing, or the folder is a symbolic link.
     """
     with suppress(FileNotFoundError):
         shutil.rmtree(folder)
@@ -51,10 +51,10 @@ def prepare(folder: Path) -> None:
 
 
 def create(folder: Path, path: str) -> BinaryIO:
-    """Create and open a file below a folder, and the folders between.
+    """Create and open a file below a folder, with its parent folders.
 
     Raises:
-        OSError: The file is there already, something on the way is no folder, or the disk is full.
+        OSError: The file exists, a parent is not a folder, or the disk is full.
     """
     with _parent(folder, path, create=True) as (parent, name):
         return os.fdopen(os.open(name, _NEW, 0o600, dir_fd=parent), "wb")

@@ -1,4 +1,4 @@
-"""The jail for the paths of a Space's files: which ones may become files below a folder of ours."""
+"""The check of a Space's paths: only those that stay below a folder become files."""
 
 import re
 import unicodedata
@@ -18,7 +18,7 @@ _IGNORABLE = re.compile(
 
 
 class PathError(ValueError):
-    """A path that is refused; the message says why and shows no more of it than is safe."""
+    """A refused path; the message gives the reason and shows only what is safe of it."""
 
 
 def inside(name: str, *, wallet: str, space_name: str) -> str:
@@ -36,8 +36,8 @@ def inside(name: str, *, wallet: str, space_name: str) -> str:
     if segments[0].lower() != wallet:
         raise PathError(f"the name does not begin with the owner's wallet {wallet}")
     expected = space_name.split("/")
-    found = segments[2 : 2 + len(expected)]
-    same = [key(one) for one in found] == [key(one) for one in expected]
+    actual = segments[2 : 2 + len(expected)]
+    same = [key(segment) for segment in actual] == [key(segment) for segment in expected]
     return check("/".join(segments[2 + len(expected) if same else 3 :]))
 
 
@@ -81,7 +81,7 @@ def check_together(paths: Iterable[str]) -> None:
 
 
 def key(path: str) -> str:
-    """Return what is equal for paths that some file system takes for one (NFKC_Casefold)."""
+    """Return a key (NFKC_Casefold) that is equal for paths that a file system may take for one."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", path).casefold())
     return _IGNORABLE.sub("", folded)
 

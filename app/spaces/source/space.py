@@ -84,7 +84,7 @@ class _Description(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class SpaceFile:
-    """A file of a Space: its path in the Space, checked, and the URL of its bytes, not checked."""
+    """A file of a Space: its path there, checked, and the URL of its content, not checked."""
 
     path: str
     url: str
@@ -99,8 +99,8 @@ class Space:
         name: As its owner wrote it, without control characters.
         wallet: The owner's `0x…` address, lower case.
         hardware: The order's description, `CPU only · 2 vCPU · 16 GiB`.
-        gpu_count: GPUs of the order when it says so.
-        storage_bytes: Ephemeral storage of the order when it says so.
+        gpu_count: GPUs of the order, if it gives them.
+        storage_bytes: Ephemeral storage of the order, if it gives that.
         files: Different files on every file system.
     """
 
@@ -115,7 +115,7 @@ class Space:
 
 @dataclass(frozen=True, slots=True)
 class SourceLimits:
-    """Bounds of a whole Space: its count of files, bytes of each and of all, seconds for all."""
+    """Limits of one Space: the number of files, bytes of each and of all, seconds for all."""
 
     files: int
     file_bytes: int
@@ -124,7 +124,7 @@ class SourceLimits:
 
 
 class Kind(NamedTuple):
-    """How a Space is deployed, and the path of the file that decides it."""
+    """A way to deploy a Space, and the path of the file that decides it."""
 
     name: Literal["ldl", "model", "image"]
     path: str
@@ -214,35 +214,35 @@ def _invalid(problems: Iterable[str]) -> Permanent:
 
 
 def kind(space: Space) -> Kind:
-    """Tell how a Space is deployed: LDL before model inference before an image build.
+    """Decide how to deploy a Space: LDL before model inference before an image build.
 
     Of several files that decide it, the one in the shallowest folder counts.
 
     Raises:
-        Permanent: `source_invalid`: there is none, or one each in several folders.
+        Permanent: `source_invalid`: there is no such file, or one each in several folders.
     """
-    found = [file.path for file in space.files]
-    if path := _shallowest(found, "deploy.yaml", "deploy.yml"):
+    names = [file.path for file in space.files]
+    if path := _shallowest(names, "deploy.yaml", "deploy.yml"):
         return Kind("ldl", path)
-    if path := _shallowest(found, "model-setting.json"):
+    if path := _shallowest(names, "model-setting.json"):
         return Kind("model", path)
-    if path := _shallowest(found, "Dockerfile"):
+    if path := _shallowest(names, "Dockerfile"):
         return Kind("image", path)
     message = "the Space has no deploy.yaml, model-setting.json or Dockerfile"
     raise Permanent(message, category=_CATEGORY)
 
 
-def _shallowest(found: Sequence[str], *names: str) -> str | None:
+def _shallowest(files: Sequence[str], *names: str) -> str | None:
     ranks = {name.lower(): rank for rank, name in enumerate(names)}
-    places = []
-    for path in found:
+    candidates = []
+    for path in files:
         folder, _, name = path.rpartition("/")
         if (rank := ranks.get(name.lower())) is not None:
-            places.append((path.count("/"), rank, folder, path))
-    if not places:
+            candidates.append((path.count("/"), rank, folder, path))
+    if not candidates:
         return None
-    depth, _, folder, path = min(places)
-    others = [place for place in places if place[0] == depth and place[2] != folder]
+    depth, _, folder, path = min(candidates)
+    others = [other for other in candidates if other[0] == depth and other[2] != folder]
     if others:
         message = f"the Space has {path} and {others[0][3]}: only one of them can be deployed"
         raise Permanent(message, category=_CATEGORY)

@@ -1,4 +1,4 @@
-"""What becomes of tasks that Lagrange calls terminated: a real Redis, a stand-in for Lagrange."""
+"""Tasks that Lagrange calls terminated: a real Redis, a stand-in for Lagrange."""
 
 import time
 import uuid
@@ -35,13 +35,13 @@ def lagrange() -> Iterator[Lagrange]:
 
 @pytest.fixture
 def store(redis_url: str) -> Iterator[Store]:
-    """An empty memory."""
+    """An empty Redis."""
     with redis.Redis.from_url(redis_url) as connection:
         yield Store(connection)
 
 
 def running(store: Store, lagrange: Lagrange, *, since_seconds: float = 3600) -> Task:
-    """Remember a task that runs."""
+    """Save a task that runs."""
     space = str(uuid.uuid4())
     job = JobData(
         uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{lagrange.url}/spaces/{space}"
@@ -58,7 +58,7 @@ def running(store: Store, lagrange: Lagrange, *, since_seconds: float = 3600) ->
 
 
 async def ask(redis_url: str, lagrange: Lagrange, *, ends: bool, times: int = 1) -> None:
-    """Ask Lagrange about every task, in a turn."""
+    """Ask Lagrange about every task, while holding the lease."""
     config = Config(
         lag=Lag(server_url=lagrange.url, access_token="token"),
         task=TaskTable(end_terminated=ends),
@@ -120,7 +120,7 @@ async def test_a_terminated_task_is_ended(redis_url: str, store: Store, lagrange
 async def test_a_task_that_came_up_just_now(
     redis_url: str, store: Store, lagrange: Lagrange
 ) -> None:
-    """What is said of a Space may be about its earlier order while a new job comes up."""
+    """The status of a Space may be its earlier order's while a new job starts."""
     task = running(store, lagrange, since_seconds=5)
     lagrange.payments[task.space_uuid] = TERMINATED
     await ask(redis_url, lagrange, ends=True, times=3)
@@ -177,7 +177,7 @@ async def test_errors_end_nothing(
 
 
 async def test_one_failure_keeps_no_other(redis_url: str, store: Store, lagrange: Lagrange) -> None:
-    """A Space that cannot be asked about does not keep others from being."""
+    """A failed request about one Space does not affect the others."""
     tasks = [running(store, lagrange) for _ in range(3)]
     for task in tasks[1:]:
         lagrange.payments[task.space_uuid] = TERMINATED
@@ -187,7 +187,7 @@ async def test_one_failure_keeps_no_other(redis_url: str, store: Store, lagrange
 
 
 def test_failed_answers_say_nothing() -> None:
-    """An envelope that is a failure says nothing, whatever it holds."""
+    """An envelope that reports a failure is ignored, whatever its data."""
     answer: dict[str, Any] = {"status": "fail", "data": TERMINATED}
     assert missed_terminations.read(msgspec.json.encode(answer), at=1) is None
     assert missed_terminations.read(msgspec.json.encode(answer | {"status": "success"}), at=1)
@@ -195,5 +195,5 @@ def test_failed_answers_say_nothing() -> None:
 
 @given(st.binary() | st.recursive(st.none() | st.text(), st.lists).map(msgspec.json.encode))
 def test_any_bytes(body: bytes) -> None:
-    """Whatever comes is read or is nothing."""
+    """Any response is parsed or ignored."""
     assert missed_terminations.read(body, at=1) is None

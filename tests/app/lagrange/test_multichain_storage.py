@@ -64,16 +64,16 @@ async def test_large_chunks(storage: Storage) -> None:
 
 
 @pytest.mark.parametrize(
-    ("config", "said"),
+    ("config", "message"),
     [
         ({"api_key": "wrong"}, "wrong key"),
         ({"bucket_name": "none"}, "no bucket 'none'"),
         ({"network": "moon", "server_url": ""}, "polygon.mainnet or polygon.mumbai"),
     ],
 )
-async def test_refusals(storage: Storage, config: dict[str, str], said: str) -> None:
-    """What the operator has to correct is told so, without the key."""
-    with pytest.raises(Permanent, match=said) as caught:
+async def test_refusals(storage: Storage, config: dict[str, str], message: str) -> None:
+    """A refusal says what the operator has to correct, without the key."""
+    with pytest.raises(Permanent, match=message) as caught:
         await upload(storage, b"{}", **config)
     assert API_KEY not in caught.value.message
 
@@ -81,7 +81,7 @@ async def test_refusals(storage: Storage, config: dict[str, str], said: str) -> 
 @pytest.mark.parametrize("status", [408, 429, 500, 503])
 @pytest.mark.parametrize("call", ["user/login_by_api_key", "oss_file/check", "oss_file/upload"])
 async def test_outages(storage: Storage, call: str, status: int) -> None:
-    """What is away now may be tried again; nothing is half there then."""
+    """An outage is retried, and leaves no half of an upload."""
     storage.faults = lambda asked: status if asked == call else None
     with pytest.raises(Temporary):
         await upload(storage)
@@ -91,7 +91,7 @@ async def test_outages(storage: Storage, call: str, status: int) -> None:
 
 
 async def test_forbidden(storage: Storage) -> None:
-    """A call that is refused is not tried again."""
+    """A refused call is not retried."""
     storage.faults = lambda call: 403 if call == "oss_file/check" else None
     with pytest.raises(Permanent, match="403"):
         await upload(storage)
@@ -108,24 +108,24 @@ async def test_forbidden(storage: Storage) -> None:
         b"\xff",
     ],
 )
-async def test_nonsense(storage: Storage, garbage: bytes) -> None:
-    """An answer that makes no sense may be better next time."""
+async def test_malformed_responses(storage: Storage, garbage: bytes) -> None:
+    """A malformed response is retried."""
     storage.garbage = garbage
-    with pytest.raises(Temporary, match="makes no sense"):
+    with pytest.raises(Temporary, match="is malformed"):
         await upload(storage)
 
 
 @pytest.mark.parametrize("cid", ["", "../../x", "a?b", "x" * 200, None])
 async def test_hostile_addresses(storage: Storage, cid: object) -> None:
-    """What is no content address never gets into a URL."""
+    """A malformed content identifier never gets into a URL."""
     await upload(storage)
     storage.files["jobs/a.json"]["payload_cid"] = cid
-    with pytest.raises(Temporary, match="makes no sense"):
+    with pytest.raises(Temporary, match="is malformed"):
         await upload(storage)
 
 
 async def test_nobody_there() -> None:
-    """A storage that cannot be reached is away."""
+    """A storage that cannot be reached is a temporary failure."""
     with Storage() as storage:
         pass
     with pytest.raises(Temporary):

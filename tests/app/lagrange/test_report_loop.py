@@ -75,7 +75,7 @@ def bodies(lagrange: Lagrange, path: str) -> list[dict[str, Any]]:
 
 
 def has(lagrange: Lagrange, path: str, count: int) -> bool:
-    """Tell whether so much was reported to a path."""
+    """Tell whether a path got at least `count` reports."""
     return len(bodies(lagrange, path)) >= count
 
 
@@ -88,7 +88,7 @@ async def until(condition: Callable[[], object], *, seconds: float = 10) -> None
 
 
 async def test_everything_is_reported(lagrange: Lagrange, redis_url: str) -> None:
-    """The provider registers at once, beats, and summarises what it has, each again and again."""
+    """The provider registers at once, sends heartbeats and summaries, and repeats each."""
     async with reporting(lagrange, redis_url):
         for path in ("/cp", "/cp/heartbeat", "/cp/summary"):
             await until(partial(has, lagrange, path, 2))
@@ -113,7 +113,7 @@ async def test_a_missed_heartbeat_registers_again(lagrange: Lagrange, redis_url:
 
 @pytest.mark.parametrize("path", ["/cp", "/cp/heartbeat", "/cp/summary"])
 async def test_no_call_holds_up_another(lagrange: Lagrange, redis_url: str, path: str) -> None:
-    """While one call hangs the others go on as if nothing were."""
+    """A call that hangs does not delay the others."""
     others = {"/cp", "/cp/heartbeat", "/cp/summary"} - {path}
     async with reporting(lagrange, redis_url):
         await until(lambda: bodies(lagrange, "/cp/heartbeat"))
@@ -130,7 +130,7 @@ async def test_no_call_holds_up_another(lagrange: Lagrange, redis_url: str, path
 
 
 async def test_a_cluster_that_nobody_sees(lagrange: Lagrange, redis_url: str) -> None:
-    """Who cannot see the cluster is there, but Inactive, and reports no resources."""
+    """Without a snapshot the provider is registered as Inactive, and reports no resources."""
     blind = asyncio.Event()
 
     async def look() -> ReportFacts | None:
@@ -159,7 +159,7 @@ async def test_one_replica_at_a_time(lagrange: Lagrange, redis_url: str) -> None
 
 
 async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
-    """Who lost the turn sends nothing more, though it does not know it yet."""
+    """A replica that lost the lease sends nothing more, even before it notices."""
     with redis.Redis.from_url(redis_url) as connection:
         async with reporting(lagrange, redis_url):
             await until(lambda: bodies(lagrange, "/cp/heartbeat"))
@@ -173,7 +173,7 @@ async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
 
 
 async def test_a_turn_that_is_lost_as_a_heartbeat_fails(lagrange: Lagrange, redis_url: str) -> None:
-    """Both at once: the duty ends, and does not wait for ever in a turn that is over."""
+    """A duty that ends as it is cancelled does not go on under a lost lease."""
     store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
     lag = Lag(server_url=lagrange.url, access_token="token")
     reporter = Reporter(store, lag, PROVIDER, seen, schedules=SCHEDULES)
@@ -188,7 +188,7 @@ async def test_a_turn_that_is_lost_as_a_heartbeat_fails(lagrange: Lagrange, redi
 
 
 async def test_what_came_of_each_report(lagrange: Lagrange, redis_url: str) -> None:
-    """Whoever looks can see when Lagrange took each report last, or why it did not."""
+    """The outcome of each report is saved: the time, and the error if Lagrange refused it."""
     lagrange.behaviours["/cp/summary"] = Behaviour(status=500)
     with closing(Glance(redis_url, "")) as glance:
         async with reporting(lagrange, redis_url, busy):

@@ -36,7 +36,7 @@ def node(**fields: object) -> Node:
 
 
 def told(one: Node) -> Any:
-    """Return what is reported of a node of which all is free that is not used."""
+    """Return the report of a node with everything free that is not used."""
     free = {} if one.withheld else {one.name: one.allocatable - one.used}
     return report_payloads.resources(PROVIDER, Inventory(nodes=(one,)), free)
 
@@ -51,7 +51,7 @@ def test_a_registration_and_a_heartbeat() -> None:
 
 
 def test_the_resources_of_a_cluster() -> None:
-    """A summary has the shapes and the words of v0.3.0, GPUs as their driver tells them."""
+    """A summary has the shapes and the words of v0.3.0, GPUs as their driver reports them."""
     usage = Usage(total="16376 MiB", used="0 MiB", free="16376 MiB")
     gpu = GpuDetail(product_name="NVIDIA A4000", fb_memory_usage=usage)
     facts = GpuFacts(
@@ -87,7 +87,7 @@ def test_the_resources_of_a_cluster() -> None:
 
 
 def test_gpus_without_an_exporter() -> None:
-    """GPUs are reported by their label when nothing tells of them; a node without has none."""
+    """GPUs are reported by their label without an exporter; a node without GPUs has none."""
     gpu = told(node(products=(("NVIDIA-A4000", 2),)))["cluster_info"][0]["gpu"]
     assert (gpu["driver_version"], gpu["attached_gpus"]) == ("", 2)
     assert [(one["product_name"], one["status"]) for one in gpu["details"]] == [
@@ -99,7 +99,7 @@ def test_gpus_without_an_exporter() -> None:
 
 
 def test_gpus_that_the_exporter_leaves_out() -> None:
-    """An exporter that tells of one GPU of two does not hide the other."""
+    """An exporter that reports one GPU of two does not hide the other."""
     facts = GpuFacts(attached_gpus=1, details=(GpuDetail(product_name="NVIDIA RTX A4000"),))
     gpu = told(node(facts=facts, products=(("NVIDIA-A4000", 2),)))["cluster_info"][0]["gpu"]
     assert gpu["attached_gpus"] == 2
@@ -110,7 +110,7 @@ def test_gpus_that_the_exporter_leaves_out() -> None:
 
 
 def test_what_is_reserved_is_reported_as_used() -> None:
-    """What is told to be free is what the next job can have: `reservations.free`, no more."""
+    """The reported free resources are those of `reservations.free`: all that a job can get."""
     amounts = ResourceAmounts(cpu_millis=2750, memory_bytes=GIB, gpus=1, pods=1)
     slot = Slot(name="x", component="web", node="node-1", amounts=amounts)
     seen = Inventory(nodes=(node(products=(("NVIDIA-A4000", 2),)), node(name="n", withheld="x")))

@@ -1,4 +1,4 @@
-"""Results on their way to Multichain Storage: a real Redis, a stand-in for the storage."""
+"""Uploads of results: a real Redis, a stand-in for Multichain Storage."""
 
 import json
 import time
@@ -49,7 +49,7 @@ ServerUrl = "{storage.url}"
 
 
 def running(context: Context) -> Task:
-    """Remember a task that runs."""
+    """Save a task that runs."""
     born = transitions.accepted(JOB, host="a.example.com", now=1, start_timeout_seconds=60)
     after = changed(born.after, state=State.RUNNING, started_at=time.time())
     context.store.commit(Change(before=None, after=after, at=time.time()))
@@ -69,7 +69,7 @@ def owed(context: Context) -> bool:
 
 
 def test_a_result_is_uploaded(context: Context, storage: Storage) -> None:
-    """The result of a running task lies in jobs/<uuid>.json, is told of, and known to the task."""
+    """The result of a running task goes to jobs/<uuid>.json, is reported and saved."""
     running(context)
     assert result_upload.upload_due(context) == 1
     result_upload.upload(context, JOB.uuid)
@@ -96,7 +96,7 @@ def test_what_is_uploaded(context: Context, storage: Storage) -> None:
 
 
 def test_twice(context: Context, storage: Storage) -> None:
-    """A repeated upload uploads nothing and tells nothing."""
+    """A repeated upload uploads nothing and reports nothing."""
     running(context)
     result_upload.upload(context, JOB.uuid)
     calls = len(storage.calls)
@@ -106,7 +106,7 @@ def test_twice(context: Context, storage: Storage) -> None:
 
 
 def test_a_worker_that_died_in_between(context: Context, storage: Storage) -> None:
-    """What was uploaded and not written down is found again."""
+    """A file that was uploaded before a crash is found again."""
     task = running(context)
     result_upload.upload(context, JOB.uuid)
     url = held(context).result_url
@@ -118,7 +118,7 @@ def test_a_worker_that_died_in_between(context: Context, storage: Storage) -> No
 
 
 def test_a_storage_that_is_away(context: Context, storage: Storage) -> None:
-    """The task goes on, all uploads wait a moment, and then it is uploaded."""
+    """An outage pauses all uploads, not the task; then the result is uploaded."""
     running(context)
     storage.faults = lambda _: 503
     assert result_upload.upload_due(context) == 1
@@ -138,7 +138,7 @@ def test_a_storage_that_is_away(context: Context, storage: Storage) -> None:
 
 
 def test_a_wrong_key(context: Context, storage: Storage) -> None:
-    """What the operator has to correct is tried again once in a while; the task goes on."""
+    """A refusal that the operator has to correct is retried hourly; the task goes on."""
     running(context)
     storage.faults = lambda _: 403
     result_upload.upload(context, JOB.uuid)
@@ -148,7 +148,7 @@ def test_a_wrong_key(context: Context, storage: Storage) -> None:
 
 
 def test_a_task_that_ends(context: Context, storage: Storage) -> None:
-    """Nothing is uploaded for a task that is being ended, and nothing is owed then."""
+    """Nothing is uploaded for a task that is being ended, nor later."""
     task = running(context)
     reason = Reason("deleted", "")
     context.store.commit(transitions.stopping(task, State.TERMINATED, reason, now=1))
@@ -158,7 +158,7 @@ def test_a_task_that_ends(context: Context, storage: Storage) -> None:
 
 
 def test_a_task_that_ends_meanwhile(context: Context, storage: Storage) -> None:
-    """A task that ends while its result is uploaded is not told of any more."""
+    """A task that ends during the upload reports no result."""
     task = running(context)
 
     def end(call: str) -> None:
@@ -172,7 +172,7 @@ def test_a_task_that_ends_meanwhile(context: Context, storage: Storage) -> None:
 
 
 def test_without_a_key(context: Context, storage: Storage) -> None:
-    """Nothing happens as long as no key is configured."""
+    """Nothing is uploaded while no key is configured."""
     running(context)
     table = msgspec.structs.replace(context.config.mcs, api_key="")
     config = msgspec.structs.replace(context.config, mcs=table)

@@ -1,4 +1,4 @@
-"""Addresses: what is public, and what spells one."""
+"""IP addresses: the public ones, and their spellings."""
 
 import ipaddress
 import socket
@@ -196,7 +196,7 @@ def test_names_are_no_literals(host: str) -> None:
 
 @given(st.text("0123456789abcdefxX.:", min_size=1, max_size=20))
 def test_whatever_the_system_takes_for_an_address_is_judged(host: str) -> None:
-    """What the C library reads as an address is never taken for a name."""
+    """A text that the C library reads as an address is never taken for a name."""
     try:
         socket.inet_aton(host)
     except OSError:

@@ -142,7 +142,7 @@ async def test_temporary_answers(status: str) -> None:
 
 
 async def test_short_outages_are_ridden_out() -> None:
-    """A 500 and a broken connection are tried again, and nothing of them stays in the body."""
+    """A 500 and a broken connection are retried, and nothing of them stays in the body."""
     cut = b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
     handler, heads = answering(answer("500 Oops"), cut, answer("200 OK", b"ok"))
     async with serving(handler) as port:
@@ -345,7 +345,7 @@ async def test_one_private_address_among_public_ones() -> None:
 
 
 async def test_private_names_are_refused() -> None:
-    """What the system resolves to a private address is refused by default."""
+    """A name that the system resolves to a private address is refused by default."""
     async with Fetcher() as fetcher:
         with pytest.raises(Permanent):
             await fetcher.get("http://localhost:1/", limits=LIMITS)
@@ -384,7 +384,7 @@ async def test_send_returns_any_answer(status: str) -> None:
 
 
 async def test_send_is_bounded_in_time() -> None:
-    """A server that does not answer in time is unreachable, and its URL's secrets are not told."""
+    """A server that does not answer in time is unreachable, and its URL's secrets are not shown."""
 
     async def sleep(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
@@ -397,7 +397,7 @@ async def test_send_is_bounded_in_time() -> None:
 
 
 async def test_send_to_a_malformed_url() -> None:
-    """A URL that is none is the operator's error."""
+    """A malformed URL is the operator's error."""
     async with http_client.client() as session:
         for url in ("http://[::1", "http:///x", "nonsense"):
             with pytest.raises(Permanent):
@@ -432,6 +432,6 @@ def test_retry_after(text: str, seconds: float | None) -> None:
 
 
 def test_shown() -> None:
-    """What messages show of a URL has no user, password, query or fragment."""
+    """Messages show a URL without user, password, query or fragment."""
     url = URL("https://user:pw@example.com:8443/path?token=x#frag")
     assert http_client.shown(url) == "https://example.com:8443/path"

@@ -1,4 +1,4 @@
-"""Signatures made by others' code, and everything that is wrong with one."""
+"""Signatures made by other libraries, and malformed ones."""
 
 import base64
 import contextlib
@@ -40,12 +40,12 @@ def verified(headers: market.Headers, body: bytes = BODY, **given: float) -> Mes
     ids=["v1", "v1 older", "v1a"],
 )
 def test_others_signatures_hold(headers: market.Headers) -> None:
-    """What `standardwebhooks` and `cryptography` sign is accepted, with any configured key."""
+    """Signatures by `standardwebhooks` and `cryptography` are accepted, with any configured key."""
     assert verified(headers).id == "m"
 
 
 def test_keys_have_names() -> None:
-    """Each key has a name, the same at every message, which tells nothing of the key."""
+    """Each key has a fingerprint, the same for every message, that reveals nothing of it."""
     signers = (
         market.v1,
         partial(market.v1, secret=market.OLD_SECRET),
@@ -151,7 +151,7 @@ def test_too_many_signatures_are_not_tried() -> None:
     body=st.binary(max_size=9),
 )
 def test_nothing_else_is_raised(headers: market.Headers, body: bytes) -> None:
-    """Whatever the headers hold, the answer is the one error."""
+    """Any malformed header raises the one error."""
     with pytest.raises(InvalidSignatureError):
         verified(headers, body)
 
@@ -161,7 +161,7 @@ def test_nothing_else_is_raised(headers: market.Headers, body: bytes) -> None:
     ["", "whsec_", "secret", "whsec_%%%", "whsec_c2hvcnQ=", "whpk_" + market.SECRET[6:], "whsec_ü"],
 )
 def test_malformed_secrets(text: str) -> None:
-    """A secret that is none is told by its position, never by its value."""
+    """A malformed secret is named by its position, never by its value."""
     with pytest.raises(InvalidKeyError) as caught:
         signatures.parse_keys((market.SECRET, text), ())
     assert "Secrets[1]" in str(caught.value)
@@ -175,7 +175,7 @@ def test_malformed_public_keys() -> None:
 
 
 def test_our_signatures_hold_elsewhere() -> None:
-    """What we sign verifies under the public key as we print it."""
+    """Our signatures verify under the public key as we print it."""
     key = Ed25519PrivateKey.generate()
     headers = signatures.sign(key, message_id="m", timestamp=5, body=BODY)
     raw = base64.b64decode(headers["webhook-signature"].removeprefix("v1a,"))
@@ -213,7 +213,7 @@ def test_second_spellings_are_refused() -> None:
 
 @given(st.one_of(st.text(max_size=140), st.binary(min_size=64, max_size=66).map(bytes.hex)))
 def test_malformed_eip191(signature: str) -> None:
-    """Whatever stands for a signature, it has a signer or the one error."""
+    """Any text in place of a signature has a signer or raises the one error."""
     with contextlib.suppress(InvalidSignatureError):
         assert signatures.signer("x", signature).startswith("0x")
 

@@ -1,4 +1,4 @@
-"""The guard: which URLs may be fetched at all."""
+"""The guard against server-side request forgery."""
 
 import socket
 
@@ -87,7 +87,7 @@ def test_the_spelling_of_path_and_query_stays() -> None:
 
 
 def test_private_addresses_by_choice() -> None:
-    """The operator's choice lifts the check of addresses, and no other."""
+    """`allow_private` lifts the check of addresses, and no other."""
     assert ssrf.permit("http://127.0.0.1:8000/", allow_private=True).host == "127.0.0.1"
     for url in ("http://127.1/", "file:///etc/passwd", "http://u@127.0.0.1/"):
         with pytest.raises(Permanent):
@@ -141,7 +141,7 @@ def test_any_text_is_permitted_or_refused(url: str) -> None:
 
 
 def test_the_last_line_refuses_private_sockets() -> None:
-    """A connection to a private address is not even opened, however it came about."""
+    """A connection to a private address is not even opened, wherever it came from."""
     address = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 80))
     with pytest.raises(PermissionError):
         ssrf.open_public_socket(address)

@@ -33,7 +33,7 @@ class Bicycle(msgspec.Struct, frozen=True):
 
 
 def wrong(document: Any) -> dict[str, str]:
-    """Return the wrong fields and what is said about them."""
+    """Return the detail of each wrong field by its pointer."""
     with pytest.raises(typed_json.Invalid) as caught:
         typed_json.check(document, Bicycle, pointer="/data")
     return {error.pointer: error.detail for error in caught.value.errors}
@@ -46,7 +46,7 @@ def test_a_document_of_its_shape() -> None:
 
 
 def test_wrong_fields_are_named_at_any_depth() -> None:
-    """Objects and lists inside are looked into, and all that is wrong in them is named."""
+    """Every wrong field is named in nested objects and lists too."""
     wheels = [{"spokes": -1, "maker": "X"}, {"spokes": 1}, 5, {}]
     assert wrong({"frame": {"size": "XL"}, "wheels": wheels}) == {
         "/data/frame/size": "has to be of another form",
@@ -78,7 +78,7 @@ JSON = st.none() | st.integers() | PART | st.lists(PART, max_size=3)
 
 @given(JSON | st.dictionaries(st.sampled_from(["frame", "wheels", "owner"]), JSON))
 def test_invalid_means_that_a_field_is_named(document: Any) -> None:
-    """Whatever JSON comes, it is of its shape or invalid, and then something is named."""
+    """Any JSON is valid, or invalid with at least one error."""
     try:
         typed_json.check(document, Bicycle)
     except typed_json.Invalid as invalid:

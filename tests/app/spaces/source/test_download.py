@@ -61,7 +61,7 @@ async def test_download(lagrange: Lagrange, source: Path, tmp_path: Path) -> Non
 async def test_an_earlier_attempt_is_replaced(
     lagrange: Lagrange, source: Path, tmp_path: Path
 ) -> None:
-    """What an attempt left behind that was killed does not stay."""
+    """Leftovers of an attempt that was killed are removed."""
     (tmp_path / "got").mkdir()
     (tmp_path / "got" / "old").write_text("old")
     await fetch(lagrange, source, tmp_path / "got")
@@ -140,7 +140,7 @@ async def test_private_addresses_are_refused(lagrange: Lagrange, source: Path) -
 
 
 async def test_links_are_not_followed(tmp_path: Path) -> None:
-    """A link in the folder, wherever it comes from, is neither written through nor replaced."""
+    """A symbolic link in the folder is neither written through nor replaced."""
     outside = tmp_path / "outside"
     outside.mkdir()
     inside = tmp_path / "inside"

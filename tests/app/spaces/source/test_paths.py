@@ -1,4 +1,4 @@
-"""The jail: which paths of strangers become files."""
+"""The check of a Space's paths."""
 
 import unicodedata
 from pathlib import Path
@@ -113,7 +113,7 @@ def test_accepted(path: str) -> None:
 
 @given(HOSTILE.map("".join) | HOSTILE.map("/".join))
 def test_what_is_accepted_stays_inside(path: str) -> None:
-    """Whatever is accepted lies below the folder, by our reading and by its compatibility form."""
+    """An accepted path lies below the folder, by our reading and by its compatibility form."""
     try:
         paths.check(path)
     except PathError:

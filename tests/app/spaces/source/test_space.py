@@ -37,7 +37,7 @@ def described(*names: str, **config: Any) -> dict[str, Any]:
 
 
 def refusal(document: Any) -> str:
-    """Return what is said of a description that is refused."""
+    """Return the message that refuses a description."""
     with pytest.raises(Permanent) as caught:
         read(json.dumps(document).encode(), max_files=10)
     assert caught.value.category == "source_invalid"
@@ -102,7 +102,7 @@ def test_every_wrong_field_is_named() -> None:
 
 
 def test_wrong_paths_are_named() -> None:
-    """Files that do not pass the jail are named with the reason."""
+    """Files with refused paths are named with the reason."""
     message = refusal(described("deploy.yaml", "../x", "a", "A"))
     assert "data.files[1].name: a path must be relative" in message
     assert "data.files: 'a' and 'A' are the same file" in message
@@ -142,14 +142,14 @@ def test_missing_parts(path: tuple[str, ...], message: str) -> None:
 
 
 def test_too_many_files() -> None:
-    """More files than allowed are refused without looking at them."""
+    """More files than allowed are refused whatever their paths."""
     message = refusal(described(*(f"f{number}" for number in range(11))))
     assert "data.files: 11 entries, at most 10 are allowed" in message
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"<html>", b"\xff", b"[" * 100_000])
 def test_not_json(body: bytes) -> None:
-    """What is not JSON is refused as such."""
+    """A malformed document is refused as not JSON."""
     with pytest.raises(Permanent, match="not JSON"):
         read(body, max_files=1)
 
