@@ -1,4 +1,4 @@
 """HTTP to others: one client, the guard against server-side request forgery, wire signatures.
 
-Knows addresses, bytes, keys and the shapes of others' JSON; nothing of tasks, Redis or clusters.
+Checks JSON from others too. Knows addresses, bytes and keys; nothing of tasks, Redis or clusters.
 """
