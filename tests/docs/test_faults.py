@@ -15,14 +15,14 @@ ROWS = [
 ]
 
 
-def test_every_fault_is_told() -> None:
-    """There are seventeen, in their order."""
+def test_every_fault_is_listed() -> None:
+    """All seventeen are there, in order."""
     assert list(dict.fromkeys(int(row[0]) for row in ROWS)) == list(range(1, 18))
 
 
 @pytest.mark.parametrize(("number", "fault", "shown"), ROWS)
 def test_every_fault_has_its_tests(number: str, fault: str, shown: str) -> None:
-    """Each test that the table names is there."""
+    """Each test that the table names exists."""
     named = re.findall(r"`(tests/[\w/]+\.py)::(test_\w+)`", shown)
     assert named, f"{number}: {fault}"
     assert re.sub(r"`[^`]+`", "", shown).strip() == ""
@@ -35,5 +35,5 @@ def _defined(file: str) -> set[str]:
     """Return the tests of a file."""
     tree = ast.parse((ROOT / file).read_text("utf-8"))
     return {
-        one.name for one in tree.body if isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.name for node in tree.body if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
     }

@@ -285,10 +285,10 @@ def test_numbers_are_those_of_the_code(title: str, words: str) -> None:
 
 
 def test_metrics_are_those_that_are_told() -> None:
-    """The table of metrics has what the example shows, and the README names the same."""
+    """The table of metrics has what the example shows, and docs/operations.md names the same."""
     (shown,) = (one.answer.body for one in OURS if one.path == "/metrics")
     exposed = set(re.findall(r"^(computing_provider_\w+)", shown, re.MULTILINE))
-    for document in (PROTOCOL, documents.README):
+    for document in (PROTOCOL, documents.OPERATIONS):
         told = re.findall(r"`(computing_provider_\w+)", documents.text(document))
         assert set(told) == exposed
 

@@ -9,10 +9,10 @@ import yaml
 
 from app import cli
 from tests.support import documents
-from tests.support.documents import README, ROOT
+from tests.support.documents import ROOT
 
 INSTALL = ROOT / "k8s" / "install"
-ACCOUNT = "What the account on the cluster needs"
+ACCOUNT = "The account on the cluster"
 Rule = tuple[str, str, str]
 
 
@@ -45,9 +45,9 @@ def pins(path: Path) -> set[tuple[str, str]]:
 
 
 def test_the_accounts_together_may_what_one_needs() -> None:
-    """Worker and watcher share what the README asks for an account of a provider outside."""
+    """Worker and watcher share what docs/install.md asks for an account of a provider outside."""
     roles = [document for document in objects() if document["kind"] == "ClusterRole"]
-    outside = map(yaml.safe_load, documents.blocks(README, "yaml", below=ACCOUNT))
+    outside = map(yaml.safe_load, documents.blocks(documents.INSTALL, "yaml", below=ACCOUNT))
     assert set[Rule]().union(*map(rules, roles)) == set[Rule]().union(*map(rules, outside))
 
 

@@ -1,4 +1,4 @@
-"""The project's documents as tests look at them: blocks, tables, links."""
+"""The project's documents, parsed for tests: blocks, tables, links."""
 
 import re
 import shlex
@@ -6,11 +6,22 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
+DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-ARCHITECTURE = ROOT / "docs" / "architecture.md"
-PROTOCOL = ROOT / "docs" / "protocol.md"
-FAULTS = ROOT / "docs" / "faults.md"
-ALL = (README, ARCHITECTURE, PROTOCOL, FAULTS, ROOT / "CHANGELOG.md")
+CHANGELOG = ROOT / "CHANGELOG.md"
+ARCHITECTURE = DOCS / "architecture.md"
+CONFIGURATION = DOCS / "configuration.md"
+FAULTS = DOCS / "faults.md"
+INSTALL = DOCS / "install.md"
+OPERATIONS = DOCS / "operations.md"
+PROTOCOL = DOCS / "protocol.md"
+TENANTS = DOCS / "tenants.md"
+TROUBLESHOOTING = DOCS / "troubleshooting.md"
+# docs/changelog.md is a link to CHANGELOG.md, for the site.
+ALL = (
+    *(README, ROOT / "CONTRIBUTING.md", CHANGELOG),
+    *sorted(path for path in DOCS.glob("*.md") if not path.is_symlink()),
+)
 
 _BLOCK = re.compile(r"^```(?P<kind>[a-z]*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
 _SECTION = re.compile(r"^#{1,6} (.*)$", re.MULTILINE)
@@ -29,11 +40,11 @@ def prose(document: Path) -> str:
 def blocks(document: Path, kind: str, *, below: str = "") -> list[str]:
     """Return the fenced blocks of a kind, of the whole document or of one section."""
     where = section(document, below) if below else text(document)
-    return [found["text"] for found in _BLOCK.finditer(where) if found["kind"] == kind]
+    return [block["text"] for block in _BLOCK.finditer(where) if block["kind"] == kind]
 
 
 def section(document: Path, title: str) -> str:
-    """Return what stands below a heading, up to the next one of any level."""
+    """Return the text below a heading, up to the next one of any level."""
     whole = text(document)
     outside = _BLOCK.sub(lambda block: re.sub(r"[^\n]", "x", block[0]), whole)
     headings = [*_SECTION.finditer(outside)]
@@ -46,16 +57,16 @@ def section(document: Path, title: str) -> str:
 
 def cells(document: Path, title: str, *, column: int = 0) -> list[str]:
     """Return one column of the tables of a section, without their heads."""
-    found = []
+    column_cells = []
     for line in section(document, title).splitlines():
         row = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("|") and len(row) > column:
-            found.append(row[column])
-    return [one for one in found if not re.fullmatch(r"-*", one)]
+            column_cells.append(row[column])
+    return [cell for cell in column_cells if not re.fullmatch(r"-*", cell)]
 
 
 def words(lines: list[str]) -> list[str]:
-    """Return what stands in backticks."""
+    """Return the words in backticks."""
     return [word for line in lines for word in re.findall(r"`([^`]+)`", line)]
 
 
@@ -67,5 +78,5 @@ def commands(document: Path) -> Iterator[str]:
 
 def mentioned(document: Path) -> Iterator[list[str]]:
     """Yield the words of each `computing-provider …` that the prose mentions in backticks."""
-    for found in re.findall(r"`computing-provider ([^`]+)`", prose(document)):
-        yield shlex.split(found)
+    for command in re.findall(r"`computing-provider ([^`]+)`", prose(document)):
+        yield shlex.split(command)

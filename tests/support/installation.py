@@ -1,4 +1,4 @@
-"""The provider as the README's commands install it, in a copy of the project's folder."""
+"""The provider as the commands of docs/install.md install it, in a copy of the project's folder."""
 
 import json
 import os
@@ -37,7 +37,7 @@ _PROJECT = (
     *("config.toml.sample", ".dockerignore"),
 )
 _DOCKER = """#!/bin/sh
-# What the README says with `docker`, said to buildah.
+# The documented `docker` commands, run by buildah.
 command=$1; shift
 case $command in
   build) exec buildah bud --quiet --isolation chroot --network host --tls-verify=false \
@@ -54,7 +54,7 @@ class Installation:
     """A provider inside the cluster, and who stands outside.
 
     Attributes:
-        folder: The copy of the project that the README's commands are run in.
+        folder: The copy of the project that the documented commands are run in.
         cluster: With the operator's own credentials.
         lagrange: Reachable from pods.
         host: The name under which the ingress controller leads to web.
@@ -134,7 +134,7 @@ class Installation:
         self.run(f"docker build -t {self.image}-redis memory && docker push {self.image}-redis")
 
     def configure(self) -> None:
-        """Make key and configuration as the README says, and fill in what the operator does."""
+        """Make key and configuration as documented, and fill in what the operator does."""
         for line in commands(1):
             self.run(line)
         (self.install / "provider" / "config.toml").write_text(self._configuration())
@@ -229,8 +229,8 @@ AllowPrivateAddresses = true
 
 
 def commands(block: int) -> Sequence[str]:
-    """Return the commands of one of the README's blocks on the installation."""
-    return documents.blocks(documents.README, "sh", below=SECTION)[block].splitlines()
+    """Return the commands of one of the blocks on the installation."""
+    return documents.blocks(documents.INSTALL, "sh", below=SECTION)[block].splitlines()
 
 
 def edit(path: Path, *changes: tuple[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""Every command of the README was run: by the tests below, or by `.ci/run`."""
+"""Every command of the documents is run: by the tests below, by tests/cluster, or by CI."""
 
 import os
 import re
@@ -17,22 +17,38 @@ from app.net import signatures
 from app.store.records import JobData
 from app.tasks import transitions
 from tests.support import documents, market
-from tests.support.documents import README, ROOT
+from tests.support.documents import CONFIGURATION, INSTALL, ROOT, TENANTS
 from tests.support.provider import eventually, free_port
 from tests.support.web_server import Web, wait_ready
 
-BY_CI = {"make demo", "make test", "make install"}
+BY_CI = {"make demo", "make test", "make docs", "make install"}
 STAYING = {f"computing-provider {name}" for name in ("run", "web", "worker", "watcher", "clock")}
 # tests/cluster/test_install.py runs these.
 INSTALLING = {
     line
-    for block in documents.blocks(README, "sh", below="In the cluster")
+    for block in documents.blocks(INSTALL, "sh", below="In the cluster")
     for line in block.splitlines()
 }
 # tests/cluster/test_inference.py runs this.
 BY_CLUSTER = {"computing-provider inference install transformers"}
-ELSEWHERE = BY_CI | STAYING | INSTALLING | BY_CLUSTER
-QUICK = [line for line in documents.commands(README) if line not in ELSEWHERE]
+NOT_RUN = {
+    "make bench": "Takes minutes, and its numbers depend on what else the machine does.",
+    "make lock": "Asks the package index; its answer changes with every release there.",
+    ".venv/bin/ruff check --fix .": "Writes to the checkout; `make test` runs it without `--fix`.",
+    ".venv/bin/ruff format .": "Writes to the checkout; `make test` runs it with `--check`.",
+    ".venv/bin/mypy": "A part of `make test`.",
+    ".venv/bin/lint-imports": "A part of `make test`.",
+    ".venv/bin/pytest tests/handlers": "A part of `make test`.",
+}
+ELSEWHERE = BY_CI | STAYING | INSTALLING | BY_CLUSTER | NOT_RUN.keys()
+# tests/docs/test_protocol.py runs the protocol's.
+COMMANDS = {
+    line: document.name
+    for document in documents.ALL
+    if document != documents.PROTOCOL
+    for line in documents.commands(document)
+}
+QUICK = [line for line in COMMANDS if line not in ELSEWHERE]
 KUBECONFIG = """
 apiVersion: v1
 kind: Config
@@ -90,17 +106,18 @@ def bash(line: str, environment: dict[str, str]) -> subprocess.CompletedProcess[
 
 
 def test_all_commands_are_accounted_for() -> None:
-    """What the tests here do not run, CI runs, or the Makefile for it."""
-    lines = set(documents.commands(README))
-    assert lines >= BY_CI | STAYING | BY_CLUSTER
+    """Each command that is not run here is in a document, and CI's are CI's or the Makefile's."""
+    assert COMMANDS.keys() >= ELSEWHERE
     ci = (ROOT / ".ci" / "run").read_text("utf-8").splitlines()
-    assert {"make demo", "make test"} <= set(ci)
+    assert {"make demo", "make test", "make docs"} <= set(ci)
     makefile = (ROOT / "Makefile").read_text("utf-8")
     assert re.search(r"^demo: install$", makefile, re.MULTILINE)
+    for target in ("bench", "lock"):
+        assert re.search(rf"^{target}: install$", makefile, re.MULTILINE)
 
 
 @pytest.mark.parametrize("line", QUICK)
-def test_a_command_of_the_readme(environment: dict[str, str], line: str) -> None:
+def test_a_command(environment: dict[str, str], line: str) -> None:
     """The command does what it says and exits with 0."""
     done = bash(line, environment)
     assert done.returncode == 0, done.stderr
@@ -108,10 +125,10 @@ def test_a_command_of_the_readme(environment: dict[str, str], line: str) -> None
 
 
 @pytest.mark.parametrize("line", sorted(STAYING))
-def test_a_process_of_the_readme(
+def test_a_process(
     environment: dict[str, str], context: Context, tmp_path: Path, line: str
 ) -> None:
-    """The process comes up, stays, and ends in peace when it is told to."""
+    """The process starts, stays up, and stops cleanly on SIGTERM."""
     port, log = free_port(), tmp_path / "process.log"
     settings = environment | {"CP_API_PORT": str(port), "CP_CLUSTER_SIMULATED": "false"}
     if line.endswith("run"):
@@ -119,7 +136,7 @@ def test_a_process_of_the_readme(
     with log.open("w") as file:
         process = subprocess.Popen(shlex.split(line), env=settings, stdout=file, stderr=file)
     try:
-        eventually(f"{line} is up", _sign(shlex.split(line)[1], context, port, log))
+        eventually(f"{line} is up", _check(shlex.split(line)[1], context, port, log))
         assert process.poll() is None, log.read_text()
     finally:
         process.send_signal(signal.SIGTERM)
@@ -128,8 +145,8 @@ def test_a_process_of_the_readme(
     assert "Traceback" not in log.read_text()
 
 
-def _sign(name: str, context: Context, port: int, log: Path) -> Callable[[], object]:
-    """Return by what a process of this name is known to be up."""
+def _check(name: str, context: Context, port: int, log: Path) -> Callable[[], object]:
+    """Return the check that a process of this name is up."""
 
     def serves() -> bool:
         wait_ready(Web(port))
@@ -145,11 +162,13 @@ def _sign(name: str, context: Context, port: int, log: Path) -> Callable[[], obj
 
 
 def test_the_minimal_configuration_works(environment: dict[str, str], context: Context) -> None:
-    """The README's configuration, with a secret made as it says, is complete."""
-    (making,) = (line for line in documents.commands(README) if line.startswith("python3 -c"))
+    """The smallest configuration, with a secret generated as documented, is complete."""
+    (making,) = (
+        line for line in documents.commands(CONFIGURATION) if line.startswith("python3 -c")
+    )
     secret = bash(making, environment).stdout.strip()
     assert signatures.parse_keys((secret,), ())
-    (minimal,) = documents.blocks(README, "toml")
+    (minimal,) = documents.blocks(CONFIGURATION, "toml")
     text = minimal.replace("whsec_…", secret)
     assert secret in text
     (context.folder / "config.toml").write_text(text, "utf-8")
@@ -159,17 +178,15 @@ def test_the_minimal_configuration_works(environment: dict[str, str], context: C
 
 
 def test_a_refusal_looks_as_shown(environment: dict[str, str]) -> None:
-    """The README's refused file is refused in the words that it shows, with 2."""
-    (shown,) = (one for one in documents.blocks(README, "text") if one.startswith("$ "))
+    """The refused file is refused in the words that the document shows, with 2."""
+    (shown,) = documents.blocks(TENANTS, "text")
     command, *lines = shown.splitlines()
     done = bash(command.removeprefix("$ "), environment)
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.splitlines() == lines
 
 
-def test_the_sample_alone_is_told_to_be_incomplete(
-    environment: dict[str, str], context: Context
-) -> None:
+def test_the_sample_alone_is_incomplete(environment: dict[str, str], context: Context) -> None:
     """`config check` on the sample as it is names what has to be set, and exits with 2."""
     (context.folder / "config.toml").write_bytes((ROOT / "config.toml.sample").read_bytes())
     done = bash("computing-provider config check", environment)
