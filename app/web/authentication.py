@@ -1,4 +1,4 @@
-"""Who may change anything: senders of Standard Webhooks, and v1.1.5's orchestrator (EIP-191)."""
+"""Authentication of senders: Standard Webhooks, and v1.1.5's orchestrator (EIP-191)."""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ log = structlog.get_logger()
 
 
 class Authentication:
-    """Checks signatures; everything that is wrong with one is the same 401 to the sender."""
+    """Checks signatures; whatever is wrong with one, the sender gets the same 401."""
 
     def __init__(self, config: Config, identity: Identity) -> None:
         """Read the keys.
@@ -34,7 +34,7 @@ class Authentication:
         self.max_body_bytes = config.webhook.max_body_bytes
 
     def webhook(self, headers: Mapping[str, str], body: bytes) -> signatures.Message:
-        """Return what a Standard Webhooks signature vouches for.
+        """Return the message that a Standard Webhooks signature vouches for.
 
         Raises:
             Rejected: 401.
@@ -51,7 +51,7 @@ class Authentication:
             refuse(str(error))
 
     def orchestrator(self, subject: str, signature: str) -> str:
-        """Check that the orchestrator signed `<cpAccount><nodeId><subject>`; return an id for it.
+        """Return an id of `<cpAccount><nodeId><subject>`, which the orchestrator must have signed.
 
         Raises:
             Rejected: 401.
@@ -69,7 +69,7 @@ class Authentication:
 
 
 def refuse(why: str) -> NoReturn:
-    """Refuse a request that nobody known has signed; `why` is for the operator alone.
+    """Refuse a request without a valid signature; `why` is for the operator alone.
 
     Raises:
         Rejected: 401.

@@ -1,4 +1,4 @@
-"""Requests within bounds: how long a body, how large and how slow a head may be."""
+"""Limits of requests: the length of a body, the size of a head, the time for either."""
 
 import asyncio
 from http import HTTPStatus
@@ -20,11 +20,11 @@ async def body(request: Request, *, max_bytes: int) -> bytes:
     """Read a request's body.
 
     Raises:
-        Rejected: 413 as soon as it says that it is, or is, longer than `max_bytes`, 408 when it
-            does not end in time, 400 when the client goes away in the middle.
+        Rejected: 413 as soon as it is declared as, or is, longer than `max_bytes`; 400 when the
+            client disconnects in the middle.
     """
-    announced = request.headers.get("content-length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
+    declared = request.headers.get("content-length", "")
+    if declared.isdecimal() and int(declared) > max_bytes:
         raise _too_large(max_bytes)
     chunks = bytearray()
     try:
@@ -46,41 +46,42 @@ def _too_large(max_bytes: int) -> Rejected:
 
 
 class _TooLargeError(Exception):
-    """Ends the parsing of a head."""
+    """The head is too large: its parsing ends."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """uvicorn's HTTP/1.1 with limits that it does not have itself.
+    """uvicorn's HTTP/1.1 protocol with limits that it lacks.
 
-    A head has to come in time and to be small; so has whatever else of a request is not its body
-    (trailers, the framing of chunks). A body has to end in time. What a request still sends after
-    its answer is read for a moment, so that the answer arrives, and then cut off.
+    A head has to be small and to arrive in time, like everything else of a request but its body
+    (trailers, the framing of chunks). A body has to end in time: 408. What a client still sends
+    after the response is read for a moment, so that the response arrives; then the connection is
+    closed.
     """
 
     _in_head = True
     _in_body = False
-    _quiet_bytes = 0
-    _awaited: float | None = None
+    _overhead_bytes = 0
+    _allowed_seconds: float | None = None
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as uvicorn's
-        """Begin to wait for a head."""
+        """Start the time for the first head."""
         super().connection_made(transport)
-        self._wait()
+        self._set_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop waiting."""
+        """Stop the timer."""
         self._in_head = self._in_body = False
-        self._wait()
+        self._set_timer()
         super().connection_lost(exc)
 
     def on_message_begin(self) -> None:
-        """A further request on the connection has its own head."""
+        """Note that the head of the next request begins."""
         self._in_head = True
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """The head is there."""
+        """Refuse a head that is too large."""
         self._in_head, self._in_body = False, True
         fields = sum(len(name) + len(value) + _FIELD_BYTES for name, value in self.headers)
         if len(self.url) + fields > MAX_HEAD_BYTES:
@@ -89,52 +90,52 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Count anew from here."""
-        self._quiet_bytes = 0
+        """Reset the count: this is body."""
+        self._overhead_bytes = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """The request is there, its body included."""
+        """Note that the request is complete, its body included."""
         self._in_body = False
-        self._quiet_bytes = 0
+        self._overhead_bytes = 0
         super().on_message_complete()
 
     def on_response_complete(self) -> None:
-        """Wait for the rest of a request that was answered before it ended."""
+        """Start the time for the rest of a request that was answered before it ended."""
         super().on_response_complete()
-        self._wait()
+        self._set_timer()
 
     def data_received(self, data: bytes) -> None:
-        """Count what comes that is not a body, and wait for what is missing."""
-        self._quiet_bytes += len(data)
+        """Count the bytes that are not body, and start the time for what is missing."""
+        self._overhead_bytes += len(data)
         super().data_received(data)
-        if self._quiet_bytes > MAX_HEAD_BYTES:
+        if self._overhead_bytes > MAX_HEAD_BYTES:
             self._refuse(HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE)
-        self._wait()
+        self._set_timer()
 
     def send_400_response(self, msg: str) -> None:
-        """Tell that it was no HTTP, unless the request is refused already."""
+        """Respond to malformed HTTP, unless the request is refused already."""
         if not self.transport.is_closing():
             super().send_400_response(msg)
 
-    def _wait(self) -> None:
-        """Set the time for what is missing; it runs from when that was first missed."""
-        awaited = None
+    def _set_timer(self) -> None:
+        """Start the timer when another part of a request becomes due; else let it run."""
+        seconds = None
         if self._in_head:
-            awaited = HEAD_SECONDS
+            seconds = HEAD_SECONDS
         elif self._in_body:
-            awaited = LINGER_SECONDS if self.cycle.response_complete else BODY_SECONDS
-        if awaited == self._awaited:
+            seconds = LINGER_SECONDS if self.cycle.response_complete else BODY_SECONDS
+        if seconds == self._allowed_seconds:
             return
-        self._awaited = awaited
+        self._allowed_seconds = seconds
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
-        if awaited is not None:
-            self._deadline = self.loop.call_later(awaited, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
+        if seconds is not None:
+            self._deadline = self.loop.call_later(seconds, self._refuse, HTTPStatus.REQUEST_TIMEOUT)
 
     def _refuse(self, status: HTTPStatus) -> None:
-        """Close the connection, with an answer where the client waits for one."""
+        """Close the connection, with a response where the client waits for one."""
         if self.transport.is_closing():
             return
         if self._is_next():
@@ -142,7 +143,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _is_next(self) -> bool:
-        """Tell whether the next answer on the connection is that of the request which comes in."""
+        """Tell whether the next response on the connection belongs to the incoming request."""
         if self.cycle is None or self._in_head:
             return self.cycle is None or self.cycle.response_complete
         return not self.cycle.response_started and not self.pipeline
