@@ -108,7 +108,7 @@ def _target(provider: Context) -> str:
     )
     after = msgspec.structs.replace(accepted.after, wallet="0x1", state=State.RUNNING)
     provider.store.commit(msgspec.structs.replace(accepted, after=after))
-    signer = signed_urls.LogSigner(provider.config, provider.identity)
+    signer = signed_urls.LogUrlSigner(provider.config, provider.identity)
     parts = urlsplit(signer.url(after, "container"))
     return f"{parts.path}?{parts.query}"
 

@@ -4,21 +4,21 @@ from http import HTTPStatus
 
 from app.errors import Rejected
 from app.intake import checks
-from app.intake.dispatch import Decision, Intake
+from app.intake.dispatch import Decision, HandlerContext
 from app.store.records import JobData, source_uuid
 from app.tasks import transitions
 
 Payload = JobData
 
 
-async def handle(job: JobData, intake: Intake) -> Decision:
+async def handle(job: JobData, context: HandlerContext) -> Decision:
     """Fetch and deploy again; what runs serves until the new version does.
 
     Raises:
         Rejected: 404 when the job is not held; 409 when it is over, or the source is another Space;
-            422 when only some addresses are to reach it.
+            422 when only some addresses may reach it.
     """
-    task = await intake.store.get(job.uuid.lower())
+    task = await context.store.get(job.uuid.lower())
     if task is None:
         raise checks.unknown(job.uuid.lower())
     checks.refuse_ended(task, "redeployed")
@@ -30,5 +30,5 @@ async def handle(job: JobData, intake: Intake) -> Decision:
             "not_the_owner",
             f"job {task.id} runs Space {task.space_uuid}; another Space needs a job of its own",
         )
-    change = transitions.redeployed(task, job, now=intake.now)
+    change = transitions.redeployed(task, job, now=context.now)
     return Decision(task=change.after, changes=(change,))

@@ -1,5 +1,5 @@
-"""One event on its way in: dispatched to its handler, checked, decided, committed with its receipt.
+"""The intake of one event: dispatched to its handler, checked, decided, committed with its receipt.
 
-Nothing here knows HTTP. What an event does to a task is written in `handlers` and
+Nothing here knows HTTP. The effect of an event on a task is written in `handlers` and
 `app.tasks.transitions`.
 """

@@ -1,9 +1,13 @@
-"""From an authentic event to its answer: validate, decide, commit; alike for every wire form."""
+"""From an authentic event to its receipt: decide, commit, and decide again after a conflict.
+
+Every wire format comes through here alike.
+"""
 
 import hashlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -13,9 +17,9 @@ import structlog
 
 from app.config import Config
 from app.errors import FieldError, Rejected
-from app.intake.dispatch import Decision, Handler
-from app.net import typed_json
-from app.store import AsyncStore, Conflict, Full, Replayed, Transaction
+from app.intake import payloads
+from app.intake.dispatch import Decision, Handler, HandlerContext
+from app.store import AsyncStore, Change, Conflict, Full, Replayed, Transaction
 from app.store.records import Receipt
 
 log = structlog.get_logger()
@@ -25,80 +29,55 @@ _MAX_ATTEMPTS = 20
 _RETRY_AFTER_SECONDS = 5
 
 
-class Answer(msgspec.Struct, frozen=True):
-    """What goes back: an HTTP status and a body (JSON)."""
-
-    status: int
-    body: bytes
-
-
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """An event whose signature held.
+    """An event whose signature held and whose data is valid.
 
     Attributes:
         type: `job.assigned` and so on.
-        data: Decoded JSON, not validated yet.
+        payload: Its data, of the type that its handler takes.
         message_id: The sender's idempotency key.
-        digest: What has to be the same when the key comes again.
-        pointer: Where `data` lies in the body, for error messages.
-        for_ever: Whether the key is remembered without end, since its signature never gets too old.
+        digest: A digest of its content; the same key with another digest is refused.
+        pointer: The place of the data in the body, for error messages.
+        for_ever: Whether the key is kept without end, since its signature never expires.
     """
 
     type: str
-    data: Any
+    payload: Any
     message_id: str
     digest: str
-    pointer: str = "/data"
+    pointer: str = ""
     for_ever: bool = False
 
 
 def digest(*parts: str | bytes) -> str:
-    """Return a digest of what was said, each part kept apart from the next."""
-    whole = hashlib.sha256()
+    """Return a digest of an event's content, each part kept apart from the next."""
+    sha256 = hashlib.sha256()
     for part in parts:
         raw = part.encode() if isinstance(part, str) else part
-        whole.update(b"%d:" % len(raw))
-        whole.update(raw)
-    return whole.hexdigest()
-
-
-class _Moment(msgspec.Struct, frozen=True):
-    """What a handler sees of the provider."""
-
-    store: AsyncStore
-    config: Config
-    folder: Path
-    now: float
-    again: bool
-
-    def new_host(self) -> str:
-        """Return a fresh host name: 10 characters under the domain, protocol section 2."""
-        return f"{secrets.token_hex(_LABEL_LENGTH // 2)}.{self.config.api.domain}"
+        sha256.update(b"%d:" % len(raw))
+        sha256.update(raw)
+    return sha256.hexdigest()
 
 
 class Intake:
-    """Takes in events, one at a time or many at once, in any number of processes."""
+    """Accepts events, one at a time or many at once, in any number of processes."""
 
     def __init__(
         self, store: AsyncStore, config: Config, handlers: Mapping[str, Handler], *, folder: Path
     ) -> None:
-        self._folder = folder
         self._store = store
         self._config = config
         self._handlers = handlers
+        self._folder = folder
+        self._new_host = partial(_new_host, config.api.domain)
 
-    async def take(self, arrival: Arrival, answered: Callable[[Decision], Answer]) -> Answer:
-        """Return the answer to an event, the same each time that it comes.
-
-        Args:
-            arrival: The event.
-            answered: Makes the answer out of what was decided, in the words of the endpoint.
+    def payload(self, event: str, data: Any, *, pointer: str = "") -> Any:
+        """Return an event's data (decoded JSON) as the type that its handler takes.
 
         Raises:
-            Rejected: Nothing was changed.
-            Temporary: The memory is away; nothing was changed.
+            Rejected: 404 when no handler answers the event, 422 with every field that is wrong.
         """
-        handler = self._handlers.get(arrival.type)
+        handler = self._handlers.get(event)
         if handler is None:
             known = ", ".join(sorted(self._handlers))
             raise Rejected(
@@ -106,11 +85,30 @@ class Intake:
                 "unknown_event",
                 f"type is not one of {known}; nothing was done",
             )
-        payload = _checked(arrival, handler)
+        return payloads.check(data, handler.payload, pointer=pointer)
+
+    async def accept(
+        self,
+        arrival: Arrival,
+        answer: Callable[[Decision], Any],
+        *,
+        status: HTTPStatus = HTTPStatus.OK,
+    ) -> Receipt:
+        """Return the receipt of an event, the same each time that the event comes.
+
+        Args:
+            arrival: The event.
+            answer: Makes the endpoint's answer, a JSON document, out of the decision.
+            status: The status of that answer.
+
+        Raises:
+            Rejected: Nothing was changed.
+            Temporary: Redis does not answer; nothing was changed.
+        """
         try:
-            return await self._taken(arrival, handler, payload, answered)
+            return await self._committed(arrival, answer, status)
         except Replayed as replayed:
-            return _again(arrival, replayed.receipt)
+            return _repeated(arrival, replayed.receipt)
         except Full:
             raise Rejected(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -119,107 +117,107 @@ class Intake:
                 retry_after=60,
             ) from None
 
-    async def remember(self, arrival: Arrival, answer: Answer) -> Answer:
-        """Answer an event about a task that is not there, and bind its key to what it said.
+    async def acknowledge(self, arrival: Arrival, document: Any) -> Receipt:
+        """Accept an event about an unknown task: its receipt, with this answer, is all it changes.
 
         Raises:
-            Rejected: 409 when the key said something else before; nothing was changed.
-            Temporary: The memory is away; nothing was changed.
+            Rejected: 409 when the key came with other content before; nothing was changed.
+            Temporary: Redis does not answer; nothing was changed.
         """
-        receipt = _receipt(arrival, answer, task_id="", now=time.time())
+        receipt = _receipt(arrival, document, HTTPStatus.OK, now=time.time())
         try:
-            await self._store.commit(self._transaction(arrival, receipt))
+            await self._store.commit(_transaction(arrival, receipt))
         except Replayed as replayed:
-            return _again(arrival, replayed.receipt)
-        return answer
+            return _repeated(arrival, replayed.receipt)
+        return receipt
 
-    async def _taken(
-        self,
-        arrival: Arrival,
-        handler: Handler,
-        payload: Any,
-        answered: Callable[[Decision], Answer],
-    ) -> Answer:
+    async def _committed(
+        self, arrival: Arrival, answer: Callable[[Decision], Any], status: HTTPStatus
+    ) -> Receipt:
         for attempt in range(_MAX_ATTEMPTS):
             now = time.time()
-            moment = _Moment(self._store, self._config, self._folder, now, again=attempt > 0)
+            decision = await self._decided(arrival, now=now, again=attempt > 0)
+            task_id = decision.task.id
+            receipt = _receipt(arrival, answer(decision), status, now=now, task_id=task_id)
+            max_active = self._config.task.max_active if decision.limited else None
+            transaction = _transaction(arrival, receipt, decision.changes, max_active=max_active)
             try:
-                decision = await handler.handle(payload, moment)
-            except Rejected as rejected:
-                await self._refuse_replay(arrival)
-                raise _placed(rejected, arrival.pointer) from None
-            answer = answered(decision)
-            receipt = _receipt(arrival, answer, task_id=decision.task.id, now=now)
-            try:
-                await self._store.commit(self._transaction(arrival, receipt, decision))
+                await self._store.commit(transaction)
             except Conflict:
                 continue
-            log.info("event accepted", type=arrival.type, task=receipt.task_id)
-            return answer
-        raise unavailable()
+            log.info("event accepted", type=arrival.type, task=task_id)
+            return receipt
+        raise store_unavailable()
 
-    async def _refuse_replay(self, arrival: Arrival) -> None:
-        """An event accepted before is answered as before, whatever became of the task since."""
-        receipt = await self._store.receipt(arrival.message_id)
-        if receipt:
-            raise Replayed(receipt)
-
-    def _transaction(
-        self, arrival: Arrival, receipt: Receipt, decision: Decision | None = None
-    ) -> Transaction:
-        limited = decision is not None and decision.limited
-        return Transaction(
-            changes=decision.changes if decision else (),
-            message_id=arrival.message_id,
-            receipt=receipt,
-            receipt_for_ever=arrival.for_ever,
-            max_active=self._config.task.max_active if limited else None,
-            counters=(f"events_accepted:{arrival.type}",),
+    async def _decided(self, arrival: Arrival, *, now: float, again: bool) -> Decision:
+        context = HandlerContext(
+            store=self._store,
+            config=self._config,
+            folder=self._folder,
+            now=now,
+            again=again,
+            new_host=self._new_host,
         )
+        try:
+            return await self._handlers[arrival.type].handle(arrival.payload, context)
+        except Rejected as rejected:
+            # An event that was accepted before is answered as before, whatever became of the task.
+            if receipt := await self._store.receipt(arrival.message_id):
+                raise Replayed(receipt) from None
+            # A handler names fields of the data; the sender looks for them in the body.
+            rejected.errors = tuple(
+                FieldError(arrival.pointer + error.pointer, error.detail)
+                for error in rejected.errors
+            )
+            raise
 
 
-def unavailable() -> Rejected:
-    """Return the refusal when the memory is away or too busy; nothing was changed."""
+def store_unavailable() -> Rejected:
+    """Return the refusal while Redis does not answer or has too many conflicts: 503."""
     return Rejected(
         HTTPStatus.SERVICE_UNAVAILABLE,
         "unavailable",
-        "the provider cannot write anything down at the moment; nothing was changed, send it again",
+        "the provider cannot reach its database at the moment; nothing was changed, send it again",
         retry_after=_RETRY_AFTER_SECONDS,
     )
 
 
-def _checked(arrival: Arrival, handler: Handler) -> Any:
-    try:
-        return typed_json.check(arrival.data, handler.payload, pointer=arrival.pointer)
-    except typed_json.Invalid as invalid:
-        raise Rejected(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
-        ) from None
+def _new_host(domain: str) -> str:
+    """Return a fresh host name: 10 characters under the domain, protocol section 2."""
+    return f"{secrets.token_hex(_LABEL_LENGTH // 2)}.{domain}"
 
 
-def _placed(rejected: Rejected, pointer: str) -> Rejected:
-    """A handler names fields of the data; the sender looks for them in the body."""
-    errors = tuple(FieldError(pointer + one.pointer, one.detail) for one in rejected.errors)
-    return Rejected(
-        rejected.status,
-        rejected.code,
-        rejected.detail,
-        errors=errors,
-        retry_after=rejected.retry_after,
-    )
-
-
-def _receipt(arrival: Arrival, answer: Answer, *, task_id: str, now: float) -> Receipt:
+def _receipt(
+    arrival: Arrival, document: Any, status: HTTPStatus, *, now: float, task_id: str = ""
+) -> Receipt:
     return Receipt(
         digest=arrival.digest,
-        status=answer.status,
-        body=answer.body,
+        status=status,
+        body=msgspec.json.encode(document),
         task_id=task_id,
         received_at=now,
     )
 
 
-def _again(arrival: Arrival, receipt: Receipt) -> Answer:
+def _transaction(
+    arrival: Arrival,
+    receipt: Receipt,
+    changes: tuple[Change, ...] = (),
+    *,
+    max_active: int | None = None,
+) -> Transaction:
+    return Transaction(
+        changes=changes,
+        message_id=arrival.message_id,
+        receipt=receipt,
+        receipt_for_ever=arrival.for_ever,
+        max_active=max_active,
+        counters=(f"events_accepted:{arrival.type}",),
+    )
+
+
+def _repeated(arrival: Arrival, receipt: Receipt) -> Receipt:
+    """Return the receipt of an event that was accepted before."""
     if receipt.digest != arrival.digest:
         raise Rejected(
             HTTPStatus.CONFLICT,
@@ -227,4 +225,4 @@ def _again(arrival: Arrival, receipt: Receipt) -> Answer:
             "this message id or signature was used before with other content; nothing was changed",
         )
     log.info("event repeated", type=arrival.type, task=receipt.task_id)
-    return Answer(receipt.status, receipt.body)
+    return receipt

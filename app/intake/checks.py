@@ -1,10 +1,11 @@
-"""Rules that several handlers share."""
+"""Checks that several handlers share."""
 
 from http import HTTPStatus
 
 from app.config import TaskTable
 from app.errors import FieldError, Rejected
-from app.intake.dispatch import Intake
+from app.intake import payloads
+from app.intake.dispatch import HandlerContext
 from app.intake.payloads import Renewal, Termination
 from app.store.records import JobData, State, Task
 
@@ -17,33 +18,23 @@ def refuse_duration(seconds: int, limits: TaskTable, *, least: int) -> None:
     """
     if least <= seconds <= limits.max_duration_seconds:
         return
-    detail = f"has to be from {least} to {limits.max_duration_seconds} seconds"
-    raise Rejected(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid",
-        f"duration {detail}",
-        errors=(FieldError("/duration", detail),),
-    )
+    limit = f"has to be from {least} to {limits.max_duration_seconds} seconds"
+    raise payloads.invalid(FieldError("/duration", limit), detail=f"duration {limit}")
 
 
 def refuse_ip_white_list(job: JobData) -> None:
-    """Check that a job does not ask for what no Ingress or Gateway of ours keeps to.
+    """Check that a job does not ask for a restriction that no Ingress or Gateway of ours enforces.
 
     Raises:
-        Rejected: 422, when it names addresses that alone may reach it.
+        Rejected: 422, when it names the only addresses that may reach it.
     """
     if not any(address.strip() for address in job.ip_white_list or ()):
         return
-    detail = "has to be empty: this provider cannot keep other addresses away from a workload"
-    raise Rejected(
-        HTTPStatus.UNPROCESSABLE_ENTITY,
-        "invalid",
-        f"ip_white_list {detail}",
-        errors=(FieldError("/ip_white_list", detail),),
-    )
+    rule = "has to be empty: this provider cannot keep other addresses away from a workload"
+    raise payloads.invalid(FieldError("/ip_white_list", rule), detail=f"ip_white_list {rule}")
 
 
-async def named(reference: Renewal | Termination, intake: Intake) -> list[Task]:
+async def named(reference: Renewal | Termination, context: HandlerContext) -> list[Task]:
     """Return the tasks that an event names, newest first.
 
     Raises:
@@ -51,20 +42,18 @@ async def named(reference: Renewal | Termination, intake: Intake) -> list[Task]:
     """
     uuid = reference.named
     if not uuid:
-        raise Rejected(
-            HTTPStatus.UNPROCESSABLE_ENTITY,
-            "invalid",
-            "name the task by job_uuid, task_uuid or space_uuid",
-            errors=(FieldError("/job_uuid", "job_uuid, task_uuid or space_uuid is needed"),),
+        raise payloads.invalid(
+            FieldError("/job_uuid", "job_uuid, task_uuid or space_uuid is needed"),
+            detail="name the task by job_uuid, task_uuid or space_uuid",
         )
-    tasks = [task for task in await intake.store.find(uuid) if _bears(task, reference)]
+    tasks = [task for task in await context.store.find(uuid) if _is_named(task, reference)]
     if not tasks:
         raise unknown(uuid)
     return tasks
 
 
-def _bears(task: Task, reference: Renewal | Termination) -> bool:
-    """Who names a task may not end a job or a Space that has the same uuid."""
+def _is_named(task: Task, reference: Renewal | Termination) -> bool:
+    """Tell whether a reference means this task, and not a job or a Space of the same uuid."""
     if reference.job_uuid or reference.uuid:
         return task.id == reference.named
     if reference.task_uuid:
@@ -87,7 +76,7 @@ def unknown(uuid: str) -> Rejected:
 
 
 def refuse_ended(task: Task, verb: str) -> None:
-    """Check that a task goes on.
+    """Check that a task is neither over nor being ended.
 
     Raises:
         Rejected: 409, code `expired` or `ended`.
@@ -103,21 +92,21 @@ def refuse_ended(task: Task, verb: str) -> None:
 
 
 def refuse_overdue(task: Task, now: float) -> None:
-    """Check that a task's time is not over, though the clock may not have ended it yet.
+    """Check that a task has not expired, though the clock may not have ended it yet.
 
     Raises:
         Rejected: 409, code `expired`.
     """
     if task.expires_at is not None and task.expires_at <= now:
-        raise Rejected(HTTPStatus.CONFLICT, "expired", "the task's time is over; assign a new job")
+        raise Rejected(HTTPStatus.CONFLICT, "expired", "the task has expired; assign a new job")
 
 
-def same_job(one: JobData, other: JobData) -> bool:
-    """Tell whether two assignments ask for the same; what Lagrange updates does not count."""
-    return _meaning(one) == _meaning(other)
+def same_job(job: JobData, other: JobData) -> bool:
+    """Tell whether two assignments ask for the same; fields that Lagrange updates do not count."""
+    return _content(job) == _content(other)
 
 
-def _meaning(job: JobData) -> tuple[object, ...]:
+def _content(job: JobData) -> tuple[object, ...]:
     return (
         job.uuid.lower(),
         job.task_uuid.lower(),
@@ -131,6 +120,9 @@ def _meaning(job: JobData) -> tuple[object, ...]:
     )
 
 
-def meaning(job: JobData) -> str:
-    """Return as text what a job says of what is to run, for how long and for how much."""
-    return repr(_meaning(job))
+def content(job: JobData) -> str:
+    """Return as text the fields of a job that say what is to run, for how long and at what price.
+
+    Receipts that are kept for ever hold a digest of this text, so that it must not change.
+    """
+    return repr(_content(job))

@@ -1,6 +1,6 @@
 """From an event to its handler: `job.assigned` is answered by `handlers/job_assigned.py`.
 
-A handler is found by its name when the process starts; nobody lists it.
+Handlers are found by their names when the process starts; no list of them is kept.
 """
 
 import importlib
@@ -8,7 +8,7 @@ import pkgutil
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 
@@ -18,11 +18,11 @@ from app.store.records import Task
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler decided.
+    """A handler's decision.
 
     Attributes:
         task: The task as it is afterwards, for the answer.
-        changes: What has to be written; none: nothing changes.
+        changes: The changes to write; none: nothing changes.
         limited: Whether the limit of active tasks applies.
     """
 
@@ -31,54 +31,40 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
     limited: bool = False
 
 
-class Intake(Protocol):
-    """What a handler may use."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HandlerContext:
+    """The provider as a handler sees it while it decides about one event.
 
-    @property
-    def store(self) -> AsyncStore:
-        """The memory, for reading."""
+    Attributes:
+        store: Redis, for reading.
+        config: The operator's configuration.
+        folder: The provider's folder.
+        now: Unix seconds.
+        again: Whether the commit of an earlier decision on the same event met a conflict.
+        new_host: Makes a host name that no task has, under the provider's domain.
+    """
 
-    @property
-    def config(self) -> Config:
-        """The operator's configuration."""
-
-    @property
-    def folder(self) -> Path:
-        """The provider's folder."""
-
-    @property
-    def now(self) -> float:
-        """Unix seconds."""
-
-    @property
-    def again(self) -> bool:
-        """Whether this decision was made before, and what it was made upon was not so any more."""
-
-    def new_host(self) -> str:
-        """Return a fresh host name under the provider's domain."""
-
-
-class Event(msgspec.Struct, frozen=True):
-    """A webhook's payload (Standard Webhooks): `timestamp` is ISO 8601, `data` the event's own."""
-
-    type: str
-    data: Any
-    timestamp: str = ""
+    store: AsyncStore
+    config: Config
+    folder: Path
+    now: float
+    again: bool
+    new_host: Callable[[], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """One event's answer."""
+    """The function that answers one type of event, and the type of that event's data."""
 
     payload: type[msgspec.Struct]
-    handle: Callable[[Any, Intake], Awaitable[Decision]]
+    handle: Callable[[Any, HandlerContext], Awaitable[Decision]]
 
 
 def handlers() -> Mapping[str, Handler]:
     """Import every module of the package `handlers`; return them by event type."""
     package = importlib.import_module("handlers")
-    found = {}
+    by_type = {}
     for module_info in pkgutil.iter_modules(package.__path__):
         module = importlib.import_module(f"handlers.{module_info.name}")
-        found[module_info.name.replace("_", ".", 1)] = Handler(module.Payload, module.handle)
-    return found
+        by_type[module_info.name.replace("_", ".", 1)] = Handler(module.Payload, module.handle)
+    return by_type

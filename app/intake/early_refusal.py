@@ -1,7 +1,7 @@
-"""What can be said of a job before it is accepted: of a Space whose hardware is known already.
+"""Refusal of a job before it is accepted, when its Space's hardware is known already.
 
-Only the memory is asked, and only for Spaces that had a job here before. What is not known, or not
-for sure, is left to the worker, which fetches the Space and decides.
+Only Redis is asked, and only about Spaces that had a job here before. A job that cannot be judged
+for certain is left to the worker, which fetches the Space and decides.
 """
 
 from dataclasses import replace
@@ -15,7 +15,7 @@ from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import NoRoom
 from app.errors import Rejected
-from app.intake.dispatch import Intake
+from app.intake.dispatch import HandlerContext
 from app.spaces import ldl
 from app.spaces.ldl import hardware
 from app.store import redis_keys
@@ -23,34 +23,35 @@ from app.store.records import JobData, Task, source_uuid
 from k8s.workload import Workload
 
 
-async def refuse_hopeless(job: JobData, intake: Intake) -> None:
-    """Check that there is room for a job, and that its bid is high enough, as far as is known.
+async def refuse_hopeless(job: JobData, context: HandlerContext) -> None:
+    """Check that there is room for a job and that its bid is high enough, as far as is known.
 
     Raises:
         Rejected: 409, code `no_room` or `bid_too_low`.
-        Temporary: Redis is away.
+        Temporary: Redis does not answer.
     """
     space_uuid = source_uuid(job.job_source_uri)
-    tasks = await intake.store.find(space_uuid) if space_uuid else []
-    earlier = next((one for one in tasks if _tells(one, job)), None)
+    tasks = await context.store.find(space_uuid) if space_uuid else []
+    earlier = next((task for task in tasks if _is_precedent(task, job)), None)
     if earlier is None:
         return
-    _refuse_low_bid(job, earlier, intake)
-    if not any(one.stopping for one in tasks):
-        await _refuse_without_room(job, earlier, tasks, intake)
+    _refuse_low_bid(job, earlier, context)
+    if not any(task.stopping for task in tasks):
+        await _refuse_without_room(job, earlier, tasks, context)
 
 
-def _tells(task: Task, job: JobData) -> bool:
+def _is_precedent(task: Task, job: JobData) -> bool:
+    """Tell whether an earlier task of the same source shows the hardware that a job needs."""
     same_source = task.job.job_source_uri == job.job_source_uri
     return same_source and bool(task.hardware) and task.id != job.uuid.lower()
 
 
-def _refuse_low_bid(job: JobData, earlier: Task, intake: Intake) -> None:
+def _refuse_low_bid(job: JobData, earlier: Task, context: HandlerContext) -> None:
     """The description leaves out how many GPUs and how much storage: the least is assumed."""
-    if intake.config.admission.pricing or not admission_prices.bids(job):
+    if context.config.admission.pricing or not admission_prices.bids(job):
         return
     try:
-        prices = admission_prices.load(intake.folder)
+        prices = admission_prices.load(context.folder)
         least = replace(hardware.parse(earlier.hardware), storage_bytes=0)
         if prices is not None:
             admission_prices.refuse_low(job, least, prices, seconds=job.duration)
@@ -61,19 +62,20 @@ def _refuse_low_bid(job: JobData, earlier: Task, intake: Intake) -> None:
 
 
 async def _refuse_without_room(
-    job: JobData, earlier: Task, tasks: list[Task], intake: Intake
+    job: JobData, earlier: Task, tasks: list[Task], context: HandlerContext
 ) -> None:
-    content = await intake.store.kept(redis_keys.workload(earlier.id, earlier.revision))
-    seen = inventory_snapshot.read(await intake.store.kept(redis_keys.INVENTORY))
-    if content is None or seen is None or not seen.is_valid(intake.now):
+    store = context.store
+    content = await store.kept(redis_keys.workload(earlier.id, earlier.revision))
+    snapshot = inventory_snapshot.read(await store.kept(redis_keys.INVENTORY))
+    if content is None or snapshot is None or not snapshot.is_valid(context.now):
         return
-    book = Ledger.read(await intake.store.fields(redis_keys.RESERVATIONS))
-    serving = next((one for one in tasks if not one.ended), None)
-    before = book.of(serving.id, serving.revision) if serving else ()
+    ledger = Ledger.read(await store.fields(redis_keys.RESERVATIONS))
+    serving = next((task for task in tasks if not task.ended), None)
+    before = ledger.of(serving.id, serving.revision) if serving else ()
     wanted = placement.demands(msgspec.json.decode(content, type=Workload))
     try:
         placement.place(
-            wanted, seen.inventory, book, task_id=job.uuid.lower(), revision=1, before=before
+            wanted, snapshot.inventory, ledger, task_id=job.uuid.lower(), revision=1, before=before
         )
     except NoRoom as error:
         raise Rejected(HTTPStatus.CONFLICT, "no_room", str(error)) from None

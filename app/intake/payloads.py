@@ -1,15 +1,18 @@
-"""The payloads of Lagrange's events, as types; an assignment's is `store.records.JobData`."""
+"""Types of the events' data, and the one refusal of data of another type."""
 
-from typing import Annotated
+from http import HTTPStatus
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 from msgspec import Meta
 
+from app.errors import FieldError, Rejected
+from app.net import typed_json
 from app.store.records import OptionalUuid, PositiveSeconds
 
 
 class _Reference(msgspec.Struct, frozen=True, kw_only=True):
-    """A task named by one of its uuids; the most exact of those given counts."""
+    """A task named by one of its uuids; the most specific of those given counts."""
 
     job_uuid: OptionalUuid = ""
     uuid: OptionalUuid = ""
@@ -32,3 +35,34 @@ class Termination(_Reference, frozen=True, kw_only=True):
     """`job.terminated`."""
 
     reason: Annotated[str, Meta(max_length=1024)] = ""
+
+
+_T = TypeVar("_T", bound=msgspec.Struct)
+
+
+def check(document: Any, kind: type[_T], *, pointer: str = "") -> _T:
+    """Return `document` (decoded JSON) as `kind`.
+
+    Args:
+        document: The JSON.
+        kind: Its type.
+        pointer: The place of the document in the body, for error messages.
+
+    Raises:
+        Rejected: 422 with one error for each wrong or missing field.
+    """
+    try:
+        return typed_json.check(document, kind, pointer=pointer)
+    except typed_json.Invalid as error:
+        raise invalid(*error.errors) from None
+
+
+def invalid(*errors: FieldError, detail: str = "") -> Rejected:
+    """Return the refusal of an event's data: 422, code `invalid`.
+
+    Args:
+        errors: Every wrong field.
+        detail: A sentence about all of them; made out of the errors when there is none.
+    """
+    listed = "; ".join(f"{error.pointer}: {error.detail}" for error in errors)
+    return Rejected(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", detail or listed, errors=errors)

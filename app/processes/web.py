@@ -1,4 +1,4 @@
-"""The process `web`: takes events in and answers questions."""
+"""The process `web`: accepts events and answers questions."""
 
 import sys
 from collections.abc import AsyncIterator
@@ -15,25 +15,17 @@ from starlette.types import Lifespan
 
 from app.context import Context, check_complete
 from app.errors import ConfigError, Rejected, Temporary
-from app.intake import dispatch
-from app.intake.accept import Intake, unavailable
+from app.intake.accept import store_unavailable
 from app.store import AsyncStore
-from app.web import request_limits, responses, signed_urls
-from app.web.authentication import Authentication
-from app.web.legacy_jobs import LagrangeApi
-from app.web.logs import LogSocket
+from app.web import request_limits, responses
 from app.web.logs.frames import MAX_MESSAGE_BYTES, FrameSocket
-from app.web.proofs import Proofs
-from app.web.provider_info import Polled
-from app.web.status import StatusPages
-from app.web.terms_endpoints import Terms
-from app.web.webhooks import Receiver
+from app.web.routes import routes
 
 log = structlog.get_logger()
 
+MAX_CONNECTIONS = 2000
 _KEEP_ALIVE_SECONDS = 30
 _SHUTDOWN_SECONDS = 10
-_MAX_CONNECTIONS = 2000
 _NOT_STARTED = 3
 
 
@@ -44,36 +36,22 @@ def application(context: Context) -> Starlette:
         ConfigError: The configuration is incomplete, or a key is malformed.
     """
     check_complete(context.config)
-    store = context.async_store
-    authentication = Authentication(context.config, context.identity)
-    signer = signed_urls.Signer(context.config, context.identity)
-    log_signer = signed_urls.LogSigner(context.config, context.identity)
-    intake = Intake(store, context.config, dispatch.handlers(), folder=context.folder)
-    parts = (
-        Receiver(authentication, intake, signer),
-        LagrangeApi(authentication, intake, store, log_signer),
-        StatusPages(store, signer),
-        LogSocket(store, context.config, log_signer),
-        Polled(context, authentication, store),
-        Proofs(authentication, store),
-        Terms(context),
-    )
-    served = Starlette(
-        routes=[route for part in parts for route in part.routes],
+    asgi = Starlette(
+        routes=routes(context),
         exception_handlers={
-            Rejected: responses.on_rejected,
+            Rejected: _on_rejected,
             Temporary: _on_temporary,
             HTTPException: _on_http_exception,
             Exception: _on_exception,
         },
-        lifespan=_closing(store),
+        lifespan=_closing(context.async_store),
     )
-    served.router.redirect_slashes = False
-    return served
+    asgi.router.redirect_slashes = False
+    return asgi
 
 
 def _closing(store: AsyncStore) -> Lifespan[Starlette]:
-    """Give connections back when the server stops."""
+    """Close the connections to Redis when the server stops."""
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -83,9 +61,22 @@ def _closing(store: AsyncStore) -> Lifespan[Starlette]:
     return lifespan
 
 
+async def _on_rejected(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Rejected)  # noqa: S101 - registered for this type alone.
+    log.info(
+        "request refused",
+        method=request.method,
+        path=request.scope["path"],
+        status=error.status.value,
+        code=error.code,
+        detail=error.detail,
+    )
+    return responses.problem(error)
+
+
 async def _on_temporary(_: Request, error: Exception) -> Response:
-    log.warning("memory away", error=str(error))
-    return responses.problem(unavailable())
+    log.warning("redis does not answer", error=str(error))
+    return responses.problem(store_unavailable())
 
 
 async def _on_http_exception(_: Request, error: Exception) -> Response:
@@ -93,9 +84,9 @@ async def _on_http_exception(_: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone.
     status = HTTPStatus(error.status_code)
     rejected = Rejected(status, status.name.lower(), "see docs/protocol.md for what is served")
-    answer = responses.problem(rejected)
-    answer.headers.update(error.headers or {})
-    return answer
+    response = responses.problem(rejected)
+    response.headers.update(error.headers or {})
+    return response
 
 
 async def _on_exception(request: Request, error: Exception) -> Response:
@@ -106,8 +97,8 @@ async def _on_exception(request: Request, error: Exception) -> Response:
     return responses.problem(rejected)
 
 
-def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -> uvicorn.Server:  # noqa: S104 - it is a server.
-    """Return the server, with TLS when the certificate is configured; port 0 takes a free one.
+def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) -> uvicorn.Server:  # noqa: S104 - a server.
+    """Return the server, with TLS when a certificate is configured; port 0 takes a free one.
 
     Raises:
         ConfigError: The configuration is incomplete, or the certificate cannot be used.
@@ -127,7 +118,7 @@ def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) 
         ssl_keyfile=config.log.key_file or None,
         timeout_keep_alive=_KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
-        limit_concurrency=_MAX_CONNECTIONS,
+        limit_concurrency=MAX_CONNECTIONS,
         server_header=False,
         access_log=False,
         log_config=None,
@@ -141,7 +132,7 @@ def server(context: Context, *, host: str = "0.0.0.0", port: int | None = None) 
 
 def serve(context: Context) -> None:
     """Serve until SIGTERM; exit with 3 when the server did not start."""
-    running = server(context)
-    running.run()
-    if not running.started:
+    web = server(context)
+    web.run()
+    if not web.started:
         sys.exit(_NOT_STARTED)

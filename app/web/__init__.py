@@ -1,5 +1,5 @@
-"""HTTP and WebSocket in: endpoints, authentication, limits of requests, answers.
+"""HTTP and WebSocket in: routes, endpoints, authentication, limits of requests, responses.
 
-An endpoint reads a request, calls one operation and writes its answer; what an event means is
+An endpoint reads a request, calls one operation and writes its answer; the meaning of an event is
 decided in `app.intake`.
 """

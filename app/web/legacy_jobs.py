@@ -1,110 +1,117 @@
-"""The endpoints of v0.3.0 and v1.1.5 (protocol section 2): authenticated, in their own shapes."""
+"""The endpoints of v0.3.0 and v1.1.5 (protocol section 2): authenticated, in their own formats."""
 
 import time
-from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.errors import Rejected
 from app.intake import checks
-from app.intake.accept import (
-    Answer,
-    Arrival,
-    Intake,
-    digest,
-)
+from app.intake.accept import Arrival, Intake, digest
 from app.intake.dispatch import Decision
-from app.net import typed_json
 from app.store import AsyncStore
-from app.store.records import JobData
-from app.web import (
-    authentication,
-    request_limits,
-    responses,
-    signed_urls,
-)
+from app.web import authentication, json_body, request_limits, responses
 from app.web.authentication import Authentication
-from app.web.webhooks import decoded, refuse_other_media
+from app.web.signed_urls import LogUrlSigner
 
-BASE = "/api/v1/computing"
-JOBS = f"{BASE}/lagrange/jobs"
 EXPIRED = "The job was terminated due to its expiration date"
-_NAMES = ("job_uuid", "task_uuid", "space_uuid")
+_REFERENCES = ("job_uuid", "task_uuid", "space_uuid")
 
 
-class LagrangeApi:
-    """Four events in the words of the old endpoints."""
+class LegacyJobEndpoints:
+    """Four events by the old endpoints."""
 
     def __init__(
         self,
         authentication: Authentication,
         intake: Intake,
         store: AsyncStore,
-        logs: signed_urls.LogSigner,
+        log_urls: LogUrlSigner,
     ) -> None:
         self._authentication = authentication
         self._intake = intake
         self._store = store
-        self._logs = logs
-        self.routes = [
-            Route(JOBS, partial(self._job, "job.assigned"), methods=["POST"]),
-            Route(f"{JOBS}/redeploy", partial(self._job, "job.redeployed"), methods=["POST"]),
-            Route(f"{JOBS}/renew", self._renew, methods=["POST"]),
-            Route(JOBS, self._delete, methods=["DELETE"]),
-        ]
+        self._log_urls = log_urls
 
-    async def _job(self, event: str, request: Request) -> Response:
-        """Assign or redeploy: JobData in, the same JobData out, completed."""
+    async def assign(self, request: Request) -> Response:
+        """Accept `job.assigned`."""
+        return await self._job("job.assigned", request)
+
+    async def redeploy(self, request: Request) -> Response:
+        """Accept `job.redeployed`."""
+        return await self._job("job.redeployed", request)
+
+    async def renew(self, request: Request) -> Response:
+        """Accept `job.renewed`; that a task has expired is an answer here and no error."""
         body = await self._body(request)
-        by_space = _is_webhook(request)
-        if by_space:
-            arrival = self._webhook(event, request, body)
-        else:
-            arrival = self._signed_job(event, request, body)
-        completed = partial(self._completed, arrival.data, by_space)
-        return _given(await self._intake.take(arrival, completed))
-
-    async def _renew(self, request: Request) -> Response:
-        """More seconds; an expired task is an answer here and no error."""
-        arrival = self._webhook("job.renewed", request, await self._body(request))
+        event, message_id = "job.renewed", self._webhook_id(request, body)
+        json_body.check_media_type(request)
+        arrival = Arrival(
+            type=event,
+            payload=self._intake.payload(event, json_body.decode(body)),
+            message_id=message_id,
+            digest=digest(event, body),
+        )
+        answer = responses.envelope("success")
         try:
-            return _given(await self._intake.take(arrival, _said("success")))
+            return responses.accepted(await self._intake.accept(arrival, lambda _: answer))
         except Rejected as rejected:
             if rejected.code != "expired":
                 raise
             return responses.json({"status": "failed", "message": EXPIRED})
 
-    async def _delete(self, request: Request) -> Response:
-        """The end of a job; one that is gone already is deleted with success."""
+    async def delete(self, request: Request) -> Response:
+        """Accept `job.terminated`; the deletion of an unknown job succeeds."""
         body = await self._body(request)
         signature = request.query_params.get("node_id_task_uuid_signature", "")
         if _is_webhook(request) or not signature:
-            return await self._terminated(self._webhook_deletion(request, body))
-        arrival = self._signed_deletion(request, signature)
-        answer = await self._terminated(arrival)
-        await self._refuse_spent(arrival.data["task_uuid"])
-        return answer
+            return await self._terminate(self._webhook_termination(request, body))
+        task_uuid = request.query_params.get("task_uuid", "")
+        response = await self._terminate(self._signed_termination(task_uuid, signature))
+        await self._refuse_spent(task_uuid.lower())
+        return response
 
-    async def _terminated(self, arrival: Arrival) -> Response:
-        deleted = _said("deleted success")
+    async def _job(self, event: str, request: Request) -> Response:
+        """Take JobData and answer with the same JobData, completed."""
+        body = await self._body(request)
+        is_webhook = _is_webhook(request)
+        if is_webhook:
+            message_id = self._webhook_id(request, body)
+            json_body.check_media_type(request)
+            document = json_body.decode(body)
+        else:
+            document = _document(body)
+            message_id = self._orchestrator_id(document)
+            json_body.check_media_type(request)
+        job = self._intake.payload(event, document)
+        # An EIP-191 signature covers the source alone: all else is bound by its first use.
+        content = body if is_webhook else checks.content(job)
+        arrival = Arrival(
+            type=event,
+            payload=job,
+            message_id=message_id,
+            digest=digest(event, content),
+            for_ever=not is_webhook,
+        )
+        answer = partial(self._completed, document, by_space=is_webhook)
+        return responses.accepted(await self._intake.accept(arrival, answer))
+
+    async def _terminate(self, arrival: Arrival) -> Response:
+        answer = responses.envelope("deleted success")
         try:
-            return _given(await self._intake.take(arrival, deleted))
+            return responses.accepted(await self._intake.accept(arrival, lambda _: answer))
         except Rejected as rejected:
             if rejected.code != "unknown_task":
                 raise
-            answer = Answer(HTTPStatus.OK, _envelope("deleted success"))
-            return _given(await self._intake.remember(arrival, answer))
+            return responses.accepted(await self._intake.acknowledge(arrival, answer))
 
     async def _refuse_spent(self, task_uuid: str) -> None:
-        """A signature without time or nonce ends what it ended first, and no later job."""
-        for task in await self._store.find(task_uuid.lower()):
-            if task.task_uuid == task_uuid.lower() and not checks.is_over(task):
+        """Let a signature without time or nonce end the job that it ended first, and no later."""
+        for task in await self._store.find(task_uuid):
+            if task.task_uuid == task_uuid and not checks.is_over(task):
                 raise Rejected(
                     HTTPStatus.CONFLICT,
                     "signature_spent",
@@ -114,90 +121,63 @@ class LagrangeApi:
     async def _body(self, request: Request) -> bytes:
         return await request_limits.body(request, max_bytes=self._authentication.max_body_bytes)
 
-    def _webhook(self, event: str, request: Request, body: bytes) -> Arrival:
-        message = self._authentication.webhook(request.headers, body)
-        refuse_other_media(request)
-        return _arrival(event, decoded(body), f"webhook:{message.id}", digest(event, body))
+    def _webhook_id(self, request: Request, body: bytes) -> str:
+        return f"webhook:{self._authentication.webhook(request.headers, body).id}"
 
-    def _webhook_deletion(self, request: Request, body: bytes) -> Arrival:
-        """The signature covers the body, not the query: what was asked binds at its first use."""
-        message = self._authentication.webhook(request.headers, body)
-        if body:
-            decoded(body)  # So that no other reading of `id.timestamp.body` is a request too.
-        named = {name: value for name in _NAMES if (value := request.query_params.get(name))}
-        said = digest("job.terminated", *(word for item in named.items() for word in item))
-        return _arrival("job.terminated", named, f"webhook:{message.id}", said)
-
-    def _signed_job(self, event: str, request: Request, body: bytes) -> Arrival:
-        """An EIP-191 signature covers the source alone: all else binds at its first use."""
-        document = _document(body)
+    def _orchestrator_id(self, document: dict[str, Any]) -> str:
         source = document.get("job_source_uri")
         signature = document.get("node_id_job_source_uri_signature")
         if not isinstance(source, str) or not isinstance(signature, str):
             authentication.refuse("unsigned: neither headers nor node_id_job_source_uri_signature")
-        message_id = self._authentication.orchestrator(source, signature)
-        refuse_other_media(request)
-        said = digest(event, checks.meaning(_job_data(document)))
-        return _arrival(event, document, message_id, said, for_ever=True)
+        return self._authentication.orchestrator(source, signature)
 
-    def _signed_deletion(self, request: Request, signature: str) -> Arrival:
-        task_uuid = request.query_params.get("task_uuid", "")
+    def _webhook_termination(self, request: Request, body: bytes) -> Arrival:
+        """The signature covers the body and not the query, which is bound by its first use."""
+        event, message_id = "job.terminated", self._webhook_id(request, body)
+        if body:
+            json_body.decode(body)  # So that `id.timestamp.body` has no second reading.
+        query = request.query_params
+        references = {name: query[name] for name in _REFERENCES if query.get(name)}
+        return Arrival(
+            type=event,
+            payload=self._intake.payload(event, references),
+            message_id=message_id,
+            digest=digest(event, *(text for pair in references.items() for text in pair)),
+        )
+
+    def _signed_termination(self, task_uuid: str, signature: str) -> Arrival:
         message_id = self._authentication.orchestrator(task_uuid, signature)
-        said = digest("delete", task_uuid.lower())
-        named = {"task_uuid": task_uuid}
-        return _arrival("job.terminated", named, message_id, said, for_ever=True)
+        return Arrival(
+            type="job.terminated",
+            payload=self._intake.payload("job.terminated", {"task_uuid": task_uuid}),
+            message_id=message_id,
+            digest=digest("delete", task_uuid.lower()),
+            for_ever=True,
+        )
 
-    def _completed(self, document: dict[str, Any], by_space: bool, decision: Decision) -> Answer:  # noqa: FBT001 - partial's
+    def _completed(
+        self, document: dict[str, Any], decision: Decision, *, by_space: bool
+    ) -> dict[str, Any]:
         task = decision.task
-        known = bool(task.space_uuid)
-        body = document | {
+        by_space = by_space and bool(task.space_uuid)
+        return document | {
             "status": "submitted",
             "updated_at": str(int(time.time())),
             "job_real_uri": task.url,
             "job_result_uri": task.result_url,
-            "build_log": self._logs.url(task, "build", by_space=by_space and known),
-            "container_log": self._logs.url(task, "container", by_space=by_space and known),
+            "build_log": self._log_urls.url(task, "build", by_space=by_space),
+            "container_log": self._log_urls.url(task, "container", by_space=by_space),
         }
-        return Answer(HTTPStatus.OK, msgspec.json.encode(body))
 
 
 def _is_webhook(request: Request) -> bool:
     return "webhook-signature" in request.headers
 
 
-def _arrival(
-    event: str, data: Any, message_id: str, said: str, *, for_ever: bool = False
-) -> Arrival:
-    return Arrival(
-        type=event, data=data, message_id=message_id, digest=said, pointer="", for_ever=for_ever
-    )
-
-
 def _document(body: bytes) -> dict[str, Any]:
-    """Return a body that holds its own signature; one that holds none is unsigned."""
+    """Return a body that contains its own signature; one that cannot is empty, hence unsigned."""
     try:
-        document = decoded(body)
+        document = json_body.decode(body)
     except Rejected:
         document = None
     return document if isinstance(document, dict) else {}
-
-
-def _job_data(document: Any) -> JobData:
-    try:
-        return typed_json.check(document, JobData)
-    except typed_json.Invalid as invalid:
-        raise Rejected(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
-        ) from None
-
-
-def _given(answer: Answer) -> Response:
-    return responses.raw(answer.body, status=answer.status)
-
-
-def _said(data: str) -> Callable[[Decision], Answer]:
-    return lambda _: Answer(HTTPStatus.OK, _envelope(data))
-
-
-def _envelope(data: Any) -> bytes:
-    return msgspec.json.encode({"status": "success", "code": 200, "data": data, "message": ""})

@@ -1,4 +1,4 @@
-"""`POST /lagrange/cp/proof`: a signed order of a Kubernetes Job, answered with its log."""
+"""`POST /lagrange/cp/proof`: a signed order of a Kubernetes Job, answered with the Job's log."""
 
 import asyncio
 import hashlib
@@ -11,61 +11,60 @@ import msgspec
 from msgspec import Meta
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
 
 from app.errors import Rejected
+from app.intake import payloads
 from app.intake.accept import digest
-from app.net import typed_json
 from app.store import AsyncStore, redis_keys, rq_queue
 from app.store.records import Proof
 from app.tasks.steps.prove import KEPT
-from app.web import request_limits, responses
+from app.web import json_body, request_limits, responses
 from app.web.authentication import Authentication
-from app.web.legacy_jobs import BASE
-from app.web.webhooks import decoded, refuse_other_media
 
 DEADLINE = timedelta(seconds=280)
-_PATIENCE_SECONDS = 300
-_LEASE_SECONDS = _PATIENCE_SECONDS + 10
+MAX_WAIT_SECONDS = 300
+MAX_BLOCK_DATA = 16384
+_LEASE_SECONDS = MAX_WAIT_SECONDS + 10
 _POLL_SECONDS = 0.25
 _RETRY_AFTER_SECONDS = 30
-_MAX_BLOCK_DATA = 16384
 
 
 class ProofOrder(msgspec.Struct, frozen=True):
-    """What is to be proven."""
+    """The body of an order."""
 
     method: Literal["mine"]
-    block_data: Annotated[str, Meta(max_length=_MAX_BLOCK_DATA)]
+    block_data: Annotated[str, Meta(max_length=MAX_BLOCK_DATA)]
     exp: Annotated[int, Meta(ge=0, le=250)]
 
 
-class Proofs:
-    """Takes orders in, has a worker carry them out, and waits for the log."""
+class ProofEndpoint:
+    """Takes orders, has a worker carry them out, and waits for the log."""
 
     def __init__(self, authentication: Authentication, store: AsyncStore) -> None:
         self._authentication = authentication
         self._store = store
-        self.routes = [Route(f"{BASE}/lagrange/cp/proof", self._prove, methods=["POST"])]
 
-    async def _prove(self, request: Request) -> Response:
-        """One order of each signer at a time; the same message again waits for the same proof."""
+    async def prove(self, request: Request) -> Response:
+        """Carry out one order of each signer at a time; a repeated message waits for its proof.
+
+        Raises:
+            Rejected: The order was refused, or its proof failed or did not end in time.
+        """
         body = await request_limits.body(request, max_bytes=self._authentication.max_body_bytes)
         message = self._authentication.webhook(request.headers, body)
-        refuse_other_media(request)
+        json_body.check_media_type(request)
         order = _order(body)
-        named = f"{message.key}:{message.id}"
-        proof_id = hashlib.sha256(named.encode()).hexdigest()[:32]
-        found = await self._found(proof_id)
-        if found is None:
-            return _answered(await self._ordered(message.key, proof_id, order))
-        if found.digest != order.digest:
+        proof_id = hashlib.sha256(f"{message.key}:{message.id}".encode()).hexdigest()[:32]
+        earlier = await self._read(proof_id)
+        if earlier is None:
+            return _response(await self._ordered(message.key, proof_id, order))
+        if earlier.digest != order.digest:
             raise Rejected(
                 HTTPStatus.CONFLICT,
                 "message_differs",
                 "this message id was used before with other content; nothing was changed",
             )
-        return _answered(await self._awaited(proof_id))
+        return _response(await self._ended(proof_id))
 
     async def _ordered(self, signer: str, proof_id: str, order: Proof) -> Proof:
         token = await self._store.lease(f"prover:{signer}", _LEASE_SECONDS)
@@ -81,45 +80,41 @@ class Proofs:
             await self._store.order(
                 rq_queue.PROVE, proof_id, redis_keys.proof(proof_id), content, KEPT
             )
-            return await self._awaited(proof_id)
+            return await self._ended(proof_id)
         finally:
             await self._store.release(f"prover:{signer}", token)
 
-    async def _awaited(self, proof_id: str) -> Proof:
-        until = time.monotonic() + _PATIENCE_SECONDS
+    async def _ended(self, proof_id: str) -> Proof:
+        """Wait until a proof is over."""
+        until = time.monotonic() + MAX_WAIT_SECONDS
         while time.monotonic() < until:
-            found = await self._found(proof_id)
-            if found is None or found.is_over:
+            proof = await self._read(proof_id)
+            if proof is None:
                 break
+            if proof.is_over:
+                return proof
             await asyncio.sleep(_POLL_SECONDS)
-        if found and found.is_over:
-            return found
         raise Rejected(
             HTTPStatus.GATEWAY_TIMEOUT, "proof_late", "the proof did not end in time; order another"
         )
 
-    async def _found(self, proof_id: str) -> Proof | None:
+    async def _read(self, proof_id: str) -> Proof | None:
         content = await self._store.kept(redis_keys.proof(proof_id))
         return msgspec.json.decode(content, type=Proof) if content else None
 
 
 def _order(body: bytes) -> Proof:
-    try:
-        asked = typed_json.check(decoded(body), ProofOrder)
-    except typed_json.Invalid as invalid:
-        raise Rejected(
-            HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", str(invalid), errors=invalid.errors
-        ) from None
+    order = payloads.check(json_body.decode(body), ProofOrder)
     return Proof(
         digest=digest("proof", body),
-        method=asked.method,
-        block_data=asked.block_data,
-        exp=asked.exp,
+        method=order.method,
+        block_data=order.block_data,
+        exp=order.exp,
         deadline=time.time() + DEADLINE.total_seconds(),
     )
 
 
-def _answered(found: Proof) -> Response:
-    if found.state == "done":
-        return responses.envelope(found.log)
-    raise Rejected(HTTPStatus.BAD_GATEWAY, "proof_failed", f"the proof failed: {found.message}")
+def _response(proof: Proof) -> Response:
+    if proof.state == "done":
+        return responses.success(proof.log)
+    raise Rejected(HTTPStatus.BAD_GATEWAY, "proof_failed", f"the proof failed: {proof.message}")

@@ -1,33 +1,35 @@
-"""Answers over HTTP: JSON, and problem documents (RFC 9457) for whatever is refused."""
+"""Responses: JSON, and problem documents (RFC 9457) for refusals."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import msgspec
-import structlog
-from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import Rejected
+from app.store.records import Receipt
 
-log = structlog.get_logger()
-
-PROBLEM = "application/problem+json"
-
-
-def json(document: Any, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return a JSON answer."""
-    return raw(msgspec.json.encode(document), status=status, headers=headers)
+_JSON = "application/json"
+_PROBLEM = "application/problem+json"
 
 
-def raw(body: bytes, *, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Return an answer that is JSON already."""
-    return Response(body, status, headers, "application/json")
+def json(document: Any) -> Response:
+    """Return a document as JSON."""
+    return Response(msgspec.json.encode(document), media_type=_JSON)
 
 
-def envelope(data: Any) -> Response:
-    """Return a success in the protocol's envelope."""
-    return json({"status": "success", "code": 200, "data": data, "message": ""})
+def accepted(receipt: Receipt) -> Response:
+    """Return the answer to an event, as its receipt has it."""
+    return Response(receipt.body, receipt.status, media_type=_JSON)
+
+
+def success(data: Any) -> Response:
+    """Return a success in the envelope of v0.3.0."""
+    return json(envelope(data))
+
+
+def envelope(data: Any) -> dict[str, Any]:
+    """Return the document of a success in the envelope of v0.3.0."""
+    return {"status": "success", "code": 200, "data": data, "message": ""}
 
 
 def problem(rejected: Rejected) -> Response:
@@ -44,18 +46,4 @@ def problem(rejected: Rejected) -> Response:
             {"pointer": error.pointer, "detail": error.detail} for error in rejected.errors
         ]
     headers = {"retry-after": str(rejected.retry_after)} if rejected.retry_after else None
-    return Response(msgspec.json.encode(document), rejected.status.value, headers, PROBLEM)
-
-
-async def on_rejected(request: Request, error: Exception) -> Response:
-    """Starlette's handler of Rejected."""
-    assert isinstance(error, Rejected)  # noqa: S101 - registered for this type alone.
-    log.info(
-        "request refused",
-        method=request.method,
-        path=request.scope["path"],
-        status=error.status.value,
-        code=error.code,
-        detail=error.detail,
-    )
-    return problem(error)
+    return Response(msgspec.json.encode(document), rejected.status.value, headers, _PROBLEM)

@@ -1,4 +1,4 @@
-"""What can be read: the state of a task by its link, health, metrics."""
+"""Endpoints for reading: health, metrics, and the state of a task by its signed URL."""
 
 from collections.abc import Iterator
 from http import HTTPStatus
@@ -10,77 +10,80 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
-from starlette.routing import Route
 
 from app.errors import Rejected, Temporary
 from app.store import AsyncStore
 from app.tasks import task_json
-from app.web import responses, signed_urls
+from app.web import responses
+from app.web.signed_urls import TaskUrlSigner
 
 log = structlog.get_logger()
 
 _NAMESPACE = "computing_provider_"
 
 
-class StatusPages:
-    """Reading endpoints."""
+class StatusEndpoints:
+    """The status of the process, and of a task."""
 
-    def __init__(self, store: AsyncStore, signer: signed_urls.Signer) -> None:
+    def __init__(self, store: AsyncStore, task_urls: TaskUrlSigner) -> None:
         self._store = store
-        self._links = signer
-        self.routes = [
-            Route("/healthz", self._alive),
-            Route("/readyz", self._ready),
-            Route("/metrics", self._metrics),
-            Route("/tasks/{task_id}", self._task),
-        ]
+        self._task_urls = task_urls
 
-    async def _alive(self, _: Request) -> Response:
+    async def health(self, _: Request) -> Response:
+        """Answer as long as the process serves."""
         return PlainTextResponse("alive\n")
 
-    async def _ready(self, _: Request) -> Response:
-        """Ready is who can write an event down."""
+    async def readiness(self, _: Request) -> Response:
+        """Answer 200 while events can be committed, else 503."""
         try:
             await self._store.ping()
         except Temporary as error:
-            return _away(error)
+            return _not_ready(error)
         return PlainTextResponse("ready\n")
 
-    async def _metrics(self, _: Request) -> Response:
+    async def metrics(self, _: Request) -> Response:
+        """Answer with all metrics as Prometheus reads them."""
         try:
-            numbers = await self._store.metrics()
+            metrics = await self._store.metrics()
         except Temporary as error:
-            return _away(error)
+            return _not_ready(error)
         registry = CollectorRegistry(auto_describe=False)
-        registry.register(_Numbers(numbers))
+        registry.register(_RedisMetrics(metrics))
         return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
-    async def _task(self, request: Request) -> Response:
+    async def task(self, request: Request) -> Response:
+        """Answer with the state of a task.
+
+        Raises:
+            Rejected: 401 when the code is not this task's, 404 when the task is gone.
+        """
         task_id = request.path_params["task_id"].lower()
-        if not self._links.allows(task_id, request.query_params.get("code", "")):
+        if not self._task_urls.allows(task_id, request.query_params.get("code", "")):
             raise Rejected(HTTPStatus.UNAUTHORIZED, "unauthorized", "use the link as it was given")
         task = await self._store.get(task_id)
         if task is None:
-            raise Rejected(HTTPStatus.NOT_FOUND, "unknown_task", "the task is forgotten by now")
+            raise Rejected(
+                HTTPStatus.NOT_FOUND, "unknown_task", "the record of the task was deleted"
+            )
         return responses.json(task_json.summary(task))
 
 
-def _away(error: Temporary) -> Response:
-    """Why is for the operator alone: it names where Redis is."""
+def _not_ready(error: Temporary) -> Response:
+    """The reason is for the operator alone: it contains the address of Redis."""
     log.warning("not ready", error=error.message)
     return PlainTextResponse("Redis does not answer\n", HTTPStatus.SERVICE_UNAVAILABLE)
 
 
-class _Numbers(Collector):
-    """Numbers out of Redis, where no fork or restart loses them, as Prometheus reads them."""
+class _RedisMetrics(Collector):
+    """Metrics kept in Redis, where they survive forks and restarts."""
 
-    def __init__(self, numbers: dict[str, int]) -> None:
-        self._numbers = numbers
+    def __init__(self, metrics: dict[str, int]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterator[Metric]:
         """Yield one family for each name; `name:label` is a counter with the label `kind`."""
         families: dict[str, Metric] = {}
-        for name, number in sorted(self._numbers.items()):
+        for name, number in sorted(self._metrics.items()):
             family, _, kind = name.partition(":")
             if not kind:
                 yield GaugeMetricFamily(_NAMESPACE + family, family.replace("_", " "), value=number)

@@ -261,11 +261,11 @@ _KIB = 1 << 10
         ("`GET /api/v1/computing/cp`", f"more than {inventory_snapshot.VALID.seconds} s old"),
         (
             "`POST /api/v1/computing/lagrange/cp/proof`",
-            f"up to {proofs._MAX_BLOCK_DATA} characters",
+            f"up to {proofs.MAX_BLOCK_DATA} characters",
         ),
         (
             "`POST /api/v1/computing/lagrange/cp/proof`",
-            f"after {proofs._PATIENCE_SECONDS} s is 504",
+            f"after {proofs.MAX_WAIT_SECONDS} s is 504",
         ),
         (
             "WebSocket `/api/v1/computing/lagrange/spaces/log`",
@@ -276,7 +276,7 @@ _KIB = 1 << 10
         ("Refusals", f"within {request_limits.HEAD_SECONDS:g} s"),
         ("Refusals", f"at most {request_limits.MAX_HEAD_BYTES // _KIB} KiB"),
         ("Refusals", f"its body within {request_limits.BODY_SECONDS:g} s"),
-        ("Refusals", f"Beyond {web._MAX_CONNECTIONS} connections"),
+        ("Refusals", f"Beyond {web.MAX_CONNECTIONS} connections"),
     ],
 )
 def test_numbers_are_those_of_the_code(title: str, words: str) -> None:

@@ -1,44 +1,17 @@
-"""A handler's view of the provider, on a real memory."""
+"""A handler's context on a real Redis."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
-from app.config import Config
 from app.context import Context
-from app.intake.dispatch import Decision
-from app.store import AsyncStore, Transaction
-
-NOW = 1_800_000_000.0
-
-
-@dataclass
-class Moment:
-    """What a handler may use; `now` can be moved."""
-
-    store: AsyncStore
-    config: Config
-    folder: Path
-    now: float = NOW
-    again: bool = False
-    _hosts: int = 0
-
-    def new_host(self) -> str:
-        """Return a host name that no other task has."""
-        self._hosts += 1
-        return f"{self._hosts:010}.cp.example.com"
-
-    async def commit(self, decision: Decision) -> Decision:
-        """Write down what a handler decided."""
-        await self.store.commit(Transaction(changes=decision.changes))
-        return decision
+from app.intake.dispatch import HandlerContext
+from tests.support import handler_contexts
 
 
 @pytest.fixture
-async def moment(context: Context) -> AsyncIterator[Moment]:
-    """A moment in which nothing is held."""
-    own = Context(context.folder, context.config)
-    yield Moment(own.async_store, own.config, own.folder)
+async def handler_context(context: Context) -> AsyncIterator[HandlerContext]:
+    """The context of a first decision by a provider without tasks."""
+    own = Context(context.folder, context.config)  # Redis' connections belong to one event loop.
+    yield handler_contexts.handler_context(own)
     await own.async_store.close()

@@ -84,5 +84,5 @@ def path(context: Context, task_id: str, kind: str = "container") -> str:
     """Return the path and query at which a log of a task can be seen."""
     task = context.store.get(task_id)
     assert task is not None
-    parts = urlsplit(signed_urls.LogSigner(context.config, context.identity).url(task, kind))
+    parts = urlsplit(signed_urls.LogUrlSigner(context.config, context.identity).url(task, kind))
     return f"{parts.path}?{parts.query}"

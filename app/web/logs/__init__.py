@@ -1,10 +1,10 @@
-"""The logs of tasks over WebSocket: who may see which, and how one log is shown to many.
+"""Logs of tasks over WebSocket: permission to see them, and the fan-out of one log to many clients.
 
-A watcher of containers shares what is read of the task with all others (`feed`). Nobody is waited
-for: who cannot take lines as fast as they come is told how many were skipped. A watcher of a build
-sees all of it, from its beginning, at a pace of its own (`build`).
+Watchers of containers share one reader for each task (`feed`). No client is waited for: a slow one
+gets a remark with the number of lines that it missed. A watcher of a build sees all of its log,
+from the beginning, at its own pace (`build`).
 """
 
-from app.web.logs.endpoint import LogSocket
+from app.web.logs.endpoint import LogEndpoint
 
-__all__ = ["LogSocket"]
+__all__ = ["LogEndpoint"]

@@ -1,4 +1,4 @@
-"""The log of a task's image build, from its beginning and then as it is written."""
+"""The log of a task's image build: from its beginning, then as it is written."""
 
 import asyncio
 import time
@@ -12,58 +12,58 @@ from app.store.redis_errors import translated
 from app.web.logs import frames
 
 _AT_ONCE = 500
-_KEPT_SECONDS = 0.25
+_SHARED_SECONDS = 0.25
 _ROUND_SECONDS = 0.05
 _QUIET_SECONDS = 0.5
-_LOOK_SECONDS = 2.0
+_TASK_SECONDS = 2.0
 _BEFORE_BUILD = frozenset({State.ACCEPTED, State.FETCHING, State.BUILDING})
 
 
 @dataclass(frozen=True, slots=True)
 class _Page:
-    """Lines as frames, the place of the last one, and whether lines before them were dropped."""
+    """Lines as frames, the position of the last one, and whether earlier lines were dropped."""
 
     frames: bytes
-    place: str
+    position: str
     is_cut: bool
 
 
 class BuildLogPages:
-    """Reads builds' logs: what several ask for at about the same time, once for all of them."""
+    """Reads builds' logs; requests for the same page at about the same time share one read."""
 
     def __init__(self, store: AsyncStore, redaction: Redaction) -> None:
         self._store = store
         self._redaction = redaction
-        self._kept: dict[tuple[str, str], asyncio.Task[_Page]] = {}
+        self._recent: dict[tuple[str, str], asyncio.Task[_Page]] = {}
 
     async def shared(self, task_id: str, after: str) -> _Page:
-        """Return what `read` returns, or did a moment ago."""
+        """Return the result of `read`, or that of a moment ago."""
         key = task_id, after
-        if key not in self._kept:
-            self._kept[key] = asyncio.create_task(self.read(task_id, after))
-            asyncio.get_running_loop().call_later(_KEPT_SECONDS, self._kept.pop, key)
-        # Who leaves does not end it for the others.
-        return await asyncio.shield(self._kept[key])
+        if key not in self._recent:
+            self._recent[key] = asyncio.create_task(self.read(task_id, after))
+            asyncio.get_running_loop().call_later(_SHARED_SECONDS, self._recent.pop, key)
+        # A client that leaves does not cancel it for the others.
+        return await asyncio.shield(self._recent[key])
 
     async def read(self, task_id: str, after: str) -> _Page:
-        """Return what comes after a place; nothing, in the same place, when nothing does.
+        """Return the page after a position; an empty one at the same position when there is none.
 
         Raises:
-            Temporary: Redis is away.
+            Temporary: Redis does not answer.
         """
         connection = self._store.connection
         with translated():
-            found = await build_log.read_async(connection, task_id, after=after, count=_AT_ONCE)
+            entries = await build_log.read_async(connection, task_id, after=after, count=_AT_ONCE)
             is_cut = after == build_log.START and await build_log.is_full(connection, task_id)
-        lines = [self._redaction.bytes(line.encode()) for _, line in found if line is not None]
-        return _Page(frames.of(lines), found[-1][0] if found else after, is_cut)
+        lines = [self._redaction.bytes(line.encode()) for _, line in entries if line is not None]
+        return _Page(frames.of(lines), entries[-1][0] if entries else after, is_cut)
 
 
 class BuildLogWatcher:
-    """One watcher of a build; a new build of the task follows on the old one.
+    """One watcher of a build; a new build of the task continues after the old one.
 
     Attributes:
-        over: Why nothing more will come; empty: something may.
+        over: The reason why no more lines will come; empty: more may.
     """
 
     def __init__(self, store: AsyncStore, pages: BuildLogPages, task_id: str) -> None:
@@ -71,49 +71,49 @@ class BuildLogWatcher:
         self._store = store
         self._pages = pages
         self._task_id = task_id
-        self._place = build_log.START
-        self._looked_at = float("-inf")
-        self._told = ""
+        self._position = build_log.START
+        self._task_read_at = float("-inf")
+        self._last_remark = ""
 
     async def next(self, seconds: float) -> bytes:
-        """Return the frames that come next; none when nothing comes for so long."""
+        """Return the next frames; none when no line comes for so long."""
         try:
-            task = await self._look()
-            found = await self._read(is_last=task is not None and task.ended)
+            task = await self._task()
+            content = await self._read(is_last=task is not None and task.ended)
         except Temporary as error:
             await asyncio.sleep(_QUIET_SECONDS)
-            return self._tell(f"the log is interrupted: {error.message}")
-        if found:
-            self._told = ""
+            return self._remark(f"the log is interrupted: {error.message}")
+        if content:
+            self._last_remark = ""
             await asyncio.sleep(_ROUND_SECONDS)
-            return found
+            return content
         if task and task.ended:
             self.over = f"the task is {task.state}"
             return frames.remark(self.over)
         await asyncio.sleep(max(0.0, min(seconds, _QUIET_SECONDS)))
-        is_without = task and task.state not in _BEFORE_BUILD and self._place == build_log.START
-        return self._tell("no image was built for this task") if is_without else b""
+        is_without = task and task.state not in _BEFORE_BUILD and self._position == build_log.START
+        return self._remark("no image was built for this task") if is_without else b""
 
-    async def _look(self) -> Task | None:
-        """The task, from time to time."""
-        if time.monotonic() - self._looked_at < _LOOK_SECONDS:
+    async def _task(self) -> Task | None:
+        """The task, read at most every two seconds; None in between."""
+        if time.monotonic() - self._task_read_at < _TASK_SECONDS:
             return None
         task = await self._store.get(self._task_id)
-        self._looked_at = time.monotonic()
+        self._task_read_at = time.monotonic()
         return task
 
     async def _read(self, *, is_last: bool) -> bytes:
-        """The next frames; none of a log that has its last lines means that all were seen."""
-        page = await self._pages.shared(self._task_id, self._place)
+        """Read the next frames; of a finished log, none means that all were sent."""
+        page = await self._pages.shared(self._task_id, self._position)
         if is_last and not page.frames:
-            page = await self._pages.read(self._task_id, page.place)
-        self._place = page.place
+            page = await self._pages.read(self._task_id, page.position)
+        self._position = page.position
         cut = f"only the last {build_log.MAX_LINES} lines are kept"
         return frames.remark(cut) + page.frames if page.is_cut else page.frames
 
-    def _tell(self, words: str) -> bytes:
-        """Say something, once."""
-        if words == self._told:
+    def _remark(self, words: str) -> bytes:
+        """Return a remark as a frame, unless it is the last one again."""
+        if words == self._last_remark:
             return b""
-        self._told = words
+        self._last_remark = words
         return frames.remark(words)

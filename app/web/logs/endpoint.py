@@ -1,4 +1,4 @@
-"""`…/lagrange/spaces/log`: one text frame for each line of a log, and `ping` about every 3 s."""
+"""`…/lagrange/spaces/log`: one text frame for each line of a log, `ping` about every 3 s."""
 
 import asyncio
 import re
@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import Protocol
 
 import structlog
-from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from app import config
@@ -17,13 +16,14 @@ from app.config import Config
 from app.config.redaction import Redaction
 from app.errors import Rejected, Temporary
 from app.intake import checks
-from app.intake.accept import unavailable
+from app.intake.accept import store_unavailable
 from app.store import AsyncStore
 from app.store.records import UUID, Task
-from app.web import responses, signed_urls
+from app.web import responses
 from app.web.logs import frames
 from app.web.logs.build import BuildLogPages, BuildLogWatcher
-from app.web.logs.feeds import Crowded, Feeds
+from app.web.logs.feeds import Feeds, TooManyWatchers
+from app.web.signed_urls import LogUrlSigner
 
 log = structlog.get_logger()
 
@@ -33,31 +33,29 @@ _REASON_CHARACTERS = 100
 _CLIENT_SECONDS = 0.1
 
 
-class _Show(Protocol):
+class _LogView(Protocol):
     """A log as one watcher sees it."""
 
     @property
     def over(self) -> str:
-        """Why nothing more will come, once everything was seen; empty until then."""
+        """The reason why no more lines will come, once all were sent; empty until then."""
 
     async def next(self, seconds: float) -> bytes:
-        """Return the frames that come next; none when nothing comes for so long."""
+        """Return the next frames; none when no line comes for so long."""
 
 
-class LogSocket:
-    """Shows logs to those whose address says that they may see them."""
+class LogEndpoint:
+    """Streams logs to clients whose URL permits it."""
 
-    def __init__(
-        self, store: AsyncStore, configuration: Config, signer: signed_urls.LogSigner
-    ) -> None:
+    def __init__(self, store: AsyncStore, configuration: Config, log_urls: LogUrlSigner) -> None:
         self._store = store
-        self._signer = signer
+        self._log_urls = log_urls
         self._plain = configuration.api.plain_log_urls
         self._pages = BuildLogPages(store, Redaction(config.secrets(configuration)))
         self._feeds = Feeds(store)
-        self.routes = [WebSocketRoute(signed_urls.LOGS, self._serve)]
 
-    async def _serve(self, websocket: WebSocket) -> None:
+    async def serve(self, websocket: WebSocket) -> None:
+        """Stream a log until its end, or until the client leaves; refuse whoever may not see it."""
         kind = websocket.query_params.get("type", "")
         try:
             task = await self._allowed(websocket, kind)
@@ -67,17 +65,17 @@ class LogSocket:
             return
         await websocket.accept()
         began = time.monotonic()
-        code, reason = await self._shown(websocket, task, kind)
+        code, reason = await self._streamed(websocket, task, kind)
         seconds = round(time.monotonic() - began, 1)
         log.info("log shown", task=task.id, type=kind, seconds=seconds, end=reason or "left")
         if code:
             await _close(websocket, code, reason)
 
     async def _allowed(self, websocket: WebSocket, kind: str) -> Task:
-        """Return the task whose log may be seen.
+        """Return the task whose log the client may see.
 
         Raises:
-            Rejected: It may not, or the address is of another form.
+            Rejected: There is none, or the query is malformed.
         """
         query = websocket.query_params
         by_space = "space_id" in query
@@ -89,41 +87,41 @@ class LogSocket:
                 "needs job_uuid or space_id, a uuid, and type, which is build or container",
             )
         try:
-            found = await self._store.find(uuid)
+            known = await self._store.find(uuid)
         except Temporary as error:
-            raise unavailable() from error
-        tasks = [one for one in found if uuid == (one.space_uuid if by_space else one.id)]
+            raise store_unavailable() from error
+        tasks = [task for task in known if uuid == (task.space_uuid if by_space else task.id)]
         code = query.get("code", "")
         if code or not self._plain:
             return self._signed(tasks, kind, code)
         if not tasks:
             raise checks.unknown(uuid)
-        return next((one for one in tasks if not one.ended), tasks[0])
+        return next((task for task in tasks if not task.ended), tasks[0])
 
     def _signed(self, tasks: list[Task], kind: str, code: str) -> Task:
         for task in tasks:
-            until = self._signer.until(task.id, kind, code)
-            if until is None:
+            expiry = self._log_urls.expiry(task.id, kind, code)
+            if expiry is None:
                 continue
-            # Who may see it still may when the task goes on for longer than was agreed at first.
-            if time.time() < max(until, task.expires_at or 0):
+            # A renewal of the task extends the URL.
+            if time.time() < max(expiry, task.expires_at or 0):
                 return task
             raise Rejected(
-                HTTPStatus.UNAUTHORIZED, "expired", "the address of this log counts no longer"
+                HTTPStatus.UNAUTHORIZED, "expired", "the address of this log has expired"
             )
         raise Rejected(HTTPStatus.UNAUTHORIZED, "unauthorized", "use the address as it was given")
 
-    async def _shown(self, websocket: WebSocket, task: Task, kind: str) -> tuple[int, str]:
-        """Show a log to its end, or the watcher's; return how to close, 0: it is closed."""
+    async def _streamed(self, websocket: WebSocket, task: Task, kind: str) -> tuple[int, str]:
+        """Stream a log; return the code and reason to close with, 0 when the client has left."""
         try:
             with self._feeds.watcher(task.id):
-                async with self._show(task, kind) as show:
-                    return _NORMAL if await _converse(websocket, show) else 0, show.over
-        except Crowded as crowded:
-            return _TRY_AGAIN_LATER, str(crowded)
+                async with self._view(task, kind) as view:
+                    return _NORMAL if await _stream(websocket, view) else 0, view.over
+        except TooManyWatchers as error:
+            return _TRY_AGAIN_LATER, str(error)
 
     @asynccontextmanager
-    async def _show(self, task: Task, kind: str) -> AsyncIterator[_Show]:
+    async def _view(self, task: Task, kind: str) -> AsyncIterator[_LogView]:
         if kind == "build":
             yield BuildLogWatcher(self._store, self._pages, task.id)
             return
@@ -131,16 +129,16 @@ class LogSocket:
             yield cursor
 
 
-async def _converse(websocket: WebSocket, show: _Show) -> bool:
-    """Send until nothing more will come (True), or the client leaves."""
-    sending = asyncio.create_task(_send(websocket, show))
+async def _stream(websocket: WebSocket, view: _LogView) -> bool:
+    """Send until the log is over (True), or the client leaves."""
+    sending = asyncio.create_task(_send(websocket, view))
     listening = asyncio.create_task(_listen(websocket))
     both = sending, listening
     try:
         await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for one in both:
-            one.cancel()
+        for direction in both:
+            direction.cancel()
         results = await asyncio.gather(*both, return_exceptions=True)
     for result in results:
         if isinstance(result, Exception) and not isinstance(result, WebSocketDisconnect):
@@ -148,10 +146,10 @@ async def _converse(websocket: WebSocket, show: _Show) -> bool:
     return results[0] is None
 
 
-async def _send(websocket: WebSocket, show: _Show) -> None:
+async def _send(websocket: WebSocket, view: _LogView) -> None:
     ping_at = time.monotonic() + PING_SECONDS
-    while not show.over:
-        content = await show.next(ping_at - time.monotonic())
+    while not view.over:
+        content = await view.next(ping_at - time.monotonic())
         if time.monotonic() >= ping_at:
             content += frames.PING
             ping_at = time.monotonic() + PING_SECONDS
@@ -160,7 +158,7 @@ async def _send(websocket: WebSocket, show: _Show) -> None:
 
 
 async def _listen(websocket: WebSocket) -> None:
-    """Return when the client has left; what it says does not matter, and is not read fast."""
+    """Return when the client has left; its messages are discarded, and read slowly."""
     while True:
         message = await websocket.receive()
         if message["type"] == "websocket.disconnect":

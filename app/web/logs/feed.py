@@ -1,4 +1,4 @@
-"""What one task's containers write, read once for all who watch it, each at a pace of its own."""
+"""One task's container log, read once for all its watchers, each at its own pace."""
 
 import asyncio
 import time
@@ -19,17 +19,17 @@ MAX_BYTES = 4 << 20
 MAX_BATCH_BYTES = 64 << 10
 _LAG_BYTES = MAX_BYTES // 2
 _SKIPPED = "{} lines were skipped: they came faster than this connection takes them"
-_PATIENCE_SECONDS = 1.0
+_MAX_WAIT_SECONDS = 1.0
 _ROUND_SECONDS = 0.05
 _QUIET_SECONDS = 0.2
-_WANT_SECONDS = 4.0
+_REQUEST_SECONDS = 4.0
 _UNREAD_SECONDS = 10.0
 _RETRY_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class _Batch:
-    """Frames, and the numbers of the first and the last line in them; remarks of ours have none."""
+    """Frames, and the numbers of their first and last line; 0 for the provider's own remarks."""
 
     frames: bytes
     first: int = 0
@@ -37,7 +37,7 @@ class _Batch:
 
 
 class Cursor:
-    """One watcher, and how far it is."""
+    """One watcher's position in a feed."""
 
     def __init__(self, feed: "Feed", position: int) -> None:
         self.position = position
@@ -46,20 +46,20 @@ class Cursor:
 
     @property
     def over(self) -> str:
-        """Why nothing more will come, once everything was seen; empty until then."""
+        """The reason why no more lines will come, once all were sent; empty until then."""
         return self._feed.over if self._feed.is_seen(self) else ""
 
     async def next(self, seconds: float) -> bytes:
-        """Return the frames that come next; none when nothing comes for so long."""
+        """Return the next frames; none when no line comes for so long."""
         return await self._feed.next(self, seconds)
 
 
 class Feed:
-    """Reads while `run` does; what is kept for those who are behind is bounded.
+    """Reads while `run` runs, and keeps a bounded backlog for watchers that are behind.
 
     Attributes:
-        over: Why nothing more will come; empty: something may.
-        watchers: Those who are at it.
+        over: The reason why no more lines will come; empty: more may.
+        watchers: The positions of all watchers.
     """
 
     def __init__(self, store: AsyncStore, task_id: str) -> None:
@@ -70,24 +70,24 @@ class Feed:
         self._batches: deque[_Batch] = deque()
         self._start = 0
         self._size = 0
-        self._news = asyncio.Event()
+        self._added = asyncio.Event()
         self._moved = asyncio.Event()
         self._last: Entry | None = None
-        self._wanted_at = self._read_at = float("-inf")
-        self._told = ""
+        self._requested_at = self._read_at = float("-inf")
+        self._last_remark = ""
 
     def join(self) -> Cursor:
-        """Begin to watch, with the oldest of what is kept."""
+        """Add a watcher at the beginning of the backlog."""
         cursor = Cursor(self, self._start)
         self.watchers.add(cursor)
         return cursor
 
     async def next(self, cursor: Cursor, seconds: float) -> bytes:
-        """Return the frames that a watcher sees next."""
+        """Return the next frames of a watcher, and move it past them."""
         if cursor.position >= self._end and not self.over:
             with suppress(TimeoutError):
                 async with asyncio.timeout(max(0.0, seconds)):
-                    await self._news.wait()
+                    await self._added.wait()
         parts: list[bytes] = []
         size = 0
         cursor.position = max(cursor.position, self._start)
@@ -103,7 +103,7 @@ class Feed:
         return b"".join(parts)
 
     def is_seen(self, cursor: Cursor) -> bool:
-        """Tell whether a watcher has seen everything that there is."""
+        """Tell whether a watcher has seen the whole backlog."""
         return cursor.position >= self._end
 
     @property
@@ -111,34 +111,35 @@ class Feed:
         return self._start + len(self._batches)
 
     async def run(self) -> None:
-        """Read until cancelled, or until nothing more will come."""
+        """Read until cancelled, or until the log is over."""
         try:
             while not self.over:
                 try:
-                    await self._want()
+                    await self._request()
                     await self._read()
                 except Temporary as error:
-                    self._tell(f"the log is interrupted: {error.message}")
+                    self._remark(f"the log is interrupted: {error.message}")
                     await asyncio.sleep(_RETRY_SECONDS)
         except Exception:
             log.exception("log broke", task=self._task_id)
             self.over = "the provider failed; its log says how"
-            self._tell_news()
+            self._notify()
         finally:
             with suppress(Temporary):
                 await self._watched.leave()
 
-    async def _want(self) -> None:
+    async def _request(self) -> None:
+        """Ask the watcher process for the log, again before the request expires."""
         now = time.monotonic()
-        if now - self._wanted_at < _WANT_SECONDS:
+        if now - self._requested_at < _REQUEST_SECONDS:
             return
-        if self._wanted_at == float("-inf"):
+        if self._requested_at == float("-inf"):
             self._read_at = now
         if await self._watched.want(time.time()):
-            self._read_at, self._told = now, ""
-        self._wanted_at = now
+            self._read_at, self._last_remark = now, ""
+        self._requested_at = now
         if now - self._read_at > _UNREAD_SECONDS:
-            self._tell("nobody reads this log yet; it goes on when the process `watcher` does")
+            self._remark("nobody reads this log yet; it goes on when the process `watcher` does")
 
     async def _read(self) -> None:
         entries = await self._watched.read(self._last)
@@ -150,13 +151,13 @@ class Feed:
             self._add(_Batch(frames.of(lines), entry.last - len(lines) + 1, entry.last))
             self.over = entry.over or self.over
         self._last = entries[-1]
-        self._tell_news()
+        self._notify()
         await asyncio.sleep(_ROUND_SECONDS)
         await self._wait_for_fastest()
 
     async def _wait_for_fastest(self) -> None:
-        """Nothing is lost on the way to who keeps up; the others are told what they missed."""
-        until = time.monotonic() + _PATIENCE_SECONDS
+        """Wait for a while, so that a watcher that keeps up loses no line."""
+        until = time.monotonic() + _MAX_WAIT_SECONDS
         while self._lag() > _LAG_BYTES and (left := until - time.monotonic()) > 0:
             self._moved.clear()
             with suppress(TimeoutError):
@@ -164,7 +165,7 @@ class Feed:
                     await self._moved.wait()
 
     def _lag(self) -> int:
-        furthest = max((one.position for one in self.watchers), default=self._end)
+        furthest = max((cursor.position for cursor in self.watchers), default=self._end)
         behind = self._end - max(furthest, self._start)
         return sum(len(self._batches[-1 - back].frames) for back in range(behind))
 
@@ -175,13 +176,13 @@ class Feed:
             self._size -= len(self._batches.popleft().frames)
             self._start += 1
 
-    def _tell(self, words: str) -> None:
-        if words != self._told:
-            self._told = words
+    def _remark(self, words: str) -> None:
+        if words != self._last_remark:
+            self._last_remark = words
             log.warning("log stalls", task=self._task_id, why=words)
             self._add(_Batch(frames.remark(words)))
-            self._tell_news()
+            self._notify()
 
-    def _tell_news(self) -> None:
-        self._news.set()
-        self._news = asyncio.Event()
+    def _notify(self) -> None:
+        self._added.set()
+        self._added = asyncio.Event()

@@ -1,4 +1,4 @@
-"""The feeds of all tasks that somebody watches, and how many may."""
+"""The feeds of all tasks that are watched, and the limits of their number."""
 
 import asyncio
 from collections import Counter
@@ -13,12 +13,12 @@ MAX_WATCHERS_OF_TASK = 256
 MAX_FEEDS = 64
 
 
-class Crowded(Exception):
-    """There are too many watchers; another time there may be fewer."""
+class TooManyWatchers(Exception):
+    """A limit is reached; later there may be fewer watchers."""
 
 
 class Feeds:
-    """Who watches what."""
+    """One feed for each watched task, and the number of its watchers."""
 
     def __init__(self, store: AsyncStore) -> None:
         self._store = store
@@ -30,28 +30,30 @@ class Feeds:
         """Count one more watcher of a task's logs for as long as the block runs.
 
         Raises:
-            Crowded: There are as many as there may be.
+            TooManyWatchers: The task, or the process, has as many as it may.
         """
         if self._watchers[task_id] >= MAX_WATCHERS_OF_TASK:
-            raise Crowded(f"{MAX_WATCHERS_OF_TASK} connections watch this task; try again later")
+            raise TooManyWatchers(
+                f"{MAX_WATCHERS_OF_TASK} connections watch this task; try again later"
+            )
         if self._watchers.total() >= MAX_WATCHERS:
-            raise Crowded(f"{MAX_WATCHERS} connections watch logs; try again later")
+            raise TooManyWatchers(f"{MAX_WATCHERS} connections watch logs; try again later")
         self._watchers[task_id] += 1
         try:
             yield
         finally:
             self._watchers[task_id] -= 1
-            self._watchers += Counter()  # Without those that are 0.
+            self._watchers += Counter()  # Drops the zeros.
 
     @asynccontextmanager
     async def joined(self, task_id: str) -> AsyncIterator[Cursor]:
-        """Watch a task's containers while the block runs; the last one to leave ends the reading.
+        """Watch a task's containers while the block runs; the last watcher to leave stops the feed.
 
         Raises:
-            Crowded: There are as many tasks watched as there may be.
+            TooManyWatchers: As many tasks are watched as may be.
         """
         if task_id not in self._feeds and len(self._feeds) >= MAX_FEEDS:
-            raise Crowded(f"the logs of {MAX_FEEDS} tasks are watched; try again later")
+            raise TooManyWatchers(f"the logs of {MAX_FEEDS} tasks are watched; try again later")
         if task_id not in self._feeds:
             feed = Feed(self._store, task_id)
             self._feeds[task_id] = feed, asyncio.create_task(feed.run())

@@ -1,4 +1,4 @@
-"""Lines as WebSocket frames, made once for all who see them, and a connection that takes those."""
+"""Log lines as WebSocket frames, encoded once for all clients, and a protocol that sends them."""
 
 import asyncio
 import socket
@@ -19,19 +19,19 @@ MAX_MESSAGE_BYTES = 4096
 
 
 def of(lines: Iterable[bytes]) -> bytes:
-    """Return lines of UTF-8, without their ends, as text frames, one each."""
+    """Return lines of UTF-8, without their line ends, as one text frame each."""
     return b"".join([_head(len(line)) + line for line in lines])
 
 
 @lru_cache(maxsize=4096)
 def _head(size: int) -> bytes:
-    """What a frame of so many bytes begins with."""
-    whole = Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)
-    return whole[: len(whole) - size]
+    """The header of a frame with a payload of so many bytes."""
+    frame = Frame(Opcode.TEXT, bytes(size)).serialize(mask=False)
+    return frame[: len(frame) - size]
 
 
 def remark(words: str) -> bytes:
-    """Return a line of ours as a frame."""
+    """Return a line of the provider's own as a frame."""
     return of([logs.remark(words).rstrip(b"\n")])
 
 
@@ -39,25 +39,25 @@ PING = of([b"ping"])
 
 
 class FrameSocket(WebSocketsSansIOProtocol):
-    """uvicorn's WebSocket, which also takes frames that are made already, and never waits for ever.
+    """uvicorn's WebSocket protocol, which also sends encoded frames and has no endless wait.
 
     A message `{"type": "websocket.send", "frames": bytes}` is written as it is. A client that does
-    not answer pings, or does not take the end of the conversation, is cut off.
+    not answer pings, or does not complete the closing handshake, is disconnected.
     """
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Bound what the kernel keeps for a client that is slow."""
+        """Bound the kernel's buffer for a slow client."""
         super().connection_made(transport)
-        wire: Any = transport.get_extra_info("socket")
-        wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        connection: Any = transport.get_extra_info("socket")
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
 
     def keepalive_timeout(self) -> None:
-        """Cut a client off that is gone without a word."""
+        """Disconnect a client that is gone without closing."""
         super().keepalive_timeout()
         self.transport.abort()
 
     async def send(self, message: Any) -> None:
-        """Write frames, or do what uvicorn does."""
+        """Write encoded frames; leave every other message to uvicorn."""
         frames = message.get("frames")
         if frames is None:
             await super().send(message)
@@ -68,6 +68,6 @@ class FrameSocket(WebSocketsSansIOProtocol):
             if not self.transport.is_closing():
                 self.transport.write(frames)
         if message["type"] == "websocket.http.response.body" and not message.get("more_body"):
-            self.handshake_complete = True  # By a refusal; else it would be called incomplete.
+            self.handshake_complete = True  # By a refusal; else uvicorn logs it as incomplete.
         if message["type"] == "websocket.close":
             self.loop.call_later(CLOSE_SECONDS, self.transport.abort)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.errors import Rejected
+from app.intake import payloads
 from app.intake.payloads import Renewal, Termination
-from app.net import typed_json
-from app.net.typed_json import Invalid
 from app.store import records
 from app.store.records import JobData
 from tests.support import market
@@ -24,14 +24,15 @@ JSON = st.recursive(
 
 def wrong(document: Any, kind: Any = JobData) -> dict[str, str]:
     """Return the wrong fields and what is said about them."""
-    with pytest.raises(Invalid) as caught:
-        typed_json.check(document, kind)
+    with pytest.raises(Rejected) as caught:
+        payloads.check(document, kind)
+    assert (caught.value.status, caught.value.code) == (422, "invalid")
     return {error.pointer: error.detail for error in caught.value.errors}
 
 
 def test_unknown_fields_are_ignored() -> None:
     """What is not known to us is none of our business."""
-    assert typed_json.check(market.job(space_id={"x": [1]}), JobData).duration == 900
+    assert payloads.check(market.job(space_id={"x": [1]}), JobData).duration == 900
 
 
 def test_every_wrong_field_is_named() -> None:
@@ -63,7 +64,7 @@ def test_uuids_have_one_form(text: str) -> None:
     """A uuid has 36 characters of ASCII, with nothing before or after, not even a line's end."""
     uuid = market.job()["uuid"]
     if text == "{}":
-        assert typed_json.check(market.job(uuid=uuid.upper()), JobData).uuid == uuid.upper()
+        assert payloads.check(market.job(uuid=uuid.upper()), JobData).uuid == uuid.upper()
         return
     assert set(wrong(market.job(uuid=text.format(uuid)))) == {"/uuid"}
 
@@ -96,17 +97,17 @@ def test_lists_are_bounded() -> None:
     """A list has an end, and its items are checked."""
     assert set(wrong(market.job(ip_white_list=["1.2.3.4"] * 257))) == {"/ip_white_list"}
     assert set(wrong(market.job(ip_white_list=["1.2.3.4", 5]))) == {"/ip_white_list"}
-    assert typed_json.check(market.job(ip_white_list=None), JobData).ip_white_list is None
+    assert payloads.check(market.job(ip_white_list=None), JobData).ip_white_list is None
 
 
 def test_the_most_exact_name_counts() -> None:
     """A job is more exact than its task, and that than its Space."""
     one, two, three = (market.job()["uuid"] for _ in range(3))
     names = {"space_uuid": one, "task_uuid": two, "job_uuid": three.upper()}
-    assert typed_json.check(names, Termination).named == three
-    assert typed_json.check({"space_uuid": one, "task_uuid": two}, Termination).named == two
-    assert typed_json.check({"space_uuid": one}, Termination).named == one
-    assert not typed_json.check({}, Termination).named
+    assert payloads.check(names, Termination).named == three
+    assert payloads.check({"space_uuid": one, "task_uuid": two}, Termination).named == two
+    assert payloads.check({"space_uuid": one}, Termination).named == one
+    assert not payloads.check({}, Termination).named
 
 
 @given(st.dictionaries(st.sampled_from(sorted(market.job())), JSON) | JSON)
@@ -114,9 +115,9 @@ def test_nothing_else_is_raised(document: Any) -> None:
     """Whatever JSON comes, it is of its shape or invalid, and then a field is named."""
     for kind in (JobData, Renewal, Termination):
         try:
-            typed_json.check(document, kind)
-        except Invalid as invalid:
-            assert invalid.errors  # noqa: PT017 - either outcome is right, no other is.
+            payloads.check(document, kind)
+        except Rejected as rejected:
+            assert rejected.errors  # noqa: PT017 - either outcome is right, no other is.
 
 
 @pytest.mark.parametrize(

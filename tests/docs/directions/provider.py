@@ -97,12 +97,12 @@ def _proves_nothing(story: Story) -> None:
 
 @means("No worker takes the next order.")
 def _never_proves(story: Story) -> None:
-    story.patch.setattr(proofs, "_PATIENCE_SECONDS", 0.3)
+    story.patch.setattr(proofs, "MAX_WAIT_SECONDS", 0.3)
 
 
 @means("A proof that this key has ordered is under way.")
 def _proof_under_way(story: Story) -> None:
-    story.patch.setattr(proofs, "_PATIENCE_SECONDS", 1)
+    story.patch.setattr(proofs, "MAX_WAIT_SECONDS", 1)
     body = market.encoded({"method": "mine", "block_data": "block 0", "exp": 2})
     secret = story.context.config.webhook.secrets[0]
     headers = market.v1(body, at=story.now, secret=secret)

@@ -30,7 +30,7 @@ class Watchable:
             answer = web.post(JOBS, body, market.v1(body)).json
             self._addresses = {kind: answer[f"{kind}_log"] for kind in ("build", "container")}
         else:
-            signer = signed_urls.LogSigner(context.config, context.identity)
+            signer = signed_urls.LogUrlSigner(context.config, context.identity)
             task = held(context, data)
             self._addresses = {kind: signer.url(task, kind) for kind in ("build", "container")}
         self.id = self.data["uuid"]

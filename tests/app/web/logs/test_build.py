@@ -25,7 +25,7 @@ def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch)
         return await read(connection, task_id, **more)
 
     monkeypatch.setattr(build_log, "read_async", counted)
-    monkeypatch.setattr(build, "_KEPT_SECONDS", 20)
+    monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
     journal = BuildLog(task.context.redis, task.id)
     written = [f"step {number}" for number in range(_LINES)]
     for line in written:
@@ -41,8 +41,8 @@ def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_last_lines(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was written before the task ended is seen before the end is."""
-    monkeypatch.setattr(build, "_KEPT_SECONDS", 20)
-    monkeypatch.setattr(build, "_LOOK_SECONDS", 0.1)
+    monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
+    monkeypatch.setattr(build, "_TASK_SECONDS", 0.1)
     journal = BuildLog(task.context.redis, task.id)
     journal.tell("first")
     with watching(task.address("build")) as watcher:

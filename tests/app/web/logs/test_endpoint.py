@@ -230,7 +230,7 @@ def test_a_client_that_takes_nothing_is_cut_off(
 
 def test_a_log_that_nobody_reads(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
     """While the process that reads logs is away, that is told."""
-    monkeypatch.setattr(feed, "_WANT_SECONDS", 0.1)
+    monkeypatch.setattr(feed, "_REQUEST_SECONDS", 0.1)
     monkeypatch.setattr(feed, "_UNREAD_SECONDS", 0.3)
     with watching(task.address()) as watcher:
         watcher.until("nobody reads this log yet")
