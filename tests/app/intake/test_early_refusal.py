@@ -1,4 +1,4 @@
-"""Jobs of Spaces that are known already: refused at once when there is no hope for them."""
+"""Jobs of Spaces that are known already: refused at once when they cannot run."""
 
 import time
 from collections.abc import Iterator
@@ -39,33 +39,33 @@ NODE = Node(
 @pytest.fixture
 def own(provider_folder: Path) -> Iterator[Context]:
     """A provider with a folder of its own, for its prices."""
-    found = open_context(str(provider_folder))
-    yield found
-    found.redis.close()
+    context = open_context(str(provider_folder))
+    yield context
+    context.redis.close()
 
 
 @pytest.fixture
 def web(own: Context) -> Iterator[Web]:
     """That provider's process `web`."""
-    with serving(own) as found:
-        yield found
+    with serving(own) as web:
+        yield web
 
 
-def write_stock(context: Context, *, age: float = 0) -> None:
-    """Write down what the watcher saw so many seconds ago: one node with four GPUs."""
-    stock = InventorySnapshot(time.time() - age, Inventory(nodes=(NODE,)))
-    context.redis.set(redis_keys.INVENTORY, msgspec.json.encode(stock))
+def write_inventory(context: Context, *, age: float = 0) -> None:
+    """Write the watcher's snapshot of so many seconds ago: one node with four GPUs."""
+    snapshot = InventorySnapshot(time.time() - age, Inventory(nodes=(NODE,)))
+    context.redis.set(redis_keys.INVENTORY, msgspec.json.encode(snapshot))
 
 
 def occupy(context: Context, gpus: int) -> None:
-    """Have another task hold so many GPUs."""
+    """Reserve so many GPUs for another task."""
     slot = Slot(name="x", component="web", node="gpu-1", amounts=ResourceAmounts(gpus=gpus, pods=1))
     for guard in Ledger().reserving("x", 1, (slot,)):
         context.redis.hset(redis_keys.RESERVATIONS, guard.name, guard.becomes or "")
 
 
 def known(web: Web, context: Context, *, ended: bool = True) -> dict[str, Any]:
-    """A Space's job that got as far as to be deployed, on two GPUs."""
+    """Return a job whose Space was deployed, on two GPUs."""
     data = market.job()
     assert web.webhook("job.assigned", data).status == 202
     task = context.store.get(data["uuid"])
@@ -98,9 +98,9 @@ def again(web: Web, data: dict[str, Any], **changes: Any) -> Answer:
 
 @pytest.mark.parametrize(("gpus", "status"), [(0, 202), (2, 202), (3, 409), (4, 409)])
 def test_no_room(web: Web, own: Context, gpus: int, status: int) -> None:
-    """What another task of the same Space needed is what this one will need."""
+    """A job is taken to need as much as the earlier task of the same Space."""
     data = known(web, own)
-    write_stock(own)
+    write_inventory(own)
     occupy(own, gpus)
     answer = again(web, data)
     assert answer.status == status
@@ -111,23 +111,23 @@ def test_no_room(web: Web, own: Context, gpus: int, status: int) -> None:
         assert len(own.store.find(data["job_source_uri"].rpartition("/")[2])) == 1
 
 
-def test_what_was_seen_too_long_ago_refuses_nobody(web: Web, own: Context) -> None:
-    """Nor does what was never seen, or is nonsense."""
+def test_an_old_snapshot_refuses_no_job(web: Web, own: Context) -> None:
+    """Nor does a missing or malformed one."""
     data = known(web, own)
     occupy(own, 4)
     assert again(web, data).status == 202
     own.redis.set(redis_keys.INVENTORY, "{")
     assert again(web, data).status == 202
-    write_stock(own, age=61)
+    write_inventory(own, age=61)
     assert again(web, data).status == 202
-    write_stock(own, age=59)
+    write_inventory(own, age=59)
     assert again(web, data).status == 409
 
 
 def test_spaces_that_are_not_known(web: Web, own: Context) -> None:
     """A new Space, one from another source, one that was never fetched: the worker decides."""
     data = known(web, own)
-    write_stock(own)
+    write_inventory(own)
     occupy(own, 4)
     assert web.webhook("job.assigned", market.job()).status == 202
     assert again(web, data, job_source_uri=data["job_source_uri"] + "?v=2").status == 202
@@ -139,7 +139,7 @@ def test_spaces_that_are_not_known(web: Web, own: Context) -> None:
 def test_the_room_of_what_is_replaced_is_not_free(web: Web, own: Context) -> None:
     """A Space that still runs needs room beside itself; while it ends, the worker waits for it."""
     data = known(web, own, ended=False)
-    write_stock(own)
+    write_inventory(own)
     occupy(own, 3)
     assert again(web, data).json["code"] == "no_room"
     assert web.webhook("job.terminated", {"job_uuid": data["uuid"]}).status == 202
@@ -150,7 +150,7 @@ def test_the_room_of_what_is_replaced_is_not_free(web: Web, own: Context) -> Non
     ("bid", "status"), [("", 202), ("100", 202), ("0.5", 409), ("nonsense", 409)]
 )
 def test_a_low_bid(web: Web, own: Context, bid: str, status: int) -> None:
-    """Is refused when the hardware is known: four cores at 1 SWAN an hour, for a quarter of it."""
+    """A low bid is refused when the hardware is known: four cores at 1 SWAN an hour, for 15 min."""
     data = known(web, own)
     (own.folder / "price.toml").write_text('TARGET_CPU = "1"')
     answer = again(web, data, bid_price=bid)
@@ -161,16 +161,16 @@ def test_a_low_bid(web: Web, own: Context, bid: str, status: int) -> None:
 
 
 def test_prices_that_cannot_be_read_are_left_to_the_worker(web: Web, own: Context) -> None:
-    """Which says so in the job's failure."""
+    """The worker reports them in the job's failure."""
     data = known(web, own)
     (own.folder / "price.toml").write_text("TARGET_CPU")
     assert again(web, data, bid_price="0.5").status == 202
 
 
 def test_a_repeated_assignment_is_answered_as_before(web: Web, own: Context) -> None:
-    """Room that is gone since does not matter to a job that is held."""
+    """Room that was taken since does not matter to a job that is held."""
     data = known(web, own)
-    write_stock(own)
+    write_inventory(own)
     message = market.signed(
         "job.assigned", market.job() | {"job_source_uri": data["job_source_uri"]}
     )

@@ -1,4 +1,4 @@
-"""What Lagrange sends, and every field that is wrong."""
+"""The check of payloads, which names every wrong field."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ JSON = st.recursive(
 
 
 def wrong(document: Any, kind: Any = JobData) -> dict[str, str]:
-    """Return the wrong fields and what is said about them."""
+    """Return the wrong fields, each with its error."""
     with pytest.raises(Rejected) as caught:
         payloads.check(document, kind)
     assert (caught.value.status, caught.value.code) == (422, "invalid")
@@ -31,14 +31,14 @@ def wrong(document: Any, kind: Any = JobData) -> dict[str, str]:
 
 
 def test_unknown_fields_are_ignored() -> None:
-    """What is not known to us is none of our business."""
+    """A field that is not known here is left to others."""
     assert payloads.check(market.job(space_id={"x": [1]}), JobData).duration == 900
 
 
 def test_every_wrong_field_is_named() -> None:
     """All of them, not the first."""
-    found = wrong({"uuid": 5, "duration": "900", "task_uuid": "x", "job_type": -1, "name": None})
-    assert set(found) == {
+    errors = wrong({"uuid": 5, "duration": "900", "task_uuid": "x", "job_type": -1, "name": None})
+    assert set(errors) == {
         "/uuid",
         "/duration",
         "/task_uuid",
@@ -46,14 +46,14 @@ def test_every_wrong_field_is_named() -> None:
         "/name",
         "/job_source_uri",
     }
-    assert found["/job_source_uri"] == "is missing"
-    assert found["/task_uuid"] == "has to be a uuid, or empty"
-    assert found["/duration"] == "has to be `int`, got `str`"
+    assert errors["/job_source_uri"] == "is missing"
+    assert errors["/task_uuid"] == "has to be a uuid, or empty"
+    assert errors["/duration"] == "has to be `int`, got `str`"
 
 
 @pytest.mark.parametrize("document", [None, [], "x", 5, True])
 def test_no_object(document: Any) -> None:
-    """What is no object has no fields."""
+    """A document has to be an object."""
     assert wrong(document) == {"": "has to be an object"}
 
 
@@ -100,13 +100,13 @@ def test_lists_are_bounded() -> None:
     assert payloads.check(market.job(ip_white_list=None), JobData).ip_white_list is None
 
 
-def test_the_most_exact_name_counts() -> None:
-    """A job is more exact than its task, and that than its Space."""
-    one, two, three = (market.job()["uuid"] for _ in range(3))
-    names = {"space_uuid": one, "task_uuid": two, "job_uuid": three.upper()}
-    assert payloads.check(names, Termination).named == three
-    assert payloads.check({"space_uuid": one, "task_uuid": two}, Termination).named == two
-    assert payloads.check({"space_uuid": one}, Termination).named == one
+def test_the_most_specific_name_counts() -> None:
+    """A job is more specific than its task, and that than its Space."""
+    space, task, job = (market.job()["uuid"] for _ in range(3))
+    names = {"space_uuid": space, "task_uuid": task, "job_uuid": job.upper()}
+    assert payloads.check(names, Termination).named == job
+    assert payloads.check({"space_uuid": space, "task_uuid": task}, Termination).named == task
+    assert payloads.check({"space_uuid": space}, Termination).named == space
     assert not payloads.check({}, Termination).named
 
 
@@ -121,7 +121,7 @@ def test_nothing_else_is_raised(document: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "found"),
+    ("url", "has_uuid"),
     [
         ("https://a/spaces/{}", True),
         ("https://a/spaces/{}/", True),
@@ -132,7 +132,7 @@ def test_nothing_else_is_raised(document: Any) -> None:
         ("https://a/", False),
     ],
 )
-def test_source_uuid(url: str, found: bool) -> None:  # noqa: FBT001 - a table's column.
+def test_source_uuid(url: str, has_uuid: bool) -> None:  # noqa: FBT001 - a table's column.
     """The Space's uuid is the last part of its address, in lower case."""
     uuid = market.job()["uuid"]
-    assert records.source_uuid(url.format(uuid.upper())) == (uuid if found else "")
+    assert records.source_uuid(url.format(uuid.upper())) == (uuid if has_uuid else "")

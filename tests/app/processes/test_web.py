@@ -1,4 +1,4 @@
-"""The process `web` as a whole: Redis away, TLS, and whatever strangers send."""
+"""The process `web` as a whole: Redis away, TLS, and arbitrary requests."""
 
 import datetime as dt
 import ipaddress
@@ -38,7 +38,7 @@ JOBS = "/api/v1/computing/lagrange/jobs"
 PROMPT_SECONDS = 3.5
 
 
-class Memory:
+class OwnRedis:
     """A Redis that can be stopped, frozen and started."""
 
     def __init__(self, folder: Path) -> None:
@@ -48,7 +48,7 @@ class Memory:
         self.start()
 
     def start(self) -> None:
-        """Start on what was written."""
+        """Start on the data of before."""
         self.process: subprocess.Popen[bytes] = local_redis.start(self.folder, self.port)
 
     def stop(self) -> None:
@@ -57,18 +57,20 @@ class Memory:
 
 
 @contextmanager
-def remembering(folder: Path, *, more: str = "") -> Iterator[tuple[Web, Memory, Context]]:
+def serving_on_own_redis(
+    folder: Path, *, more: str = ""
+) -> Iterator[tuple[Web, OwnRedis, Context]]:
     """Serve with a Redis of its own."""
-    memory = Memory(folder / "redis")
-    (folder / "config.toml").write_text(market.configuration(memory.url, more=more))
+    server = OwnRedis(folder / "redis")
+    (folder / "config.toml").write_text(market.configuration(server.url, more=more))
     opening = open_context(str(folder))
     try:
         with serving(opening) as web:
-            yield web, memory, opening
+            yield web, server, opening
     finally:
         opening.redis.close()
-        memory.process.send_signal(signal.SIGCONT)
-        memory.stop()
+        server.process.send_signal(signal.SIGCONT)
+        server.stop()
 
 
 def refused_for_now(web: Web, message: market.Signed, path: str = "/webhooks") -> None:
@@ -97,9 +99,9 @@ def test_redis_away(tmp_path: Path) -> None:
     """Without Redis every event is refused at once; when it is back, all is as before."""
     data = market.job()
     assignment = market.signed("job.assigned", data)
-    with remembering(tmp_path) as (web, memory, context):
+    with serving_on_own_redis(tmp_path) as (web, server, context):
         first = web.send(assignment)
-        memory.stop()
+        server.stop()
         refused_for_now(web, assignment)
         refused_for_now(web, market.signed("job.assigned", market.job()))
         for path, message in messages(data):
@@ -109,7 +111,7 @@ def test_redis_away(tmp_path: Path) -> None:
         assert web.call("GET", "/metrics").status == 503
         status = first.json["status_url"].partition("8085")[2]
         assert problem(web.call("GET", status)) == (503, "unavailable")
-        memory.start()
+        server.start()
         assert web.call("GET", "/readyz").status == 200
         assert web.send(assignment).body == first.body
         assert web.webhook("job.assigned", market.job()).status == 202
@@ -117,24 +119,27 @@ def test_redis_away(tmp_path: Path) -> None:
 
 
 def test_redis_hangs(tmp_path: Path) -> None:
-    """A Redis that takes connections and says nothing is as good as away; no event counts twice."""
+    """A Redis that never answers is as good as away; no event counts twice."""
     data = market.job()
-    with remembering(tmp_path) as (web, memory, context):
+    with serving_on_own_redis(tmp_path) as (web, server, context):
         assert web.webhook("job.assigned", data).status == 202
-        memory.process.send_signal(signal.SIGSTOP)
+        server.process.send_signal(signal.SIGSTOP)
         renewal = market.signed("job.renewed", {"job_uuid": data["uuid"], "duration": 60})
         refused_for_now(web, renewal)
         assert web.call("GET", "/healthz").status == 200
-        memory.process.send_signal(signal.SIGCONT)
+        server.process.send_signal(signal.SIGCONT)
         assert web.send(renewal).status == 202
         assert held(context, data).duration == 960
 
 
 def test_redis_refuses(tmp_path: Path) -> None:
     """A Redis that is full or read-only is as good as away, and keeps what it has."""
-    with remembering(tmp_path) as (web, memory, _), redis.Redis.from_url(memory.url) as connection:
+    with (
+        serving_on_own_redis(tmp_path) as (web, server, _),
+        redis.Redis.from_url(server.url) as connection,
+    ):
         assert web.webhook("job.assigned", market.job()).status == 202
-        with unchanged(memory.url):
+        with unchanged(server.url):
             connection.config_set("maxmemory", "1")
             refused_for_now(web, market.signed("job.assigned", market.job()))
             connection.config_set("maxmemory", "0")
@@ -251,7 +256,7 @@ PATHS = st.sampled_from(["/webhooks", JOBS, f"{JOBS}/redeploy", f"{JOBS}/renew"]
 
 
 def test_no_body_breaks_it(web: Web) -> None:
-    """Whatever is in a body, signed or not, the answer is one of those that are promised."""
+    """No body, signed or not, has an answer outside the protocol."""
 
     @settings(max_examples=400, deadline=None)
     @given(path=PATHS, body=BODIES, is_signed=st.booleans())
@@ -266,7 +271,7 @@ def test_no_body_breaks_it(web: Web) -> None:
 
 
 def test_no_query_breaks_it(web: Web) -> None:
-    """Nor whatever is in a query."""
+    """Nor does any query."""
 
     @settings(max_examples=200, deadline=None)
     @given(
@@ -293,7 +298,7 @@ def test_no_query_breaks_it(web: Web) -> None:
 
 
 def test_no_path_breaks_it(web: Web) -> None:
-    """Nor whatever is in a path."""
+    """Nor does any path."""
 
     @settings(max_examples=200, deadline=None)
     @given(
@@ -308,7 +313,7 @@ def test_no_path_breaks_it(web: Web) -> None:
 
 
 def test_no_headers_break_it(web: Web) -> None:
-    """Nor whatever is in the headers, signed or not."""
+    """Nor do any headers, signed or not."""
     names = st.sampled_from(
         [
             b"host",

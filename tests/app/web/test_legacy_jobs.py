@@ -62,7 +62,7 @@ def post(web: Web, body: bytes, path: str = JOBS) -> Answer:
 
 
 def code(address: str) -> str:
-    """Return the code of a log's address."""
+    """Return the code of a log's URL."""
     return address.partition("&code=")[2]
 
 
@@ -74,9 +74,9 @@ def test_assigned_as_v030(web: Web, context: Context) -> None:
     task = held(context, data)
     space = data["job_source_uri"].rpartition("/")[2]
     log = f"wss://log.cp.example.com:8085/api/v1/computing/lagrange/spaces/log?space_id={space}"
-    found = answer.json
-    assert abs(int(found.pop("updated_at")) - time.time()) < 5
-    assert found == data | {
+    document = answer.json
+    assert abs(int(document.pop("updated_at")) - time.time()) < 5
+    assert document == data | {
         "status": "submitted",
         "job_real_uri": f"https://{task.host}",
         "job_result_uri": "",
@@ -153,7 +153,7 @@ def test_deleted(web: Web, context: Context, name: str) -> None:
 
 
 def test_deleted_already(web: Web, context: Context) -> None:
-    """What was never here is deleted with success."""
+    """The deletion of an unknown job succeeds."""
     assert deleted(web, space_uuid=market.job()["uuid"]).json == DELETED
     assert ended_by_orchestrator(web, context, market.job()["uuid"]).json == DELETED
 
@@ -173,7 +173,7 @@ def test_fields_are_named_as_the_body_has_them(web: Web, redis_url: str) -> None
 
 @pytest.mark.parametrize("path", [JOBS, f"{JOBS}/redeploy", f"{JOBS}/renew"])
 def test_unsigned(web: Web, redis_url: str, path: str) -> None:
-    """Without a signature nothing is looked at, whatever the body is."""
+    """Without a signature every body is 401."""
     data = market.job()
     sent(web, JOBS, data)
     wrong = [
@@ -192,7 +192,7 @@ def test_unsigned(web: Web, redis_url: str, path: str) -> None:
 
 
 def test_unsigned_deletions(web: Web, context: Context, redis_url: str) -> None:
-    """Nobody ends a job without a signature, or with one that says something else."""
+    """A job is not ended without a signature, or with one over something else."""
     data = market.job()
     sent(web, JOBS, data)
     signature = market.eip191(context.identity.node_id, market.job()["task_uuid"])
@@ -249,10 +249,10 @@ def test_the_orchestrators_replays(web: Web, context: Context, redis_url: str) -
     ],
     ids=str,
 )
-def test_what_a_signature_does_not_cover(
+def test_fields_that_a_signature_does_not_cover(
     web: Web, context: Context, redis_url: str, change: dict[str, Any]
 ) -> None:
-    """What the signature leaves open is bound to its first use."""
+    """Fields that the signature does not cover are bound by its first use."""
     data = market.job()
     post(web, orchestrated(context, data))
     with unchanged(redis_url):

@@ -1,4 +1,4 @@
-"""Orders of proofs over real HTTP: whose are taken, and how they are answered."""
+"""Orders of proofs over real HTTP."""
 
 import threading
 import time
@@ -24,7 +24,7 @@ Prove = Callable[[Proof], Proof]
 
 @pytest.fixture
 def worker(context: Context) -> Iterator[list[Prove]]:
-    """What takes the place of workers: it ends proofs by the functions in the list, one by one."""
+    """A stand-in for workers: it ends proofs by the functions in the list, one after the other."""
     steps: list[Prove] = []
     stopped = threading.Event()
 
@@ -82,7 +82,7 @@ def test_a_proof(web: Web, context: Context, worker: list[Prove]) -> None:
         {"block_data": None},
     ],
 )
-def test_what_is_out_of_bounds(web: Web, context: Context, wrong: dict[str, Any]) -> None:
+def test_fields_out_of_bounds(web: Web, context: Context, wrong: dict[str, Any]) -> None:
     """Other methods, data and exponents are refused by name, and nothing is started."""
     answer = order(web, ORDER | wrong)
     assert answer.status == 422
@@ -92,7 +92,7 @@ def test_what_is_out_of_bounds(web: Web, context: Context, wrong: dict[str, Any]
 
 
 def test_unsigned(web: Web, context: Context) -> None:
-    """Nobody without a key starts anything."""
+    """An order without a valid signature starts nothing."""
     body = market.encoded(ORDER)
     headers = market.v1(body) | {"webhook-signature": "v1,AAAA"}
     assert web.post(PATH, body, headers).status == 401
@@ -127,8 +127,8 @@ def test_the_same_message_again(web: Web, context: Context, worker: list[Prove])
 
 
 def test_a_proof_that_fails(web: Web, worker: list[Prove]) -> None:
-    """A failure is told as one, and lets the next begin."""
-    worker += [lambda one: replace(one, state="failed", message="it did not end in time"), done]
+    """A failure is 502, and lets the next proof begin."""
+    worker += [lambda proof: replace(proof, state="failed", message="it did not end in time"), done]
     answer = order(web)
     assert (answer.status, answer.json["code"]) == (502, "proof_failed")
     assert "it did not end in time" in answer.json["detail"]

@@ -1,4 +1,4 @@
-"""What Lagrange reads from a provider, over real HTTP."""
+"""Information that Lagrange reads from a provider, over real HTTP."""
 
 import base64
 import os
@@ -25,7 +25,7 @@ BASE = "/api/v1/computing"
 
 
 def test_host_info(web: Web) -> None:
-    """The host is told in the envelope, in v0.3.0's fields."""
+    """The host comes in the envelope, in the fields of v0.3.0."""
     answer = web.call("GET", f"{BASE}/host/info")
     assert answer.status == 200
     assert set(answer.json) == {"status", "code", "data", "message"}
@@ -42,7 +42,7 @@ def test_host_info(web: Web) -> None:
 
 @pytest.mark.parametrize("path", [f"{BASE}/cp", f"{BASE}/lagrange/cp"])
 def test_resources(web: Web, context: Context, redis_url: str, path: str) -> None:
-    """What was reported last is answered bare; what was seen too long ago counts for nothing."""
+    """The last snapshot is answered without an envelope; one that is too old is 503."""
     answer = web.call("GET", path)
     assert (answer.status, answer.json["code"]) == (503, "unavailable")
     for at, status in ((time.time() - 120, 503), (time.time(), 200)):
@@ -54,7 +54,7 @@ def test_resources(web: Web, context: Context, redis_url: str, path: str) -> Non
         answer = web.call("GET", path)
         assert answer.status == status
     assert answer.json["node_id"] == context.identity.node_id
-    assert [one["machine_id"] for one in answer.json["cluster_info"]] == ["7f"]
+    assert [node["machine_id"] for node in answer.json["cluster_info"]] == ["7f"]
 
 
 async def test_the_status_by_policy(provider_folder: Path, redis_url: str) -> None:
@@ -86,7 +86,7 @@ def test_the_public_key(web: Web, context: Context) -> None:
 
 
 def test_a_jobs_status(web: Web, context: Context) -> None:
-    """Where a job is, is told to whom the orchestrator has signed for it."""
+    """The status of a job is answered when the orchestrator has signed its uuid."""
     job = market.job()
     assert web.webhook("job.assigned", job).status == 202
     path = f"{BASE}/lagrange/job/{job['uuid']}"
@@ -110,17 +110,17 @@ def test_a_jobs_status(web: Web, context: Context) -> None:
 
 
 def test_a_job_in_upper_case(web: Web, context: Context) -> None:
-    """The signature is over the uuid as it was asked for; the job is found in any case."""
+    """The signature covers the uuid as requested; the job is the same in any case."""
     job = market.job()
     web.webhook("job.assigned", job)
-    asked = job["uuid"].upper()
-    signature = market.eip191(context.identity.node_id, asked)
-    answer = web.call("GET", f"{BASE}/lagrange/job/{asked}?signature={signature}")
+    requested = job["uuid"].upper()
+    signature = market.eip191(context.identity.node_id, requested)
+    answer = web.call("GET", f"{BASE}/lagrange/job/{requested}?signature={signature}")
     assert answer.json["data"]["job_uuid"] == job["uuid"]
 
 
-def test_a_jobs_status_is_for_nobody_else(web: Web, context: Context) -> None:
-    """Without a signature, with another job's or with a stranger's nothing is told."""
+def test_a_jobs_status_needs_its_signature(web: Web, context: Context) -> None:
+    """A missing, malformed or another job's signature is 401, without the uuid."""
     job = market.job()
     web.webhook("job.assigned", job)
     other = market.eip191(context.identity.node_id, str(uuid.uuid4()))
@@ -139,7 +139,7 @@ def test_an_unknown_job(web: Web, context: Context) -> None:
 
 
 def test_an_assignment_answers_with_the_result(web: Web, context: Context) -> None:
-    """A repeated assignment tells where the result is, once it is uploaded."""
+    """A repeated assignment is answered with the result's URL, once it is uploaded."""
     job = market.job()
     assert web.webhook("job.assigned", job).status == 202
     task = context.store.get(job["uuid"])
@@ -179,8 +179,8 @@ def test_lists_and_prices(provider_folder: Path) -> None:
         assert white == ["0x" + "a" * 40, "0x" + "b" * 40]
         missing = web.call("GET", f"{BASE}/lagrange/cp/blacklist")
         assert (missing.status, missing.json["code"]) == (503, "unavailable")
-        told = web.call("GET", f"{BASE}/lagrange/cp/price").json["data"]
-        assert (told["cpu_price"], told["pricing"]) == ("0.2", True)
-        assert told["gpus_price"] == {"TARGET_GPU_3080": "2.0"}
+        prices = web.call("GET", f"{BASE}/lagrange/cp/price").json["data"]
+        assert (prices["cpu_price"], prices["pricing"]) == ("0.2", True)
+        assert prices["gpus_price"] == {"TARGET_GPU_3080": "2.0"}
         (provider_folder / "price.toml").write_text('TARGET_CPU="much"\n')
         assert web.call("GET", f"{BASE}/lagrange/cp/price").status == 503

@@ -19,7 +19,7 @@ HEAD = b"POST /webhooks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\
 
 @pytest.fixture
 def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Limits of time that a test can wait for."""
+    """Time limits that a test can wait for."""
     monkeypatch.setattr(request_limits, "HEAD_SECONDS", 0.3)
     monkeypatch.setattr(request_limits, "BODY_SECONDS", 0.3)
     monkeypatch.setattr(request_limits, "LINGER_SECONDS", 0.3)
@@ -28,12 +28,12 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def connection(web: Web) -> Iterator[socket.socket]:
     """A bare connection."""
-    with web.connect() as found:
-        yield found
+    with web.connect() as connection:
+        yield connection
 
 
 def rest(connection: socket.socket, *, seconds: float = 5) -> bytes:
-    """Return what comes until the server closes; fail when it does not in time."""
+    """Return all bytes until the server closes; fail when it does not in time."""
     connection.settimeout(seconds)
     received = b""
     with suppress(ConnectionResetError):
@@ -95,7 +95,7 @@ def test_endless_chunks(web: Web, redis_url: str) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_after_a_refusal_the_rest_is_cut_off(connection: socket.socket) -> None:
-    """Whoever goes on sending after the answer loses the connection soon."""
+    """A client that goes on sending after the response is disconnected soon."""
     connection.sendall(HEAD + b"content-length: 99999999\r\n\r\n")
     answer = trickle(connection, b"x" * 9)
     assert answer.startswith(b"HTTP/1.1 413 ")
@@ -108,7 +108,7 @@ def test_after_a_refusal_the_rest_is_cut_off(connection: socket.socket) -> None:
 
 
 @pytest.mark.usefixtures("hurried")
-def test_what_came_in_time_after_a_refusal(connection: socket.socket) -> None:
+def test_a_refused_body_that_ends_in_time(connection: socket.socket) -> None:
     """A connection whose refused body ends goes on to be used."""
     connection.settimeout(5)
     length = (1 << 20) + 1
@@ -129,7 +129,7 @@ def test_slow_body(connection: socket.socket, redis_url: str) -> None:
 
 @pytest.mark.usefixtures("hurried")
 def test_slow_chunks(connection: socket.socket) -> None:
-    """Nor does it help to drip in chunks."""
+    """A chunked body that drips is refused as well."""
     connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n")
     assert trickle(connection, b"1\r\nx\r\n" * 500).startswith(b"HTTP/1.1 408 ")
 
@@ -179,13 +179,13 @@ def test_large_heads(connection: socket.socket, head: bytes, redis_url: str) -> 
 
 
 def test_a_large_head_is_told(connection: socket.socket) -> None:
-    """Whose head is too large is told so."""
+    """The response to a head that is too large is 431."""
     connection.sendall(HEAD + b"x: " + b"y" * (33 << 10) + b"\r\n\r\n")
     assert rest(connection).startswith(b"HTTP/1.1 431 ")
 
 
 def test_endless_trailers(connection: socket.socket) -> None:
-    """What follows the last chunk is bounded as a head is."""
+    """Trailers are bounded as a head is."""
     connection.sendall(HEAD + b"transfer-encoding: chunked\r\n\r\n1\r\nx\r\n0\r\n")
     with suppress(BrokenPipeError, ConnectionResetError):
         for _ in range(200):

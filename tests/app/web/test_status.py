@@ -1,4 +1,4 @@
-"""What can be read."""
+"""Health, metrics, and the state of a task."""
 
 import time
 from pathlib import Path
@@ -13,14 +13,14 @@ from tests.support.web_server import Web, processes
 
 
 def test_health(web: Web) -> None:
-    """It says that it lives, and that it can write events down."""
+    """Both probes answer 200, and only to GET."""
     for path in ("/healthz", "/readyz"):
         assert web.call("GET", path).status == 200
         assert web.call("POST", path).status == 405
 
 
 def metrics(web: Web) -> dict[tuple[str, str], float]:
-    """Return all numbers by name and kind."""
+    """Return all metrics by name and kind."""
     answer = web.call("GET", "/metrics")
     assert answer.headers["content-type"].startswith("text/plain")
     return {
@@ -51,12 +51,12 @@ def test_metrics_survive(provider_folder: Path) -> None:
 
 
 def test_metrics_of_nothing(web: Web) -> None:
-    """Before anything happened there are gauges already."""
+    """Gauges are there before the first event."""
     assert metrics(web)["computing_provider_tasks_active", ""] == 0
 
 
 def test_a_tasks_link(web: Web) -> None:
-    """The state of a task is read by the link of its answer, and by nothing less."""
+    """The state of a task is read by the URL in its answer, and by no other."""
     data, other = market.job(), market.job()
     link = web.webhook("job.assigned", data).json["status_url"].partition("8085")[2]
     theirs = web.webhook("job.assigned", other).json["status_url"].partition("8085")[2]
@@ -79,7 +79,7 @@ def test_a_tasks_link(web: Web) -> None:
 
 
 def test_a_forgotten_task(web: Web, context: Context) -> None:
-    """A link outlives what it leads to."""
+    """The URL of a task whose record was deleted is 404."""
     data = market.job()
     link = web.webhook("job.assigned", data).json["status_url"].partition("8085")[2]
     end(context, data)
@@ -89,7 +89,7 @@ def test_a_forgotten_task(web: Web, context: Context) -> None:
 
 
 def test_nothing_else(web: Web) -> None:
-    """What is not served is a problem document."""
+    """An unknown path or method is a problem document."""
     assert problem(web.call("GET", "/"))[0] == 404
     assert problem(web.call("GET", "/tasks"))[0] == 404
     answer = web.call("DELETE", "/webhooks")
@@ -100,18 +100,18 @@ def test_nothing_else(web: Web) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "OPTIONS"])
 @pytest.mark.parametrize("path", ["/webhooks", "/api/v1/computing/lagrange/jobs", "/healthz"])
 def test_no_other_origin_may_read(web: Web, method: str, path: str) -> None:
-    """No answer tells a browser that pages of others may read it or send with its credentials."""
-    asked = {
+    """No answer has CORS headers that would let pages of other origins read it."""
+    headers = {
         "origin": "https://stranger.example.com",
         "access-control-request-method": "POST",
         "access-control-request-headers": "webhook-signature",
     }
-    answer = web.call(method, path, headers=asked)
+    answer = web.call(method, path, headers=headers)
     assert not [name for name in answer.headers if name.startswith("access-control-")]
 
 
 @pytest.mark.parametrize("path", ["", "/", "/profile", "/heap", "/goroutine", "/cmdline"])
-def test_nothing_of_the_inside_is_served(web: Web, path: str) -> None:
-    """There are no profiles and no dumps of the process for strangers."""
+def test_no_internals_are_served(web: Web, path: str) -> None:
+    """There are no profiles, dumps or generated documents."""
     for base in ("/debug/pprof", "/api/v1/computing/debug/pprof", "/docs", "/openapi.json"):
         assert problem(web.call("GET", base + path)) == (404, "not_found")

@@ -1,4 +1,4 @@
-"""What Lagrange reads of the operator's terms, over real HTTP."""
+"""The operator's terms as Lagrange reads them, over real HTTP."""
 
 import threading
 import time
@@ -29,13 +29,13 @@ def folder(tmp_path: Path, redis_url: str) -> Path:
 def choosy(folder: Path) -> Iterator[Web]:
     """That provider's process `web`."""
     context = open_context(str(folder))
-    with serving(context) as found:
-        yield found
+    with serving(context) as web:
+        yield web
     context.redis.close()
 
 
 def test_lists_and_prices(choosy: Web, folder: Path) -> None:
-    """In the envelope, as they are now; a list that there is not is empty."""
+    """The current lists and prices come in the envelope; a list that is not configured is empty."""
     (folder / "white.txt").write_text(f"{WALLET}  # ours\n")
     (folder / "price.toml").write_text('TARGET_CPU = "0.2"')
     answer = choosy.call("GET", f"{BASE}/whitelist")
@@ -46,8 +46,8 @@ def test_lists_and_prices(choosy: Web, folder: Path) -> None:
     assert (price["cpu_price"], price["gpus_price"], price["pricing"]) == ("0.2", {}, True)
 
 
-def test_what_cannot_be_read_is_not_empty(choosy: Web, folder: Path) -> None:
-    """Whoever asks is told to come back."""
+def test_an_unreadable_list_is_not_empty(choosy: Web, folder: Path) -> None:
+    """The answer is 503, with a time to try again."""
     (folder / "price.toml").write_text("TARGET_CPU")
     for path in ("whitelist", "price"):
         answer = choosy.call("GET", f"{BASE}/{path}")
@@ -57,7 +57,7 @@ def test_what_cannot_be_read_is_not_empty(choosy: Web, folder: Path) -> None:
 
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_url_is_read_once_for_all_who_ask(tmp_path: Path, redis_url: str, status: int) -> None:
-    """However many strangers ask at once, the operator's server is asked by one."""
+    """However many requests come at once, the operator's server gets one."""
     asked: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
@@ -83,5 +83,5 @@ def test_a_url_is_read_once_for_all_who_ask(tmp_path: Path, redis_url: str, stat
     server.server_close()
     thread.join()
     context.redis.close()
-    assert {one.status for one in answers} == {200 if status == 200 else 503}
+    assert {answer.status for answer in answers} == {200 if status == 200 else 503}
     assert len(asked) <= 3, "each asks again"  # Of 5xx the fetch itself tries three times.

@@ -1,4 +1,4 @@
-"""Webhooks from the wire to the memory, over real HTTP and a real Redis."""
+"""Webhooks from the wire to Redis, over real HTTP."""
 
 import asyncio
 import json
@@ -68,7 +68,7 @@ def end(context: Context, data: dict[str, Any], outcome: State = State.TERMINATE
 
 @pytest.mark.parametrize("sign", [market.v1, market.v1a])
 def test_an_assignment_becomes_a_task(web: Web, context: Context, sign: Any) -> None:
-    """One webhook makes one task, one entry in the queue, and an answer that says where to look."""
+    """One webhook makes one task, one entry in the queue, and an answer with the status URL."""
     data = market.job()
     body = market.event("job.assigned", data)
     answer = web.send(market.Signed(sign(body), body))
@@ -132,7 +132,7 @@ def test_the_same_message_signed_anew(web: Web, redis_url: str) -> None:
 
 
 def test_the_same_id_with_other_content(web: Web, redis_url: str) -> None:
-    """An id that was used for something else is a conflict."""
+    """An id that was used with other content is a conflict."""
     web.send(market.signed("job.assigned", market.job(), name="m"))
     with unchanged(redis_url):
         answer = web.send(market.signed("job.assigned", market.job(), name="m"))
@@ -156,7 +156,7 @@ def test_the_same_job_in_another_message(web: Web, redis_url: str) -> None:
 
 
 def test_events_overtake_each_other(web: Web, context: Context, redis_url: str) -> None:
-    """What comes before its assignment finds nothing; what comes after the end changes nothing."""
+    """An event before its assignment finds no task; one after the end changes nothing."""
     data = market.job()
     assignment = market.signed("job.assigned", data)
     renewal = market.signed("job.renewed", {"job_uuid": data["uuid"], "duration": 60})
@@ -199,8 +199,8 @@ def test_names_are_of_their_kind(web: Web, redis_url: str) -> None:
         assert problem(answer) == (404, "unknown_task")
 
 
-def test_what_still_runs_is_renewed(web: Web, context: Context) -> None:
-    """A Space's newest job may have failed; the one before it serves, and is what is renewed."""
+def test_the_task_that_runs_is_renewed(web: Web, context: Context) -> None:
+    """When the newest job of a name has failed, the one before it is renewed."""
     data = market.job()
     newer = market.job(job_source_uri=data["job_source_uri"], task_uuid=data["task_uuid"])
     web.webhook("job.assigned", data)
@@ -250,7 +250,7 @@ def test_unknown_types(web: Web, redis_url: str, kind: str) -> None:
 def test_every_bad_field_is_named(
     web: Web, redis_url: str, kind: str, data: Any, pointers: set[str]
 ) -> None:
-    """A payload that is wrong is told everything that is wrong with it."""
+    """The refusal of a payload names every wrong field."""
     with unchanged(redis_url):
         answer = web.webhook(kind, data)
     assert problem(answer) == (422, "invalid")
@@ -287,7 +287,7 @@ def test_no_json(web: Web, redis_url: str, body: bytes) -> None:
 
 @pytest.mark.parametrize("media_type", ["", "text/plain", "application/jsonx", "json", "a/b+xml"])
 def test_other_media(web: Web, redis_url: str, media_type: str) -> None:
-    """What is said to be something else than JSON is not read as JSON."""
+    """A body of another media type is not read as JSON."""
     message = market.signed("job.assigned", market.job())
     message.headers["content-type"] = media_type
     with unchanged(redis_url):
@@ -298,14 +298,14 @@ def test_other_media(web: Web, redis_url: str, media_type: str) -> None:
     "media_type", ["application/json; charset=utf-8", "Application/CloudEvents+JSON"]
 )
 def test_spellings_of_json(web: Web, media_type: str) -> None:
-    """JSON may be said in several ways."""
+    """JSON has several media types."""
     message = market.signed("job.assigned", market.job())
     message.headers["content-type"] = media_type
     assert web.send(message).status == 202
 
 
 def test_unsigned(web: Web, redis_url: str) -> None:
-    """Without a signature nothing is looked at: neither the body nor what it is said to be."""
+    """Without a signature neither the body nor its media type is read."""
     body = market.event("job.assigned", market.job())
     stale = market.v1(body, at=time.time() - 301)
     future = market.v1(body, at=time.time() + 302)
@@ -319,7 +319,7 @@ def test_unsigned(web: Web, redis_url: str) -> None:
 
 
 def test_tampering(web: Web, redis_url: str) -> None:
-    """A change anywhere between the sender and us is noticed."""
+    """A change on the way invalidates the signature."""
     message = market.signed("job.assigned", market.job())
     with unchanged(redis_url):
         for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
@@ -333,7 +333,7 @@ def test_tampering(web: Web, redis_url: str) -> None:
 
 
 def test_as_many_as_the_operator_allows(provider_folder: Path, redis_url: str) -> None:
-    """A full provider refuses jobs, but goes on answering for those that it has."""
+    """A full provider refuses new jobs, but accepts events about those that it has."""
     text = market.configuration(redis_url, more="[TASK]\nMaxActive = 2")
     (provider_folder / "config.toml").write_text(text)
     with serving(open_context(str(provider_folder))) as web:
@@ -421,7 +421,7 @@ def test_upper_case_is_the_same_job(web: Web, context: Context) -> None:
 
 
 def test_answers_hold_no_more_than_the_task(web: Web) -> None:
-    """A refusal says what is wrong in words that are no trace of our code."""
+    """A refusal shows nothing of the code behind it."""
     text = json.dumps(web.webhook("job.assigned", {"uuid": "<script>"}).json)
     assert "Traceback" not in text
     assert "msgspec" not in text

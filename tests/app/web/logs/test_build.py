@@ -16,12 +16,12 @@ _LINES, _WATCHERS = 2500, 20
 
 
 def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each sees the whole log from its beginning; it is read once for all of them, not for each."""
-    asked: list[str] = []
+    """Each sees the whole log from its beginning; it is read once for all of them."""
+    positions: list[str] = []
     read = build_log.read_async
 
     async def counted(connection: Any, task_id: str, **more: Any) -> Any:
-        asked.append(more["after"])
+        positions.append(more["after"])
         return await read(connection, task_id, **more)
 
     monkeypatch.setattr(build_log, "read_async", counted)
@@ -36,11 +36,11 @@ def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch)
         watchers = [stack.enter_context(watching(address)) for _ in range(_WATCHERS)]
         for watcher in watchers:
             assert watcher.until(written[-1]) == written
-    assert len(asked) == len(set(asked))
+    assert len(positions) == len(set(positions))
 
 
 def test_the_last_lines(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What was written before the task ended is seen before the end is."""
+    """Lines from before the task's end are sent before the connection is closed."""
     monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
     monkeypatch.setattr(build, "_TASK_SECONDS", 0.1)
     journal = BuildLog(task.context.redis, task.id)
@@ -56,7 +56,7 @@ def test_the_last_lines(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_secrets(task: Watchable) -> None:
-    """A secret of the configuration is struck out of a build's log."""
+    """A secret of the configuration is redacted in a build's log."""
     secret = task.context.config.webhook.secrets[0]
     journal = BuildLog(task.context.redis, task.id)
     journal.tell(f"{'x' * 3000} {secret} y")

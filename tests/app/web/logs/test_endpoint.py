@@ -41,7 +41,7 @@ def eventually(condition: Any, seconds: float = 5) -> None:
 
 
 def test_the_address_of_the_answer_shows_the_log(task: Watchable) -> None:
-    """What the answer to the assignment carries is enough to see both logs; a frame is a line."""
+    """The URLs in the answer to an assignment are enough to see both logs; a frame is a line."""
     with watching(task.address()) as watcher:
         task.write("one", "two", "")
         task.write("three")
@@ -66,19 +66,19 @@ def test_the_address_of_the_answer_shows_the_log(task: Watchable) -> None:
 def test_any_other_address_is_refused(
     task: Watchable, change: tuple[str, str], answer: tuple[int, str]
 ) -> None:
-    """A code counts for one log of one task, and only as a whole."""
+    """A code is valid for one log of one task, and only as a whole."""
     assert refused(task.address().replace(*change)) == answer
 
 
 def test_the_code_of_another_task_is_refused(assign: Assign) -> None:
-    """Who may see one task's log may see no other's."""
-    one, other = assign(), assign()
-    code = other.address().partition("&code=")[2]
-    assert refused(one.address(plain=True) + f"&code={code}") == (401, "unauthorized")
+    """The code of one task opens no other task's log."""
+    first, second = assign(), assign()
+    code = second.address().partition("&code=")[2]
+    assert refused(first.address(plain=True) + f"&code={code}") == (401, "unauthorized")
 
 
 def test_an_address_counts_for_its_time(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A day after the task's time is over, the address shows nothing more."""
+    """A day after the task's time is over, the URL expires."""
     until = int(task.address().partition("&code=")[2].partition(".")[0])
     assert until == pytest.approx(time.time() + 900 + 3600 + 86400, abs=60)
     now = time.time
@@ -134,7 +134,7 @@ def test_the_last_one_to_leave_ends_the_reading(task: Watchable) -> None:
     eventually(lambda: not task.is_wanted())
 
 
-def test_who_comes_later_sees_what_is_kept(task: Watchable) -> None:
+def test_a_later_watcher_sees_the_backlog(task: Watchable) -> None:
     """A second watcher begins with the first lines that are kept, and sees the rest live."""
     with watching(task.address()) as first:
         task.write("one")
@@ -145,7 +145,7 @@ def test_who_comes_later_sees_what_is_kept(task: Watchable) -> None:
 
 
 def test_a_task_that_ends(task: Watchable) -> None:
-    """When nothing more will come, the connection is closed, and says why."""
+    """When the log is over, the connection is closed with the reason."""
     with watching(task.address()) as watcher:
         task.write("last", over="the task is terminated")
         assert watcher.end() == (1000, "the task is terminated")
@@ -159,14 +159,14 @@ def test_a_task_that_ends(task: Watchable) -> None:
 
 def test_too_many_watchers(assign: Assign, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limits a connection is closed at once with 1013, and places become free again."""
-    one, other, third = assign(), assign(), assign()
+    first, second, third = assign(), assign(), assign()
     monkeypatch.setattr(feeds, "MAX_WATCHERS_OF_TASK", 2)
     monkeypatch.setattr(feeds, "MAX_WATCHERS", 3)
     monkeypatch.setattr(feeds, "MAX_FEEDS", 2)
-    with watching(one.address()), watching(one.address("build")):
-        with watching(one.address()) as late:
+    with watching(first.address()), watching(first.address("build")):
+        with watching(first.address()) as late:
             assert late.end() == (1013, "2 connections watch this task; try again later")
-        with watching(other.address()):
+        with watching(second.address()):
             with watching(third.address()) as late:
                 assert late.end() == (1013, "3 connections watch logs; try again later")
             monkeypatch.setattr(feeds, "MAX_WATCHERS", 9)
@@ -182,13 +182,13 @@ def test_too_many_watchers(assign: Assign, monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_slow_watcher_is_told_what_it_missed(
     task: Watchable, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who takes lines more slowly than they come is told how many were skipped; others see all."""
+    """A client that is too slow is told how many lines were skipped; others see all."""
     monkeypatch.setattr(feed, "MAX_BYTES", 300_000)
     monkeypatch.setattr(feed, "_LAG_BYTES", 150_000)
     text = "x" * 1000
     with watching(task.address()) as slow, watching(task.address()) as quick:
         for number in range(0, 6000, 50):
-            task.write(*(f"{number + one} {text}" for one in range(50)))
+            task.write(*(f"{number + offset} {text}" for offset in range(50)))
             quick.until(f"{number + 49} ")
         numbers = [int(line.split()[0]) for line in quick.lines]
         assert numbers == list(range(6000))
@@ -202,7 +202,7 @@ def test_a_slow_watcher_is_told_what_it_missed(
 def test_a_client_that_takes_nothing_is_cut_off(
     provider_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Who neither reads nor answers is gone, and leaves nothing behind."""
+    """A client that neither reads nor answers is disconnected, and leaves nothing behind."""
     make = web_process.server
 
     def impatient(*arguments: Any, **more: Any) -> Any:
@@ -229,7 +229,7 @@ def test_a_client_that_takes_nothing_is_cut_off(
 
 
 def test_a_log_that_nobody_reads(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While the process that reads logs is away, that is told."""
+    """A remark says so while the process that reads logs is away."""
     monkeypatch.setattr(feed, "_REQUEST_SECONDS", 0.1)
     monkeypatch.setattr(feed, "_UNREAD_SECONDS", 0.3)
     with watching(task.address()) as watcher:
@@ -239,7 +239,7 @@ def test_a_log_that_nobody_reads(task: Watchable, monkeypatch: pytest.MonkeyPatc
 
 
 def test_a_provider_that_stops(provider_folder: Path) -> None:
-    """Who watches while the provider is stopped is told to come again, and holds nothing up."""
+    """A shutdown closes every connection with 1012, and no client delays it."""
     context = open_context(str(provider_folder))
     with ExitStack() as stack:
         web = stack.enter_context(serving(context))

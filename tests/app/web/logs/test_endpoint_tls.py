@@ -68,7 +68,7 @@ def test_the_provider_itself(
         task = Watchable(web, context, accepted(context))
         with watching(task.address().replace("ws:", "wss:"), tls=trusting) as watcher:
             for number in range(100):
-                task.write(*(f"{number} {one} {'x' * 100}" for one in range(100)))
+                task.write(*(f"{number} {line} {'x' * 100}" for line in range(100)))
             assert len(watcher.until("99 99 ")) == 10_000
         eventually(lambda: not task.is_wanted())
 
@@ -123,7 +123,7 @@ def test_nginx_in_front(
         address = task.address().replace(f"ws://127.0.0.1:{web.port}", f"wss://127.0.0.1:{port}")
         with watching(address, tls=trusting) as watcher:
             for number in range(100):
-                task.write(*(f"{number} {one} {'x' * 100}" for one in range(100)))
+                task.write(*(f"{number} {line} {'x' * 100}" for line in range(100)))
             assert len(watcher.until("99 99 ")) == 10_000
             watcher.pass_time(3.5)
             assert watcher.pings
