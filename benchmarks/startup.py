@@ -18,7 +18,7 @@ from pathlib import Path
 
 from app import context
 from app.demo import local_redis
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.tasks import transitions
 
 GOAL = 2.0

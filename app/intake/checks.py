@@ -6,7 +6,8 @@ from app.config import TaskTable
 from app.errors import FieldError, Rejected
 from app.intake.dispatch import Intake
 from app.intake.payloads import Renewal, Termination
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 
 
 def refuse_duration(seconds: int, limits: TaskTable, *, least: int) -> None:

@@ -19,7 +19,8 @@ from app.intake.dispatch import Intake
 from app.spaces import ldl
 from app.spaces.ldl import hardware
 from app.store import redis_keys
-from app.store.records import JobData, Task, source_uuid
+from app.store.job_data import JobData, source_uuid
+from app.store.records import Task
 from k8s.workload import Workload
 
 

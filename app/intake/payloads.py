@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from app.store.records import OptionalUuid, PositiveSeconds
+from app.store.job_data import OptionalUuid, PositiveSeconds
 
 
 class _Reference(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,16 +4,9 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from app.store import redis_keys
+from app.store.job_data import JobData
 from app.store.lenient_decode import salvaged
-from app.store.records import (
-    Callback,
-    JobData,
-    MarketStatus,
-    PodSummaries,
-    Report,
-    Task,
-    TimelineEntry,
-)
+from app.store.records import Callback, MarketStatus, PodSummaries, Report, Task, TimelineEntry
 from app.store.wire import connect
 
 _AT_ONCE = 500

@@ -22,7 +22,7 @@ from app.intake.accept import (
 from app.intake.dispatch import Decision
 from app.net import typed_json
 from app.store import AsyncStore
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.web import (
     authentication,
     request_limits,

@@ -6,7 +6,8 @@ from msgspec.structs import replace
 
 from app.errors import Rejected
 from app.store import Conflict
-from app.store.records import JobData, State
+from app.store.job_data import JobData
+from app.store.records import State
 from handlers import job_assigned
 from tests.handlers.conftest import NOW, Moment
 from tests.support import market

@@ -10,7 +10,8 @@ from app.admission.reservations.ledger import Ledger, Slot, holder
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import Conflict, locks, redis_keys
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.adoption import legacy_records

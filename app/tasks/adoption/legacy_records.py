@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app.store import redis_keys
-from app.store.records import UUID
+from app.store.job_data import UUID
 from k8s.naming import names
 
 FIELDS = (

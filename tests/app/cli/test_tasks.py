@@ -13,16 +13,8 @@ from msgspec.structs import replace
 
 from app.cli import main
 from app.store import Store, redis_keys
-from app.store.records import (
-    Callback,
-    JobData,
-    MarketStatus,
-    PodSummaries,
-    PodSummary,
-    Reason,
-    State,
-    Task,
-)
+from app.store.job_data import JobData
+from app.store.records import Callback, MarketStatus, PodSummaries, PodSummary, Reason, State, Task
 from app.tasks import transitions
 from tests.support import market
 from tests.support.terminal import terminal

@@ -19,8 +19,9 @@ from app.lagrange import missed_terminations
 from app.lagrange.missed_terminations import CatchUp
 from app.net import http_client
 from app.store import AsyncStore, Change, Store
+from app.store.job_data import JobData
 from app.store.leases import Leases
-from app.store.records import JobData, State, Task
+from app.store.records import State, Task
 from app.tasks import transitions
 
 TERMINATED = {"space_status": "Terminated", "payment_amount": 1, "running_time": "60"}

@@ -18,10 +18,10 @@ from app.cli import task_get, task_list
 from app.errors import ConfigError, Temporary
 from app.store import Store, redis_keys
 from app.store.glance import Glance
+from app.store.job_data import JobData
 from app.store.lenient_decode import salvaged
 from app.store.records import (
     Callback,
-    JobData,
     MarketStatus,
     PodSummaries,
     PodSummary,

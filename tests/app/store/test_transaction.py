@@ -19,14 +19,8 @@ from app.store import (
     Transaction,
     redis_keys,
 )
-from app.store.records import (
-    Callback,
-    JobData,
-    Reason,
-    Receipt,
-    State,
-    Task,
-)
+from app.store.job_data import JobData
+from app.store.records import Callback, Reason, Receipt, State, Task
 from app.tasks import transitions
 from tests.support import market
 from tests.support.web_server import everything

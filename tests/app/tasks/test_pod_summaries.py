@@ -9,7 +9,8 @@ import pytest
 from app.context import Context
 from app.store import redis_keys
 from app.store.glance import Glance
-from app.store.records import JobData, PodSummary
+from app.store.job_data import JobData
+from app.store.records import PodSummary
 from app.tasks import observation, transitions
 from app.tasks.observation import Observation
 from k8s.api.objects import (

@@ -9,7 +9,8 @@ import pytest
 from app.context import Context
 from app.errors import Temporary
 from app.store import Change, locks
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import transitions
 from app.tasks.step import StepContext, Superseded
 from tests.support import market

@@ -16,7 +16,7 @@ from app.errors import Permanent, Temporary
 from app.spaces import planning
 from app.spaces.dockerfile import Dockerfile
 from app.store import locks
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.cleanup import image_gc
