@@ -64,8 +64,8 @@ def _refuse_low_bid(job: JobData, earlier: Task, intake: Intake) -> None:
 async def _refuse_without_room(
     job: JobData, earlier: Task, tasks: list[Task], intake: Intake
 ) -> None:
-    content = await intake.store.kept(redis_keys.workload(earlier.id, earlier.revision))
-    seen = inventory_snapshot.read(await intake.store.kept(redis_keys.INVENTORY))
+    content = await intake.store.value(redis_keys.workload(earlier.id, earlier.revision))
+    seen = inventory_snapshot.read(await intake.store.value(redis_keys.INVENTORY))
     if content is None or seen is None or not seen.is_valid(intake.now):
         return
     book = Ledger.read(await intake.store.fields(redis_keys.RESERVATIONS))

@@ -1,4 +1,4 @@
-"""The payloads of Lagrange's events, as types; an assignment's is `store.records.JobData`."""
+"""The payloads of Lagrange's events, as types; an assignment's is `store.job_data.JobData`."""
 
 from typing import Annotated
 

@@ -17,6 +17,7 @@ from app.errors import Rejected
 from app.intake.accept import digest
 from app.net import typed_json
 from app.store import AsyncStore, redis_keys, rq_queue
+from app.store.leases import AsyncLease
 from app.store.records import Proof
 from app.tasks.steps.prove import KEPT
 from app.web import request_limits, responses
@@ -68,8 +69,9 @@ class Proofs:
         return _answered(await self._awaited(proof_id))
 
     async def _ordered(self, signer: str, proof_id: str, order: Proof) -> Proof:
-        token = await self._store.lease(f"prover:{signer}", _LEASE_SECONDS)
-        if token is None:
+        key = redis_keys.lock(f"prover:{signer}")
+        lease = await AsyncLease.take(self._store.connection, key, seconds=_LEASE_SECONDS)
+        if lease is None:
             raise Rejected(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "busy",
@@ -83,7 +85,7 @@ class Proofs:
             )
             return await self._awaited(proof_id)
         finally:
-            await self._store.release(f"prover:{signer}", token)
+            await lease.release()
 
     async def _awaited(self, proof_id: str) -> Proof:
         until = time.monotonic() + _PATIENCE_SECONDS
@@ -99,7 +101,7 @@ class Proofs:
         )
 
     async def _found(self, proof_id: str) -> Proof | None:
-        content = await self._store.kept(redis_keys.proof(proof_id))
+        content = await self._store.value(redis_keys.proof(proof_id))
         return msgspec.json.decode(content, type=Proof) if content else None
 
 

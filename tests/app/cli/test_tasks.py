@@ -176,7 +176,9 @@ def test_delete_of_an_unreadable_record(
     """A record of another version is shown, and left unchanged."""
     record = json.loads(msgspec.json.encode(replace(task))) | {"state": "paused"}
     connection.hset(redis_keys.task(task.id), "record", json.dumps(record))
-    assert "paused" in run(provider_folder, "get", task.id).stdout
+    output = run(provider_folder, "get", task.id).stdout
+    assert task.id in output
+    assert "unreadable" in output
     result = run(provider_folder, "delete", task.id, "--yes")
     assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
     assert "another version" in result.stderr

@@ -66,7 +66,7 @@ def held(context: Context) -> Task:
 
 def owed(context: Context) -> bool:
     """Tell whether an upload is to be made, now or later."""
-    return bool(context.store.reached(redis_keys.UPLOADS, 1e12))
+    return bool(context.store.due(redis_keys.UPLOADS, 1e12))
 
 
 def test_a_result_is_uploaded(context: Context, storage: Storage) -> None:
