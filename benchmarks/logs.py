@@ -26,7 +26,8 @@ import msgspec
 from app.context import Context, open_context
 from app.demo import local_redis
 from app.processes import supervisor
-from app.store.records import JobData, State
+from app.store.job_data import JobData
+from app.store.records import State
 from app.tasks import transitions
 from app.web import signed_urls
 from benchmarks.processes import free_port, running

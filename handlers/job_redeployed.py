@@ -5,7 +5,7 @@ from http import HTTPStatus
 from app.errors import Rejected
 from app.intake import checks
 from app.intake.dispatch import Decision, HandlerContext
-from app.store.records import JobData, source_uuid
+from app.store.job_data import JobData, source_uuid
 from app.tasks import transitions
 
 Payload = JobData

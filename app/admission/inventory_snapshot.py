@@ -76,7 +76,7 @@ class SnapshotLoop:
         at = time.time()
         seen = inventory.read(self._context.cluster, facts=self._told())
         content = msgspec.json.encode(InventorySnapshot(at, seen))
-        self._context.store.keep(redis_keys.INVENTORY, content, KEPT)
+        self._context.store.set_value(redis_keys.INVENTORY, content, KEPT)
 
     def _told(self) -> dict[str, GpuFacts]:
         known = self._facts

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from pathlib import Path
 
-from app.store.records import JobData
+from app.store.job_data import JobData
 from k8s.inventory import gpus
 from k8s.workload import Resources
 

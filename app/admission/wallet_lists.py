@@ -136,7 +136,7 @@ class Lists:
             return known.wallets
         wallets = await _fetched(source)
         content = msgspec.json.encode(_Remembered(time.time(), wallets))
-        self._store.keep(_key(source), content, _REMEMBERED)
+        self._store.set_value(_key(source), content, _REMEMBERED)
         return wallets
 
     def _file(self, source: str) -> Wallets:
@@ -149,7 +149,7 @@ class Lists:
         return _decoded(content)
 
     def _remembered(self, source: str) -> _Remembered | None:
-        content = self._store.kept(_key(source))
+        content = self._store.value(_key(source))
         try:
             return msgspec.json.decode(content, type=_Remembered) if content else None
         except msgspec.DecodeError:

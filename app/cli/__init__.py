@@ -15,7 +15,6 @@ import click
 
 if TYPE_CHECKING:
     from app.context import Context
-    from app.store.glance import Glance
 
 _R = TypeVar("_R")
 _USAGE = 2
@@ -97,19 +96,6 @@ def with_context(command: Callable[..., _R]) -> Callable[..., _R]:
     return update_wrapper(wrapped, command)
 
 
-def with_glance(command: Callable[..., _R]) -> Callable[..., _R]:
-    """Give a command that only reads the memory first; it starts sooner than with a context."""
-
-    def wrapped(*args: Any, **kwargs: Any) -> _R:
-        memory = glance()
-        try:
-            return click.get_current_context().invoke(command, memory, *args, **kwargs)
-        finally:
-            memory.close()
-
-    return update_wrapper(wrapped, command)
-
-
 def load_context() -> "Context":
     """Return the context of the chosen folder, or print every configuration error and exit 2."""
     from app.context import open_context  # noqa: PLC0415 - imported on use.
@@ -117,19 +103,6 @@ def load_context() -> "Context":
 
     try:
         return open_context(click.get_current_context().find_root().obj)
-    except ConfigError as error:
-        refuse(*error.problems)
-
-
-def glance() -> "Glance":
-    """Return the memory of the chosen folder's provider, or exit 2 with every problem on a line."""
-    from app import config  # noqa: PLC0415 - who needs it pays for it.
-    from app.errors import ConfigError  # noqa: PLC0415
-    from app.store.glance import Glance  # noqa: PLC0415
-
-    try:
-        api = config.load(config.resolve_folder(click.get_current_context().find_root().obj)).api
-        return Glance(api.redis_url, api.redis_password)
     except ConfigError as error:
         refuse(*error.problems)
 

@@ -28,7 +28,7 @@ def info(context: Context, *, as_json: bool) -> None:
         facts = _facts(context)
     except ConfigError as error:
         refuse(*error.problems)
-    reports, nodes = report_status.document(context.config), inventory.document(context)
+    reports, nodes = report_status.document(context), inventory.document(context)
     if as_json:
         click.echo(json.dumps({**facts, "lagrange": reports, "inventory": nodes}, indent=2))
         return

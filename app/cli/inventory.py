@@ -30,7 +30,7 @@ def document(context: Context) -> dict[str, Any] | None:
     """
     try:
         ledger = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
-        snapshot = inventory_snapshot.read(context.store.kept(redis_keys.INVENTORY))
+        snapshot = inventory_snapshot.read(context.store.value(redis_keys.INVENTORY))
     except (Temporary, msgspec.DecodeError) as error:
         click.echo(f"reservations are not known: {error}", err=True)
         ledger, snapshot = Ledger(), None

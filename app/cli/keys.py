@@ -11,12 +11,12 @@ from tomlkit.exceptions import TOMLKitError
 
 from app import config as configuration
 from app.cli import (
-    glance,
     init_questions,
     load_context,
     refuse,
 )
 from app.config import Config, atomic_files, edit, identity
+from app.context import Context
 from app.errors import ConfigError, Temporary
 from app.net import signatures
 
@@ -101,7 +101,8 @@ def identity_(*, yes: bool) -> None:
     The node id and the EVM address change, and with them all that is derived from the key: the
     callback key, and the codes in links to tasks and logs. Do this only if the key may have leaked.
     """
-    folder = load_context().folder
+    context = load_context()
+    folder = context.folder
     try:
         before = identity.load(folder)
         click.echo(
@@ -111,7 +112,7 @@ def identity_(*, yes: bool) -> None:
             " stop working, and callbacks will be signed with another key. There is no overlap.",
             err=True,
         )
-        click.echo(f"Active tasks: {_active()}. Let them end first.", err=True)
+        click.echo(f"Active tasks: {_active(context)}. Let them end first.", err=True)
         _confirm("Continue?", yes=yes)
         backup = _backup_path(folder / "private_key")
         after = identity.rotate(folder, backup=backup)
@@ -125,14 +126,11 @@ def identity_(*, yes: bool) -> None:
     )
 
 
-def _active() -> str:
-    memory = glance()
+def _active(context: Context) -> str:
     try:
-        return str(memory.count_active())
+        return str(context.store.count_active())
     except Temporary:
         return "not known, Redis is away"
-    finally:
-        memory.close()
 
 
 def _refuse_if_in_environment(table: str, key: str) -> None:

@@ -121,12 +121,10 @@ def _print_build(context: Context, task: Task, output: "_LogOutput", *, follow: 
 def _build_lines(context: Context, task_id: str, *, follow: bool) -> Iterator[str]:
     """Yield the lines of a build; with `follow` also those to come, until it ends."""
     from app.store import build_log  # noqa: PLC0415
-    from app.store.redis_errors import translated  # noqa: PLC0415
 
     last_id, is_ended = build_log.START, False
     while True:
-        with translated():
-            entries = build_log.read(context.redis, task_id, after=last_id)
+        entries = context.store.read(build_log.lines(task_id, after=last_id))
         for _, line in entries:
             is_ended = line is None
             if line is not None:

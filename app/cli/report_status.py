@@ -2,22 +2,20 @@
 
 import time
 from collections.abc import Iterator
-from contextlib import closing
 from typing import Any
 
 import click
 
 from app.cli.formatting import ago, text
-from app.config import Config
+from app.context import Context
 from app.errors import ConfigError, Temporary
-from app.store.glance import Glance
 from app.store.records import Report
 
 REPORTS = {"registration": "/cp", "heartbeat": "/cp/heartbeat", "summary": "/cp/summary"}
 _LATE_SECONDS = 60
 
 
-def document(config: Config) -> dict[str, Any] | None:
+def document(context: Context) -> dict[str, Any] | None:
     """Return the reports for `--json`; None, with a line on standard error, if unknown.
 
     `server_url`; `status`: as last reported (`Active`, `Inactive`), or null; for each kind of
@@ -25,11 +23,11 @@ def document(config: Config) -> dict[str, Any] | None:
     kind that was never sent.
     """
     try:
-        with closing(Glance(config.api.redis_url, config.api.redis_password)) as glance:
-            reports = glance.reports()
+        reports = context.store.reports()
     except (Temporary, ConfigError) as error:
         click.echo(f"the reports to Lagrange are not known: {error}", err=True)
         return None
+    config = context.config
     registration = reports.get(REPORTS["registration"])
     return {
         "server_url": config.lag.server_url,

@@ -1,15 +1,13 @@
-"""The `task get` command: a task with its events, pods and callbacks.
+"""The `task get` command: a task with its events, pods and callbacks."""
 
-Imports are kept few, because its start-up time is measured: see `benchmarks/startup.py`.
-"""
-
+import json
 from collections.abc import Iterator
 from itertools import zip_longest
 from typing import Any
 
 import click
 
-from app.cli import refuse, with_glance
+from app.cli import refuse, with_context
 from app.cli.formatting import (
     ago,
     colour,
@@ -17,16 +15,11 @@ from app.cli.formatting import (
     period,
     text,
 )
-from app.cli.tasks import refuse_unknown
+from app.cli.tasks import newest
+from app.context import Context
 from app.errors import Temporary
-from app.store.glance import Glance
-from app.store.records import (
-    Callback,
-    MarketStatus,
-    PodSummaries,
-    Task,
-    TimelineEntry,
-)
+from app.store.records import Callback, MarketStatus, PodSummaries, Task, TimelineEntry
+from app.tasks import task_json
 
 _Lines = Iterator[tuple[str, ...]]
 
@@ -34,23 +27,19 @@ _Lines = Iterator[tuple[str, ...]]
 @click.command()
 @click.argument("uuid")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_glance
-def get(glance: Glance, uuid: str, *, as_json: bool) -> None:
+@with_context
+def get(context: Context, uuid: str, *, as_json: bool) -> None:
     """Show a task, its events, pods and callbacks. UUID is the job's, the task's or the Space's."""
+    store = context.store
     try:
-        tasks = glance.find(uuid.lower())
-        if not tasks:
-            refuse_unknown(uuid)
-        task = next((task for task in tasks if not task.ended), tasks[0])
-        market, pods = glance.said(task.id), glance.pods(task.id) or PodSummaries()
-        timeline, callbacks = glance.timeline(task.id), glance.callbacks(task.id)
-        watched = glance.is_watched()
+        task = newest(store.find_any(uuid.lower()), uuid)
+        market, pods = store.market_status(task.id), store.pods(task.id) or PodSummaries()
+        timeline, callbacks = store.timeline(task.id), store.callbacks(task.id)
+        watched = store.is_watched()
     except Temporary as error:
         refuse(error.message, code=1)
     current_pods = PodSummaries() if task.ended else pods
     if as_json:
-        import json  # noqa: PLC0415 - only here.
-
         click.echo(json.dumps(_document(task, market, timeline, current_pods, callbacks), indent=2))
         return
     _print(task, market)
@@ -66,8 +55,6 @@ def _document(
     pods: PodSummaries,
     callbacks: list[Callback],
 ) -> dict[str, Any]:
-    from app.tasks import task_json  # noqa: PLC0415 - only with --json.
-
     return {
         **task_json.summary(task),
         "lagrange": task_json.market(market),

@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from app.cli import refuse, with_glance
+from app.cli import refuse, with_context
 from app.cli.formatting import (
     colour,
     moment,
@@ -25,8 +25,9 @@ from app.cli.formatting import (
     short_id,
     text,
 )
+from app.context import Context
 from app.errors import Temporary
-from app.store.glance import Glance
+from app.store import Store
 from app.store.records import MarketStatus, Task
 from app.tasks import task_json
 
@@ -58,24 +59,25 @@ Row = tuple[str, ...]
 @click.option("-v", "--verbose", is_flag=True, help="Show full ids.")
 @click.option("--watch", is_flag=True, help="Refresh every 2 seconds, until Ctrl-C.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@with_glance
-def list_(glance: Glance, *, verbose: bool, watch: bool, as_json: bool) -> None:
+@with_context
+def list_(context: Context, *, verbose: bool, watch: bool, as_json: bool) -> None:
     """Show every task, the newest last.
 
     SPACE STATUS, RUNNING TIME, REMAINING TIME and REWARDS come from Lagrange and are at most a few
     minutes old; they are - if it sent none, and for tasks that are over.
     """
     if watch:
-        _watch(glance, verbose=verbose, as_json=as_json)
+        _watch(context.store, verbose=verbose, as_json=as_json)
         return
     try:
-        tasks, market = glance.tasks(), glance.market()
+        tasks, statuses = context.store.tasks(), context.store.market_statuses()
     except Temporary as error:
         refuse(error.message, code=1)
     if as_json:
-        click.echo(json.dumps([_document(task, market.get(task.id)) for task in tasks], indent=2))
+        documents = [_document(task, statuses.get(task.id)) for task in tasks]
+        click.echo(json.dumps(documents, indent=2))
         return
-    rows = [row(task, market.get(task.id), verbose=verbose) for task in tasks]
+    rows = [row(task, statuses.get(task.id), verbose=verbose) for task in tasks]
     if sys.stdout.isatty():
         Console().print(_table(rows) if rows else NONE)
         return
@@ -145,7 +147,7 @@ def _clip(cell: str) -> str:
     return cell if len(cell) <= _MAX_CELL_CHARACTERS else f"{cell[:_MAX_CELL_CHARACTERS]}…"
 
 
-def _watch(glance: Glance, *, verbose: bool, as_json: bool) -> None:
+def _watch(store: Store, *, verbose: bool, as_json: bool) -> None:
     console = Console()
     if as_json or not console.is_terminal or console.is_dumb_terminal:
         raise click.UsageError("--watch needs a terminal and cannot be combined with --json")
@@ -154,7 +156,7 @@ def _watch(glance: Glance, *, verbose: bool, as_json: bool) -> None:
         while True:
             failure = ""
             try:
-                screen = _screen(console, glance, verbose=verbose)
+                screen = _screen(console, store, verbose=verbose)
             except Temporary as error:
                 failure = f"{moment(time.time())}  {text(error.message)}"
             parts = [*(screen.renderables if screen else ()), Text(failure, style="red")]
@@ -162,10 +164,10 @@ def _watch(glance: Glance, *, verbose: bool, as_json: bool) -> None:
             time.sleep(_WATCH_SECONDS)
 
 
-def _screen(console: Console, glance: Glance, *, verbose: bool) -> Group:
+def _screen(console: Console, store: Store, *, verbose: bool) -> Group:
     """Return a screen with as many of the newest tasks as fit."""
-    market = glance.market()
-    rows = [row(task, market.get(task.id), verbose=verbose) for task in glance.tasks()]
+    statuses = store.market_statuses()
+    rows = [row(task, statuses.get(task.id), verbose=verbose) for task in store.tasks()]
     count = max(1, console.height - _OTHER_LINES)
     while count > 1 and len(console.render_lines(_table(rows[-count:]))) > console.height - 2:
         count -= 1

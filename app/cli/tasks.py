@@ -4,15 +4,17 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, NoReturn
 
 import click
+import msgspec
 
 from app.cli import Commands, refuse, with_context
-
-if TYPE_CHECKING:
-    from app.context import Context
-    from app.store.records import Task
+from app.cli.formatting import text
+from app.context import Context
+from app.errors import Temporary, UnreadableRecord
+from app.store import Conflict
+from app.store.records import Reason, State, Task
+from app.tasks import transitions
 
 _ATTEMPTS = 10
 
@@ -29,22 +31,21 @@ def task() -> None:
     """List, show and end tasks."""
 
 
-def find_task(context: "Context", uuid: str) -> "Task":
+def find_task(context: Context, uuid: str) -> Task:
     """Return the newest task with this uuid; one that is not over takes precedence."""
-    tasks = context.store.find(uuid.lower())
+    return newest(context.store.find(uuid.lower()), uuid)
+
+
+def newest(tasks: list[Task], uuid: str) -> Task:
+    """Return the first task that is not over, else the first; exit with a line if there is none."""
     if not tasks:
-        refuse_unknown(uuid)
+        refuse(f"there is no task {text(uuid)}; `task list -v` shows all", code=1)
     return next((task for task in tasks if not task.ended), tasks[0])
 
 
 @contextmanager
 def _exit_on_failure(uuid: str) -> Iterator[None]:
     """Print a line and exit if Redis does not answer, or the record cannot be read."""
-    import msgspec  # noqa: PLC0415 - `task get` starts without all this.
-
-    from app.cli.formatting import text  # noqa: PLC0415
-    from app.errors import Temporary, UnreadableRecord  # noqa: PLC0415
-
     try:
         yield
     except Temporary as error:
@@ -53,18 +54,11 @@ def _exit_on_failure(uuid: str) -> Iterator[None]:
         refuse(f"the record of {text(uuid)} is of another version: {text(str(error))}", code=1)
 
 
-def refuse_unknown(uuid: str) -> NoReturn:
-    """Print that there is no such task, and exit."""
-    from app.cli.formatting import text  # noqa: PLC0415
-
-    refuse(f"there is no task {text(uuid)}; `task list -v` shows all", code=1)
-
-
 @task.command()
 @click.argument("uuid")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_context
-def delete(context: "Context", uuid: str, *, yes: bool) -> None:
+def delete(context: Context, uuid: str, *, yes: bool) -> None:
     """End one task, as a signed termination would. A worker removes it from the cluster.
 
     UUID is the job's, the task's or the Space's.
@@ -73,11 +67,7 @@ def delete(context: "Context", uuid: str, *, yes: bool) -> None:
         _end(context, uuid, yes=yes)
 
 
-def _end(context: "Context", uuid: str, *, yes: bool) -> None:
-    from app.store import Conflict  # noqa: PLC0415
-    from app.store.records import Reason, State  # noqa: PLC0415
-    from app.tasks import transitions  # noqa: PLC0415
-
+def _end(context: Context, uuid: str, *, yes: bool) -> None:
     reason = Reason("deleted", "the operator ended the job")
     for _ in range(_ATTEMPTS):
         current = find_task(context, uuid)
@@ -97,9 +87,7 @@ def _end(context: "Context", uuid: str, *, yes: bool) -> None:
     refuse("the task keeps changing; try again", code=1)
 
 
-def _confirm(current: "Task") -> None:
-    from app.cli.formatting import text  # noqa: PLC0415
-
+def _confirm(current: Task) -> None:
     if not sys.stdin.isatty():
         refuse(f"there is no terminal to confirm the end of task {current.id} on; use --yes")
     name = text(current.space_name or "unnamed")
@@ -109,7 +97,7 @@ def _confirm(current: "Task") -> None:
 @task.command()
 @click.argument("uuid")
 @with_context
-def redeliver(context: "Context", uuid: str) -> None:
+def redeliver(context: Context, uuid: str) -> None:
     """Send a task's parked callbacks again.
 
     UUID is the job's, the task's or the Space's.

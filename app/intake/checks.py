@@ -7,7 +7,8 @@ from app.errors import FieldError, Rejected
 from app.intake import payloads
 from app.intake.dispatch import HandlerContext
 from app.intake.payloads import Renewal, Termination
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 
 
 def refuse_duration(seconds: int, limits: TaskTable, *, least: int) -> None:

@@ -19,7 +19,8 @@ from app.intake.dispatch import HandlerContext
 from app.spaces import ldl
 from app.spaces.ldl import hardware
 from app.store import redis_keys
-from app.store.records import JobData, Task, source_uuid
+from app.store.job_data import JobData, source_uuid
+from app.store.records import Task
 from k8s.workload import Workload
 
 
@@ -65,8 +66,8 @@ async def _refuse_without_room(
     job: JobData, earlier: Task, tasks: list[Task], context: HandlerContext
 ) -> None:
     store = context.store
-    content = await store.kept(redis_keys.workload(earlier.id, earlier.revision))
-    snapshot = inventory_snapshot.read(await store.kept(redis_keys.INVENTORY))
+    content = await store.value(redis_keys.workload(earlier.id, earlier.revision))
+    snapshot = inventory_snapshot.read(await store.value(redis_keys.INVENTORY))
     if content is None or snapshot is None or not snapshot.is_valid(context.now):
         return
     ledger = Ledger.read(await store.fields(redis_keys.RESERVATIONS))

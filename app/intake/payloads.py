@@ -8,7 +8,7 @@ from msgspec import Meta
 
 from app.errors import FieldError, Rejected
 from app.net import typed_json
-from app.store.records import OptionalUuid, PositiveSeconds
+from app.store.job_data import OptionalUuid, PositiveSeconds
 
 
 class _Reference(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,7 +17,8 @@ from app.config import Lag
 from app.errors import Failure, Temporary
 from app.net import http_client, response_bodies, signatures
 from app.net.http_client import Session
-from app.store import AsyncStore
+from app.store import AsyncStore, redis_keys
+from app.store.leases import AsyncLease
 from app.store.records import Callback
 
 log = structlog.get_logger()
@@ -73,19 +74,24 @@ class Sender:
     async def _delivered(self, session: Session, task_id: str) -> None:
         async with self._slots:
             try:
-                token = await self._store.lease(f"outbox:{task_id}", _LEASE_SECONDS)
-                if token is None:
+                lease = await AsyncLease.take(
+                    self._store.connection,
+                    redis_keys.lock(f"outbox:{task_id}"),
+                    seconds=_LEASE_SECONDS,
+                )
+                if lease is None:
                     return
                 try:
-                    await self._drained(session, task_id, token)
+                    await self._drained(session, task_id, lease)
                 finally:
-                    await self._store.release(f"outbox:{task_id}", token)
+                    await lease.release()
             except Failure as error:
                 log.warning("delivery interrupted", task=task_id, error=error.message)
 
-    async def _drained(self, session: Session, task_id: str, token: str) -> None:
+    async def _drained(self, session: Session, task_id: str, lease: AsyncLease) -> None:
         """Send a task's callbacks, the oldest first, until one has to be retried later."""
-        while await self._store.extend(f"outbox:{task_id}", token, _LEASE_SECONDS):
+        while True:
+            await lease.renew()
             callbacks = await self._store.callbacks(task_id)
             owed = next((callback for callback in callbacks if callback.state == "owed"), None)
             if owed is None:

@@ -20,13 +20,8 @@ from app.errors import Failure
 from app.net import http_client
 from app.net.http_client import Session
 from app.store import AsyncStore, Change, Conflict, Transaction
-from app.store.leases import Lease
-from app.store.records import (
-    MarketStatus,
-    Reason,
-    State,
-    Task,
-)
+from app.store.leases import AsyncLease, LeaseLost
+from app.store.records import MarketStatus, Reason, State, Task
 from app.tasks import transitions
 
 log = structlog.get_logger()
@@ -75,22 +70,24 @@ class CatchUp:
         self._headers = {"authorization": f"Bearer {config.lag.access_token}"}
         self._every = every.total_seconds()
 
-    async def run(self, turn: Lease) -> None:
+    async def run(self, lease: AsyncLease) -> None:
         """Ask at once and then regularly, while this replica holds the lease."""
         async with http_client.client() as session:
             while True:
-                await self.round(session, turn)
+                await self.round(session, lease)
                 await asyncio.sleep(self._every)
 
-    async def round(self, session: Session, turn: Lease) -> None:
+    async def round(self, session: Session, lease: AsyncLease) -> None:
         """Ask once about each task; a failure affects that task alone."""
         slots = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(task: Task) -> None:
             async with slots:
                 try:
-                    await turn.check()
+                    await lease.check()
                     await self._caught_up(session, task)
+                except LeaseLost:
+                    raise
                 except Failure as error:
                     log.info("market not read", task=task.id, error=error.message)
 
@@ -105,11 +102,11 @@ class CatchUp:
         status = await self._status(session, task)
         if status is None:
             return
-        before = await self._store.market(task.id)
+        before = await self._store.market_status(task.id)
         noted = False
         if status.space_status.lower() == TERMINATED and _settled(task, status.at):
             noted = await self._note_or_end(task, again=before is not None and before.noted)
-        await self._store.save_market(task.id, replace(status, noted=noted))
+        await self._store.save_market_status(task.id, replace(status, noted=noted))
 
     async def _status(self, session: Session, task: Task) -> MarketStatus | None:
         """Return the status of the task's Space at Lagrange; None if there is none."""

@@ -20,19 +20,19 @@ from app.config import Lag
 from app.errors import Failure, Temporary
 from app.lagrange import report_payloads
 from app.net import http_client
-from app.store import AsyncStore
-from app.store.leases import Lease, LeaseLost, Leases
+from app.store import AsyncStore, redis_keys
+from app.store.leases import AsyncLease, LeaseLost
 from app.store.records import Report
 from k8s.inventory.inventory import Inventory
 from k8s.inventory.quantities import ResourceAmounts
 
 log = structlog.get_logger()
 
-Duty = Callable[[Lease], Awaitable[None]]
+Duty = Callable[[AsyncLease], Awaitable[None]]
 
-TURN = timedelta(seconds=6)
-_KEPT_EVERY = 2.0
-_ASKED_EVERY = 1.0
+LEASE = timedelta(seconds=6)
+_RENEW_SECONDS = 2.0
+_TAKE_SECONDS = 1.0
 _CANCELLED_EVERY = 0.5
 _FIRST_LOOK_SECONDS = 5.0
 _FIRST_LOOK_POLL_SECONDS = 0.1
@@ -104,8 +104,6 @@ class Reporter:
         self._look = look
         self._schedules = schedules
         self._unregistered = asyncio.Event()
-        milliseconds = int(TURN.total_seconds() * 1000)
-        self._turns = Leases(store.connection, "reports", milliseconds=milliseconds)
         self._duties: tuple[Duty, ...] = (
             self._register,
             self._beat,
@@ -118,45 +116,49 @@ class Reporter:
         async with http_client.client() as session:
             self._session = session
             while not stopped.is_set():
-                if turn := await self._taken():
-                    log.info("reports begin", turn=turn.number)
-                    await self._have(turn, stopped)
-                    log.info("reports end", turn=turn.number)
+                if lease := await self._taken():
+                    log.info("reports begin")
+                    await self._lead(lease, stopped)
+                    log.info("reports end")
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(_ASKED_EVERY):
+                    async with asyncio.timeout(_TAKE_SECONDS):
                         await stopped.wait()
 
-    async def _taken(self) -> Lease | None:
+    async def _taken(self) -> AsyncLease | None:
         try:
-            return await self._turns.take()
+            return await AsyncLease.take(
+                self._store.connection,
+                redis_keys.leader("reports"),
+                seconds=LEASE.total_seconds(),
+            )
         except Temporary as error:
-            log.warning("no turn to report", error=error.message)
+            log.warning("lease to report not taken", error=error.message)
             return None
 
-    async def _have(self, turn: Lease, stopped: asyncio.Event) -> None:
+    async def _lead(self, lease: AsyncLease, stopped: asyncio.Event) -> None:
         """Run all duties concurrently until the lease is lost or `stopped` is set."""
-        tasks = [asyncio.create_task(self._keep(turn))]
-        tasks += [asyncio.create_task(_supervise(duty, turn)) for duty in self._duties]
+        tasks = [asyncio.create_task(self._renew(lease))]
+        tasks += [asyncio.create_task(_supervise(duty, lease)) for duty in self._duties]
         stop = asyncio.create_task(stopped.wait())
         try:
             await asyncio.wait({*tasks, stop}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _ended({*tasks, stop})
             with suppress(Temporary):
-                await turn.end()
+                await lease.release()
 
-    async def _keep(self, turn: Lease) -> None:
+    async def _renew(self, lease: AsyncLease) -> None:
         """Renew the lease until it is lost; an outage of Redis does not mean that it is."""
         while True:
             try:
-                await turn.keep()
+                await lease.renew()
             except LeaseLost:
                 return
             except Temporary as error:
-                log.warning("turn not kept", error=error.message)
-            await asyncio.sleep(_KEPT_EVERY)
+                log.warning("lease to report not renewed", error=error.message)
+            await asyncio.sleep(_RENEW_SECONDS)
 
-    async def _register(self, turn: Lease) -> None:
+    async def _register(self, lease: AsyncLease) -> None:
         """Register at once, then regularly, and whenever a heartbeat failed."""
         schedule = self._schedules.registration
         await self._first_look()
@@ -165,7 +167,7 @@ class Reporter:
             seen = await self._seen()
             status: report_payloads.Status = "Active" if seen and seen.active else "Inactive"
             body = report_payloads.registration(self._provider, status)
-            await self._report(turn, "/cp", body, schedule)
+            await self._report(lease, "/cp", body, schedule)
             with suppress(TimeoutError):
                 async with asyncio.timeout(schedule.every):
                     await self._unregistered.wait()
@@ -183,33 +185,33 @@ class Reporter:
             log.warning("cluster not seen", error=error.message)
             return None
 
-    async def _beat(self, turn: Lease) -> None:
+    async def _beat(self, lease: AsyncLease) -> None:
         schedule = self._schedules.heartbeat
         body = report_payloads.heartbeat(self._provider)
 
         async def beat() -> None:
-            if not await self._report(turn, "/cp/heartbeat", body, schedule):
+            if not await self._report(lease, "/cp/heartbeat", body, schedule):
                 self._unregistered.set()
 
         await asyncio.sleep(schedule.every)
         await regularly(beat, schedule.every)
 
-    async def _summarise(self, turn: Lease) -> None:
+    async def _summarise(self, lease: AsyncLease) -> None:
         schedule = self._schedules.summary
 
         async def summarise() -> None:
             if seen := await self._seen():
                 body = report_payloads.resources(self._provider, seen.inventory, seen.free)
-                await self._report(turn, "/cp/summary", body, schedule)
+                await self._report(lease, "/cp/summary", body, schedule)
 
         await self._first_look()
         await regularly(summarise, schedule.every)
 
     async def _report(
-        self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule
+        self, lease: AsyncLease, path: str, body: dict[str, Any], schedule: Schedule
     ) -> bool:
         """Send one report and save its outcome; return whether Lagrange accepted it."""
-        error = await self._sent(turn, path, body, schedule)
+        error = await self._sent(lease, path, body, schedule)
         if error is None:
             return False
         status = str(body.get("status", ""))
@@ -220,11 +222,11 @@ class Reporter:
         return not error
 
     async def _sent(
-        self, turn: Lease, path: str, body: dict[str, Any], schedule: Schedule
+        self, lease: AsyncLease, path: str, body: dict[str, Any], schedule: Schedule
     ) -> str | None:
         """Send one report; return the error, empty if accepted, None if the lease was lost."""
         try:
-            await turn.check()
+            await lease.check()
             answer = await http_client.send(
                 self._session,
                 "POST",
@@ -253,11 +255,11 @@ async def _ended(tasks: set[asyncio.Task[Any]]) -> None:
         _, tasks = await asyncio.wait(tasks, timeout=_CANCELLED_EVERY)
 
 
-async def _supervise(duty: Duty, turn: Lease) -> None:
+async def _supervise(duty: Duty, lease: AsyncLease) -> None:
     """Restart a duty that fails; the others go on."""
     while True:
         try:
-            await duty(turn)
+            await duty(lease)
         except LeaseLost:
             return
         except Exception:

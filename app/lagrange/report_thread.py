@@ -52,7 +52,7 @@ async def look(context: Context) -> ReportFacts | None:
     Raises:
         Temporary: Redis does not answer.
     """
-    snapshot = inventory_snapshot.read(await context.async_store.kept(redis_keys.INVENTORY))
+    snapshot = inventory_snapshot.read(await context.async_store.value(redis_keys.INVENTORY))
     if snapshot is None or not snapshot.is_valid(time.time()):
         return None
     ledger = Ledger.read(await context.async_store.fields(redis_keys.RESERVATIONS))

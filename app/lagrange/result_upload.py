@@ -12,7 +12,7 @@ from app.context import Context
 from app.errors import Failure, Permanent, Temporary
 from app.lagrange import multichain_storage
 from app.net import http_client
-from app.store import Conflict, locks, redis_keys, rq_queue
+from app.store import Conflict, leases, redis_keys, rq_queue
 from app.store.records import Task
 from app.tasks import transitions
 
@@ -35,7 +35,7 @@ def upload_due(context: Context) -> int:
     if not context.config.mcs.api_key or _is_paused(context):
         return 0
     now = time.time()
-    due = context.store.reached(redis_keys.UPLOADS, now, limit=AT_ONCE)
+    due = context.store.due(redis_keys.UPLOADS, now, limit=AT_ONCE)
     for task_id in due:
         context.store.postpone(redis_keys.UPLOADS, task_id, now + _LOOK_AGAIN.total_seconds())
         context.store.call(rq_queue.UPLOAD, task_id)
@@ -43,7 +43,7 @@ def upload_due(context: Context) -> int:
 
 
 def _is_paused(context: Context) -> bool:
-    return context.store.kept(redis_keys.UPLOADS_PAUSED) is not None
+    return context.store.value(redis_keys.UPLOADS_PAUSED) is not None
 
 
 def upload(context: Context, task_id: str) -> None:
@@ -54,7 +54,7 @@ def upload(context: Context, task_id: str) -> None:
     Raises:
         Temporary: Redis does not answer, or another worker holds the lock.
     """
-    with locks.held(context.redis, f"upload:{task_id}"):
+    with leases.held(context.redis, f"upload:{task_id}"):
         task = context.store.get(task_id)
         if task is None or not task.owes_result:
             return
@@ -80,7 +80,7 @@ def _put_off(context: Context, task: Task, error: Failure) -> None:
     seconds = max(wait.total_seconds(), min(asked, _AFTER_REFUSAL.total_seconds()))
     log.warning("result not uploaded", task=task.id, error=error.message, again_in_seconds=seconds)
     context.store.postpone(redis_keys.UPLOADS, task.id, time.time() + seconds)
-    context.store.keep(redis_keys.UPLOADS_PAUSED, b"", timedelta(seconds=seconds))
+    context.store.set_value(redis_keys.UPLOADS_PAUSED, b"", timedelta(seconds=seconds))
 
 
 def _write_down(context: Context, task_id: str, url: str) -> None:

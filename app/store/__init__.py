@@ -1,8 +1,8 @@
-"""Redis: records and queries, and the one way to change them.
+"""Redis: records, queries, and the one way to change them.
 
-Every change is one Lua script that checks what it was decided upon and then writes everything
-(task, receipt, callbacks, timeline, queue entry) or nothing. `Store` is for processes that wait,
-`AsyncStore` for those that must not.
+Every change is one Lua script that checks what the change was decided upon, then writes everything
+(task, receipt, callbacks, timeline, queue entry) or nothing. `Store` blocks, `AsyncStore` does not.
+No decision about a task is made here.
 """
 
 from app.store.aio import AsyncStore

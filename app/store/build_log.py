@@ -1,4 +1,4 @@
-"""The log of a task's image build: written line by line as it happens, read from its beginning."""
+"""The log of a task's image build: written as it happens, read from its beginning."""
 
 import time
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any
 import redis
 
 from app.store import redis_keys
+from app.store.queries import Query
 from app.store.redis_errors import UNAVAILABLE
 
 START = "-"
@@ -23,7 +24,7 @@ class BuildLog:
     """Writes a task's log to a Redis stream of entries `{line}`, the end of a build as `{end}`.
 
     The last `MAX_LINES` lines are kept; a line of more than `MAX_LINE_BYTES` becomes several.
-    A log is no reason to fail a build: what cannot be written while Redis is away is lost.
+    A log is no reason to fail a build: lines that come while Redis is away are lost.
     """
 
     def __init__(self, connection: redis.Redis, task_id: str) -> None:
@@ -33,7 +34,7 @@ class BuildLog:
         self._flushed_at = 0.0
 
     def begin(self) -> None:
-        """Forget the log of an earlier build."""
+        """Delete the log of an earlier build."""
         with suppress(*UNAVAILABLE):
             self._connection.delete(self._key)
 
@@ -44,13 +45,13 @@ class BuildLog:
             self.flush()
 
     def flush(self) -> None:
-        """Write what waits."""
+        """Write the lines that wait."""
         waiting, self._waiting = self._waiting, []
         self._flushed_at = time.monotonic()
         self._add([{"line": line} for line in waiting])
 
     def end(self) -> None:
-        """Write what waits, and that the build is over; another may follow."""
+        """Write the lines that wait, and the end of the build; another may follow."""
         self.flush()
         self._add([{"end": "1"}])
 
@@ -65,49 +66,35 @@ class BuildLog:
             pipeline.execute()
 
 
-def read(
-    connection: redis.Redis, task_id: str, *, after: str = START, count: int = 1000
-) -> list[tuple[str, str | None]]:
-    """Return the next lines of a task's log, oldest first, each with its place.
+def lines(
+    task_id: str, *, after: str = START, count: int = 1000
+) -> Query[list[tuple[str, str | None]]]:
+    """The next lines of a task's log, oldest first, each with its place.
 
     Args:
-        connection: To Redis.
         task_id: The task's.
         after: The place of the last line that was read; `START` for the beginning.
         count: At most so many.
 
     Returns:
         Places and lines; None in place of a line where a build ended.
-
-    Raises:
-        redis.exceptions.RedisError: Redis is away.
     """
-    found: Any = connection.xrange(redis_keys.build_log(task_id), *_span(after), count=count)
-    return _lines(found)
-
-
-async def read_async(
-    connection: Any, task_id: str, *, after: str = START, count: int = 1000
-) -> list[tuple[str, str | None]]:
-    """Return what `read` returns, from a `redis.asyncio.Redis`."""
-    return _lines(
-        await connection.xrange(redis_keys.build_log(task_id), *_span(after), count=count)
-    )
-
-
-def _span(after: str) -> tuple[str, str]:
-    return (START if after == START else f"({after}"), "+"
-
-
-def _lines(found: Any) -> list[tuple[str, str | None]]:
+    first = START if after == START else f"({after}"
+    [entries] = yield [("XRANGE", redis_keys.build_log(task_id), first, "+", "COUNT", count)]
     return [
         (place.decode(), fields[b"line"].decode() if b"line" in fields else None)
-        for place, fields in found
+        for place, fields in entries
     ]
 
 
+def is_full(task_id: str) -> Query[bool]:
+    """Tell whether earlier lines may have been dropped."""
+    [length] = yield [("XLEN", redis_keys.build_log(task_id))]
+    return bool(length >= MAX_LINES)
+
+
 def _parts(line: str) -> Iterator[bytes]:
-    """What one entry can hold of a line, cut between characters."""
+    """The parts of a line that fit into one entry each, cut between characters."""
     whole = line.encode(errors="replace")
     start = 0
     while True:
@@ -118,9 +105,3 @@ def _parts(line: str) -> Iterator[bytes]:
         start = end
         if start >= len(whole):
             return
-
-
-async def is_full(connection: Any, task_id: str) -> bool:
-    """Tell whether earlier lines may have been dropped, from a `redis.asyncio.Redis`."""
-    length: int = await connection.xlen(redis_keys.build_log(task_id))
-    return length >= MAX_LINES

@@ -1,10 +1,10 @@
-"""What containers write, on its way from the cluster to those who watch it, through Redis.
+"""The output of containers as a stream in Redis, from the reader of the cluster to its watchers.
 
-Who watches says so, again and again (`Watched`). One reader for each task
-(`app.processes.log_reader`) writes entries of lines to a stream of bounded size, and how far it
-read each container in the same step, so that the next reader goes on exactly there (`Writer`).
-Watchers tell how far they are, so that the reader waits for the furthest, and for nobody else. None
-of it goes to Redis's disk.
+A watcher asks for a task's log again and again (`Watched`). One reader for each task
+(`app.processes.log_reader`) writes entries of lines to a stream of bounded size and, in the same
+step, its position in each container's log, so that the next reader resumes exactly there
+(`Writer`). Watchers write their positions, so that the reader waits for the furthest and for no
+other. None of it is persisted by Redis.
 """
 
 import secrets
@@ -16,6 +16,7 @@ import msgspec
 import redis
 
 from app.store import AsyncStore, redis_keys
+from app.store.leases import Lease, LeaseLost
 from app.store.redis_errors import translated
 from k8s.logs import NOWHERE, LogPosition
 
@@ -26,7 +27,7 @@ MAX_ENTRIES = 4096
 _KEPT_SECONDS = 60
 _AT_ONCE = 16
 
-# Only by who has the lease, and once, by the number among all that this writer ever added.
+# Only by the holder of the lease, and once, by the number among all that this writer ever added.
 _APPEND = """
 redis.set_repl(redis.REPL_NONE)
 if redis.call('GET', KEYS[3]) ~= ARGV[1] then return 0 end
@@ -55,17 +56,11 @@ redis.call('ZADD', KEYS[2], ARGV[1], ARGV[2])
 redis.call('EXPIRE', KEYS[2], ARGV[3])
 return redis.call('XRANGE', KEYS[1], ARGV[4], '+', 'COUNT', ARGV[5])
 """
-_RENEW = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-redis.call('EXPIRE', KEYS[1], ARGV[2])
+_KEEP = """
 redis.set_repl(redis.REPL_NONE)
-redis.call('EXPIRE', KEYS[2], ARGV[3])
-redis.call('EXPIRE', KEYS[3], ARGV[3])
-return 1
+redis.call('EXPIRE', KEYS[1], ARGV[1])
+redis.call('EXPIRE', KEYS[2], ARGV[1])
 """
-_RELEASE = (
-    "if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('DEL', KEYS[1]) end return 0"
-)
 _place = msgspec.json.Decoder(LogPosition)
 
 
@@ -76,9 +71,9 @@ class Entry:
     Attributes:
         place: Of the entry in the stream.
         last: The number of its last line, counted from 1 over all that were ever written.
-        total: How many bytes were ever written, with it.
+        total: The bytes that were ever written, with it.
         lines: UTF-8, each with its end.
-        over: Why no more will follow; empty: more may.
+        over: The reason that no more will follow; empty: more may.
     """
 
     place: str
@@ -95,9 +90,9 @@ class Addition:
     Attributes:
         task_id: The task's.
         lines: UTF-8, each with its end.
-        key: Which container they are of; empty: they are remarks.
-        read: How far its log is read with them.
-        over: Why no more will follow; empty: more may.
+        key: The container's; empty: they are remarks.
+        read: The position in its log after them.
+        over: The reason that no more will follow; empty: more may.
     """
 
     task_id: str
@@ -108,18 +103,18 @@ class Addition:
 
 
 class Writer:
-    """The reader's side; every method raises Temporary when Redis is away."""
+    """The side of the reader; every method raises Temporary when Redis is away."""
 
     def __init__(self, connection: redis.Redis) -> None:
         self._connection: Any = connection
         self._token = secrets.token_hex(16)
         self._added = 0
         self._append = connection.register_script(_APPEND)
-        self._renew = connection.register_script(_RENEW)
-        self._release = connection.register_script(_RELEASE)
+        self._keep = connection.register_script(_KEEP)
+        self._leases: dict[str, Lease] = {}
 
     def wanted(self, now: float) -> set[str]:
-        """Return the ids of the tasks that somebody watches."""
+        """Return the ids of the tasks that are watched."""
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.zremrangebyscore(redis_keys.LOGS_WANTED, "-inf", now)
@@ -128,41 +123,54 @@ class Writer:
         return {member.decode().partition(" ")[0] for member in members}
 
     def lease(self, task_id: str) -> bool:
-        """Become a task's only reader, for `LEASE_SECONDS`; False when another one is."""
-        with translated():
-            return bool(
-                self._connection.set(_lock(task_id), self._token, nx=True, ex=LEASE_SECONDS)
-            )
+        """Become a task's only reader, for `LEASE_SECONDS`; False if there is another."""
+        lease = Lease.take(
+            self._connection, _lock(task_id), seconds=LEASE_SECONDS, token=self._token
+        )
+        if lease:
+            self._leases[task_id] = lease
+        return lease is not None
 
     def renew(self, task_ids: Iterable[str]) -> set[str]:
-        """Remain the reader of tasks; return those whose reader is another one by now."""
-        asked = list(task_ids)
+        """Remain the reader of tasks; return those that this reader has lost."""
+        asked = set(task_ids)
+        kept = {task_id for task_id in asked if self._is_renewed(task_id)}
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
-            for task_id in asked:
-                names = _lock(task_id), redis_keys.log(task_id), redis_keys.log_places(task_id)
-                arguments = self._token, LEASE_SECONDS, _KEPT_SECONDS
-                self._renew(names, arguments, client=pipeline)
-            kept = pipeline.execute()
-        return {task_id for task_id, one in zip(asked, kept, strict=True) if not one}
+            for task_id in kept:
+                names = redis_keys.log(task_id), redis_keys.log_places(task_id)
+                self._keep(names, (_KEPT_SECONDS,), client=pipeline)
+            pipeline.execute()
+        return asked - kept
+
+    def _is_renewed(self, task_id: str) -> bool:
+        lease = self._leases.get(task_id)
+        if lease is None:
+            return False
+        try:
+            lease.renew()
+        except LeaseLost:
+            del self._leases[task_id]
+            return False
+        return True
 
     def release(self, task_id: str) -> None:
-        """Let others be the task's reader."""
-        with translated():
-            self._release((_lock(task_id),), (self._token,))
+        """Release the lease on a task."""
+        if lease := self._leases.pop(task_id, None):
+            lease.release()
 
     def places(self, task_id: str) -> dict[str, LogPosition]:
-        """Return how far each container was read, by its key."""
+        """Return the position in each container's log, by its key."""
         with translated():
-            found = self._connection.hgetall(redis_keys.log_places(task_id))
+            places = self._connection.hgetall(redis_keys.log_places(task_id))
         return {
             key.decode(): _place.decode(place)
-            for key, place in found.items()
+            for key, place in places.items()
             if not key.startswith(b":")
         }
 
     def unseen(self, task_ids: Iterable[str]) -> dict[str, int]:
-        """Return of each task how many bytes even its furthest watcher has not seen."""
+        """Return the number of bytes that even the furthest watcher has not seen, by task."""
         asked = list(task_ids)
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
@@ -170,35 +178,35 @@ class Writer:
                 pipeline.hget(redis_keys.log_places(task_id), ":total")
                 pipeline.zrange(redis_keys.log_seen(task_id), 0, 0, desc=True, withscores=True)
             answers = iter(pipeline.execute())
-        found = {}
+        unseen = {}
         for task_id, total, seen in zip(asked, answers, answers, strict=False):
-            found[task_id] = int(total) - int(seen[0][1]) if total and seen else 0
-        return found
+            unseen[task_id] = int(total) - int(seen[0][1]) if total and seen else 0
+        return unseen
 
     def append(self, additions: Sequence[Addition]) -> None:
-        """Write lines; without the lease nothing.
+        """Write lines; nothing without the lease.
 
         After an error the same additions have to be tried again: each is written once.
         """
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
-            for number, one in enumerate(additions, self._added):
+            for number, addition in enumerate(additions, self._added):
                 arguments = (
                     self._token,
-                    one.key,
-                    msgspec.json.encode(one.read),
-                    one.lines.count(b"\n"),
-                    one.lines,
-                    one.over,
+                    addition.key,
+                    msgspec.json.encode(addition.read),
+                    addition.lines.count(b"\n"),
+                    addition.lines,
+                    addition.over,
                     MAX_BYTES,
                     MAX_ENTRIES,
                     _KEPT_SECONDS,
                     number,
                 )
                 names = (
-                    redis_keys.log(one.task_id),
-                    redis_keys.log_places(one.task_id),
-                    _lock(one.task_id),
+                    redis_keys.log(addition.task_id),
+                    redis_keys.log_places(addition.task_id),
+                    _lock(addition.task_id),
                 )
                 self._append(names, arguments, client=pipeline)
             pipeline.execute()
@@ -206,7 +214,7 @@ class Writer:
 
 
 class Watched:
-    """The watchers' side of one task's log; every method raises Temporary when Redis is away."""
+    """The side of a watcher of one task; every method raises Temporary when Redis is away."""
 
     def __init__(self, store: AsyncStore, task_id: str) -> None:
         self._connection = store.connection
@@ -215,7 +223,7 @@ class Watched:
         self._member = f"{task_id} {secrets.token_hex(8)}"
 
     async def want(self, now: float) -> bool:
-        """Have the log read for `WANTED_SECONDS`; tell whether somebody reads it."""
+        """Ask for the log for `WANTED_SECONDS`; tell whether it has a reader."""
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.zadd(redis_keys.LOGS_WANTED, {self._member: now + WANTED_SECONDS})
@@ -224,7 +232,7 @@ class Watched:
         return bool(is_read)
 
     async def leave(self) -> None:
-        """Do not want it any more."""
+        """Stop asking for the log."""
         with translated():
             pipeline = self._connection.pipeline(transaction=False)
             pipeline.zrem(redis_keys.LOGS_WANTED, self._member)
@@ -236,15 +244,14 @@ class Watched:
         place, total = (f"({after.place}", after.total) if after else ("-", 0)
         names = redis_keys.log(self._task_id), redis_keys.log_seen(self._task_id)
         with translated():
-            found = await self._read(names, (total, self._member, _KEPT_SECONDS, place, _AT_ONCE))
-        return [_entry(place.decode(), fields) for place, fields in found]
+            entries = await self._read(names, (total, self._member, _KEPT_SECONDS, place, _AT_ONCE))
+        return [_entry(place.decode(), fields) for place, fields in entries]
 
 
 def _entry(place: str, fields: list[bytes]) -> Entry:
-    known = dict(zip(fields[::2], fields[1::2], strict=True))
-    return Entry(
-        place, int(known[b"last"]), int(known[b"total"]), known[b"lines"], known[b"over"].decode()
-    )
+    values = dict(zip(fields[::2], fields[1::2], strict=True))
+    last, total, lines, over = (values[name] for name in (b"last", b"total", b"lines", b"over"))
+    return Entry(place, int(last), int(total), lines, over.decode())
 
 
 def _lock(task_id: str) -> str:

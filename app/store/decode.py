@@ -1,82 +1,87 @@
-"""What comes out of Redis as values; shared by both stores."""
+"""Decoding of records: strict for work, lenient for people."""
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 import msgspec
 
 from app.errors import UnreadableRecord
-from app.store import redis_keys
-from app.store.records import (
-    Callback,
-    MarketStatus,
-    Receipt,
-    Task,
-    TimelineEntry,
-)
+from app.store.job_data import JobData
+from app.store.records import Callback, Task, TimelineEntry
 
-_GAUGES = {
-    "tasks_active": ("scard", redis_keys.ACTIVE),
-    "tasks_pending": ("zcard", redis_keys.PENDING),
-    "callbacks_waiting": ("zcard", redis_keys.OUTBOX),
-}
+T = TypeVar("T")
 
-_task = msgspec.json.Decoder(Task)
-_receipt = msgspec.json.Decoder(Receipt)
-_callback = msgspec.json.Decoder(Callback)
-_market = msgspec.json.Decoder(MarketStatus)
-_happening = msgspec.json.Decoder(TimelineEntry)
+_MALFORMED = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+# Outside the enumeration of states, so that no record can be written with it.
+_UNREADABLE: Any = "unreadable"
 
 
-def task(fields: Sequence[bytes | None]) -> Task | None:
-    """Decode `record` and `version` of a task's hash.
+def record(content: bytes | None, kind: type[T]) -> T | None:
+    """Decode a record; None if there is none.
 
     Raises:
-        Unreadable: It is no record that we can read.
+        msgspec.DecodeError: It is broken, or of another kind.
     """
-    record, _ = fields
+    return msgspec.json.decode(content, type=kind) if content else None
+
+
+def task(content: bytes) -> Task:
+    """Decode a task's record.
+
+    Raises:
+        UnreadableRecord: It is broken, or of a newer version.
+    """
     try:
-        return _task.decode(record) if record else None
+        return msgspec.json.decode(content, type=Task)
     except msgspec.DecodeError as error:
         raise UnreadableRecord(f"a task's record: {error}", category="internal") from error
 
 
-def readable(fields: Sequence[bytes | None]) -> Task | None:
-    """Decode a task's hash; None for one that is no record of ours, too."""
+def callback(content: bytes) -> Callback:
+    """Decode a callback.
+
+    Raises:
+        msgspec.DecodeError: It is broken, or of a newer version.
+    """
+    return msgspec.json.decode(content, type=Callback)
+
+
+def readable(content: bytes | None, kind: type[T]) -> T | None:
+    """Decode a record; None if there is none or it cannot be read."""
     try:
-        return task(fields)
-    except UnreadableRecord:
+        return record(content, kind)
+    except _MALFORMED:
         return None
 
 
-def receipt(content: bytes | None) -> Receipt | None:
-    """Decode a receipt."""
-    return _receipt.decode(content) if content else None
+def readable_values(contents: Mapping[bytes, bytes], kind: type[T]) -> dict[str, T]:
+    """Decode the records of a hash, and drop those that cannot be read."""
+    records = {
+        name.decode(errors="replace"): readable(content, kind) for name, content in contents.items()
+    }
+    return {name: record for name, record in records.items() if record}
 
 
-def callbacks(fields: dict[bytes, bytes]) -> list[Callback]:
-    """Decode a task's callbacks, in order."""
-    return sorted(map(_callback.decode, fields.values()), key=lambda one: one.sequence)
+def any_task(content: bytes, *, task_id: str) -> Task:
+    """Decode a task's record; if it cannot be read, return a task of which only the id is known."""
+    return readable(content, Task) or Task(
+        id=task_id,
+        job=JobData(uuid="", duration=0, job_source_uri=""),
+        host="",
+        created_at=0,
+        start_deadline=0,
+        duration=0,
+        state=_UNREADABLE,
+    )
 
 
-def market(content: bytes | None) -> MarketStatus | None:
-    """Decode what Lagrange says of a Space."""
-    return _market.decode(content) if content else None
+def any_callback(content: bytes) -> Callback:
+    """Decode a callback; mark one that cannot be read."""
+    return readable(content, Callback) or Callback(
+        sequence=0, status=_UNREADABLE, reason="", timestamp=0, message_id=""
+    )
 
 
-def timeline(lines: Sequence[bytes]) -> list[TimelineEntry]:
-    """Decode a task's timeline."""
-    return [_happening.decode(line) for line in lines]
-
-
-def ask_metrics(pipeline: Any) -> None:
-    """Add to a pipeline what `metrics` reads."""
-    pipeline.hgetall(redis_keys.METRICS)
-    for command, key in _GAUGES.values():
-        getattr(pipeline, command)(key)
-
-
-def metrics(answers: Sequence[Any]) -> dict[str, int]:
-    """Return counters and gauges by name."""
-    counters = {name.decode(): int(number) for name, number in answers[0].items()}
-    return counters | dict(zip(_GAUGES, answers[1:], strict=True))
+def any_timeline_entry(content: bytes) -> TimelineEntry:
+    """Decode a timeline entry; mark one that cannot be read."""
+    return readable(content, TimelineEntry) or TimelineEntry(at=0, what=_UNREADABLE)

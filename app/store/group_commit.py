@@ -1,6 +1,6 @@
-"""Group commit: what comes while something is being written is written next, all of it together.
+"""Group commit: plans that come while others are being written are written next, together.
 
-Each plan holds or does not, whatever becomes of the others; they share the round trip and the disk.
+Each plan holds or fails on its own; they share the round trip and the sync to disk.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ class Commits:
         self._sending: asyncio.Task[None] | None = None
 
     async def carry_out(self, plan: bytes) -> Any:
-        """Return what the script answers to a plan.
+        """Return the answer of the script to a plan.
 
         Raises:
             RedisError, OSError: Redis is away; whether the plan was carried out is not known.
@@ -38,7 +38,7 @@ class Commits:
         return await answer
 
     async def _send(self) -> None:
-        """Send until nothing waits."""
+        """Send until no plan waits."""
         while self._waiting:
             self._under_way = self._waiting[:_MOST_TOGETHER]
             del self._waiting[:_MOST_TOGETHER]
@@ -50,7 +50,7 @@ class Commits:
         self._sending = None
 
     def _on_sent(self, sending: asyncio.Task[None]) -> None:
-        """When Redis is away, tell everyone who waits: they would only wait for the same."""
+        """Fail every plan that waits when Redis is away: each would meet the same error."""
         error = Disconnected("web stops") if sending.cancelled() else sending.exception()
         if error is None:
             return

@@ -1,116 +1,191 @@
-"""Whose turn it is: one replica at a time, each turn with a higher number than any before.
+"""Leases: locks in Redis that their holder renews and can lose.
 
-A turn ends by itself when it is not kept, so that a replica that dies is replaced within seconds;
-the number is the fencing token by which an earlier holder notices that it is one.
+The key holds the holder's own token, so that an earlier holder notices that it lost the lease.
 """
 
-from collections.abc import Awaitable
-from typing import Any
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from typing import Self
 
+import redis.asyncio
+from redis.asyncio.lock import Lock as AsyncLock
+from redis.exceptions import LockError
+from redis.lock import Lock
+
+from app.errors import Temporary
 from app.store import redis_keys
-from app.store.redis_errors import translated
+from app.store.redis_errors import UNAVAILABLE, translated
 
-_TAKE = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-local number = redis.call('INCR', KEYS[2])
-redis.call('SET', KEYS[1], number, 'PX', ARGV[1])
-return number
-"""
-_KEEP = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('PEXPIRE', KEYS[1], ARGV[2])
-"""
-_END = """
-if redis.call('GET', KEYS[1]) ~= ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
-"""
+LEASE_SECONDS = 10
+_RENEW_SECONDS = 3
+_WAIT_SECONDS = 2.0
 
 
-class LeaseLost(Exception):
-    """The turn is another replica's by now, or nobody's."""
+class Busy(Temporary):
+    """Another worker holds the lease."""
 
 
+class LeaseLost(Temporary):
+    """The lease ended; another process may hold it by now."""
+
+    def __init__(self) -> None:
+        super().__init__("the lease was lost", category="lock")
+
+
+@dataclass(frozen=True, slots=True)
 class Lease:
-    """The right to do something, for as long as it is kept.
+    """A lease under one name, or under several held together."""
 
-    Attributes:
-        number: Higher than that of every earlier turn.
-    """
+    _locks: tuple[Lock, ...]
 
-    def __init__(self, turns: "Leases", number: int) -> None:
-        self._turns = turns
-        self.number = number
+    @classmethod
+    def take(
+        cls, connection: redis.Redis, key: str, *, seconds: float, token: str | None = None
+    ) -> Self | None:
+        """Take a lease; None if another process holds it.
 
-    async def keep(self) -> None:
-        """Have it for its whole time from now on.
+        Args:
+            connection: To Redis.
+            key: Of the lock.
+            seconds: Until it ends, unless it is renewed.
+            token: The holder's; None: a new one.
 
         Raises:
-            Lost: It was over.
             Temporary: Redis is away.
         """
-        if not await self._turns.kept(self.number):
-            raise LeaseLost
+        lock = Lock(connection, key, timeout=seconds, thread_local=False)
+        with translated():
+            return cls((lock,)) if lock.acquire(blocking=False, token=token) else None
+
+    def renew(self) -> None:
+        """Extend the lease to its whole time from now on.
+
+        Raises:
+            LeaseLost: It ended.
+            Temporary: Redis is away.
+        """
+        with _translated():
+            for lock in self._locks:
+                lock.reacquire()
+
+    def check(self) -> None:
+        """Return while the lease lasts.
+
+        Raises:
+            LeaseLost: It ended.
+            Temporary: Redis is away, so it is not known.
+        """
+        with translated():
+            if all(lock.owned() for lock in self._locks):
+                return
+        raise LeaseLost
+
+    def release(self) -> None:
+        """Release the lease at once; a lost one is left alone.
+
+        Raises:
+            Temporary: Redis is away; the lease ends by itself.
+        """
+        for lock in reversed(self._locks):
+            with suppress(LeaseLost), _translated():
+                lock.release()
+
+
+@dataclass(frozen=True, slots=True)
+class AsyncLease:
+    """The asynchronous `Lease`, under one name."""
+
+    _lock: AsyncLock
+
+    @classmethod
+    async def take(
+        cls, connection: redis.asyncio.Redis, key: str, *, seconds: float
+    ) -> Self | None:
+        """Take a lease; None if another process holds it."""
+        lock = AsyncLock(connection, key, timeout=seconds, thread_local=False)
+        with translated():
+            return cls(lock) if await lock.acquire(blocking=False) else None
+
+    async def renew(self) -> None:
+        """Extend the lease to its whole time from now on."""
+        with _translated():
+            await self._lock.reacquire()
 
     async def check(self) -> None:
-        """Return while it is this replica's turn.
+        """Return while the lease lasts."""
+        with translated():
+            if await self._lock.owned():
+                return
+        raise LeaseLost
 
-        Raises:
-            Lost: It is not.
-            Temporary: Redis is away, so that nobody knows.
-        """
-        if await self._turns.current() != self.number:
-            raise LeaseLost
-
-    async def end(self) -> None:
-        """Let the next replica have its turn at once.
-
-        Raises:
-            Temporary: Redis is away; the turn ends by itself.
-        """
-        await self._turns.ended(self.number)
+    async def release(self) -> None:
+        """Release the lease at once; a lost one is left alone."""
+        with suppress(LeaseLost), _translated():
+            await self._lock.release()
 
 
-class Leases:
-    """The turns at one thing.
+@contextmanager
+def held(connection: redis.Redis, *names: str) -> Iterator[Lease]:
+    """Hold the leases of these names for the block, and renew them.
 
-    Args:
-        connection: A `redis.asyncio.Redis`.
-        name: What it is about.
-        milliseconds: How long a turn lasts that is not kept.
+    Raises:
+        Busy: Another worker holds one, and did for two seconds.
+        Temporary: Redis is away.
     """
-
-    def __init__(self, connection: Any, name: str, *, milliseconds: int) -> None:
-        self._connection = connection
-        self._keys = (redis_keys.turn(name), redis_keys.turns(name))
-        self._milliseconds = milliseconds
-        self._take = connection.register_script(_TAKE)
-        self._keep = connection.register_script(_KEEP)
-        self._end = connection.register_script(_END)
-
-    async def take(self) -> Lease | None:
-        """Return a turn; None while another replica has one.
-
-        Raises:
-            Temporary: Redis is away.
-        """
-        number = int(await _asked(self._take(keys=self._keys, args=(self._milliseconds,))))
-        return Lease(self, number) if number else None
-
-    async def kept(self, number: int) -> bool:
-        """Prolong a turn; False when it is over."""
-        arguments = (number, self._milliseconds)
-        return bool(await _asked(self._keep(keys=self._keys[:1], args=arguments)))
-
-    async def current(self) -> int | None:
-        """Return the number of the turn that somebody has now."""
-        found = await _asked(self._connection.get(self._keys[0]))
-        return int(found) if found else None
-
-    async def ended(self, number: int) -> None:
-        """End a turn, unless it is over."""
-        await _asked(self._end(keys=self._keys[:1], args=(number,)))
+    done = threading.Event()
+    with ExitStack() as stack:
+        locks = tuple(stack.enter_context(_acquired(connection, name)) for name in names)
+        renewal = threading.Thread(target=_renew, args=(locks, done), daemon=True)
+        renewal.start()
+        stack.callback(renewal.join)
+        stack.callback(done.set)
+        yield Lease(locks)
 
 
-async def _asked(question: Awaitable[Any]) -> Any:
+@contextmanager
+def _acquired(connection: redis.Redis, name: str) -> Iterator[Lock]:
+    lock = Lock(
+        connection,
+        redis_keys.lock(name),
+        timeout=LEASE_SECONDS,
+        blocking_timeout=_WAIT_SECONDS,
+        thread_local=False,
+    )
     with translated():
-        return await question
+        if not lock.acquire():
+            raise Busy(f"another worker holds {name}", category="lock")
+    try:
+        yield lock
+    finally:
+        with suppress(*UNAVAILABLE):
+            lock.release()
+
+
+def _renew(locks: tuple[Lock, ...], done: threading.Event) -> None:
+    """Renew until `done`; a lost lock is left to `Lease.check`, the others are renewed."""
+    while not done.wait(_RENEW_SECONDS):
+        for lock in locks:
+            with suppress(*UNAVAILABLE):
+                lock.reacquire()
+
+
+def is_held(connection: redis.Redis, name: str) -> bool:
+    """Tell whether a process holds the lease of this name.
+
+    Raises:
+        Temporary: Redis is away.
+    """
+    with translated():
+        return bool(connection.exists(redis_keys.lock(name)))
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    """Raise LeaseLost for a lock with another token, Temporary for other errors of redis-py."""
+    with translated():
+        try:
+            yield
+        except LockError as error:
+            raise LeaseLost from error

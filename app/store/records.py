@@ -1,63 +1,15 @@
-"""What this provider remembers of a job: values, without I/O, clock or randomness."""
+"""The records that Redis holds: values, without I/O, clock or randomness."""
 
-import re
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
 import msgspec
-from msgspec import Meta
 
-UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
-
-# `\Z`, since `$` also fits before a line's end.
-Uuid = Annotated[str, Meta(pattern=rf"^{UUID}\Z", description="a uuid")]
-OptionalUuid = Annotated[str, Meta(pattern=rf"^({UUID})?\Z", description="a uuid, or empty")]
-Url = Annotated[
-    str,
-    Meta(
-        pattern=r"^[Hh][Tt][Tt][Pp][Ss]?://[^\s\x00-\x20]+\Z",
-        max_length=2048,
-        description="an http(s) URL",
-    ),
-]
-Text = Annotated[str, Meta(max_length=2048)]
-PositiveSeconds = Annotated[int, Meta(ge=1, le=1 << 40)]
-_MAX_ADDRESSES = 256
-
-
-class JobData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A job as Lagrange describes it (protocol v0.3.0, and v1.1.5 from `job_type` on).
-
-    Unknown fields are ignored. `duration` is in seconds.
-    """
-
-    uuid: Uuid
-    duration: PositiveSeconds
-    job_source_uri: Url
-    name: Text = ""
-    status: Text = ""
-    job_result_uri: Text = ""
-    storage_source: Text = ""
-    task_uuid: OptionalUuid = ""
-    created_at: Text = ""
-    updated_at: Text = ""
-    build_log: Text = ""
-    container_log: Text = ""
-    node_id_job_source_uri_signature: Text = ""
-    job_real_uri: Text = ""
-    job_type: Annotated[int, Meta(ge=0, le=1 << 31)] = 0
-    bid_price: Text = ""
-    ip_white_list: Annotated[list[Text], Meta(max_length=_MAX_ADDRESSES)] | None = None
-
-
-def source_uuid(url: str) -> str:
-    """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the URL names none."""
-    match = re.search(rf"/({UUID})/?(?:[?#]|\Z)", url)
-    return match[1].lower() if match else ""
+from app.store.job_data import JobData
 
 
 class State(StrEnum):
-    """Where a task is.
+    """The state of a task.
 
     `failed` with `Task.ended_at` unset means that the workload is on the cluster and may recover;
     with it set, that the task is over.
@@ -78,7 +30,7 @@ STARTING = frozenset({State.ACCEPTED, State.FETCHING, State.BUILDING, State.DEPL
 
 
 class Reason(msgspec.Struct, frozen=True):
-    """Why a task is in its state: a word for machines, a sentence for the tenant."""
+    """The reason for a task's state: a word for machines, a sentence for the tenant."""
 
     category: str
     message: str
@@ -104,16 +56,16 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         host: The host name under the provider's domain.
         revision: The version that is wanted; raised by each redeploy.
         latest_revision: The highest revision ever given out.
-        applied_revision: The version that the cluster was last told to run; 0: none.
+        applied_revision: The version that was last applied to the cluster; 0: none.
         running_revision: The version that was last seen running; 0: none.
-        fallback: What serves while `revision` comes up, if anything does.
+        fallback: The version that serves while `revision` comes up, if one does.
         outcome: Set when the task is being ended: the state that it ends in.
         components: Replicas by component of the applied version.
         sequence: The number of the last callback.
         start_deadline: When a task that never ran is ended.
         expires_at: Set when the task first runs.
-        result_url: Where its result document can be read, once it is uploaded.
-        adopted: Whether v0.3.0 began it, and uploaded its result.
+        result_url: The address of its result document, once that is uploaded.
+        adopted: True if v0.3.0 began it, and uploaded its result.
         version: Counts changes of this record; the store's compare-and-set.
     """
 
@@ -151,7 +103,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def url(self) -> str:
-        """Where the workload answers."""
+        """The address of the workload."""
         return f"https://{self.host}"
 
     @property
@@ -161,30 +113,30 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of it will ever run again."""
+        """True once nothing of it will ever run again."""
         return self.ended_at is not None
 
     @property
     def stopping(self) -> bool:
-        """Whether it is being ended."""
+        """True while it is being ended."""
         return self.outcome is not None and not self.ended
 
     @property
     def due_at(self) -> float | None:
-        """When the clock has to end it; None: never, it is over or being ended."""
+        """The time at which the clock ends it; None: it is over, or being ended."""
         if self.ended or self.stopping:
             return None
         return self.expires_at if self.expires_at is not None else self.start_deadline
 
     @property
     def owes_result(self) -> bool:
-        """Whether its result document is to be uploaded: it ran, and goes on."""
+        """True while its result document is to be uploaded: it ran, and goes on."""
         ran = self.started_at is not None and not self.adopted
         return ran and not self.result_url and not self.ended and not self.stopping
 
     @property
     def pending(self) -> bool:
-        """Whether a worker has something to do for it."""
+        """True while a worker has something to do for it."""
         if self.ended:
             return False
         if self.stopping or self.state in {State.ACCEPTED, State.FETCHING, State.BUILDING}:
@@ -193,7 +145,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Callback(msgspec.Struct, frozen=True, kw_only=True):
-    """A report owed to Lagrange, and how its delivery goes.
+    """A report owed to Lagrange, and the state of its delivery.
 
     Attributes:
         sequence: Counts a task's callbacks from 1; they are sent in this order.
@@ -224,10 +176,10 @@ class TimelineEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MarketStatus(msgspec.Struct, frozen=True, kw_only=True):
-    """What Lagrange says of a task's Space: its own words, and when it said them (unix seconds).
+    """An answer of Lagrange about a task's Space, in its own words, at this time (unix seconds).
 
-    Times are seconds as Lagrange writes them; empty: not told. `noted`: the task's timeline says
-    that Lagrange calls it terminated.
+    Times are seconds as Lagrange writes them; empty: it gave none. `noted`: the task's timeline
+    has an entry that Lagrange calls it terminated.
     """
 
     space_status: str
@@ -259,14 +211,14 @@ class PodSummary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PodSummaries(msgspec.Struct, frozen=True, kw_only=True):
-    """The pods of a task, and when they were written down (unix seconds)."""
+    """The pods of a task at this time (unix seconds)."""
 
     at: float = 0
     pods: tuple[PodSummary, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of a report to Lagrange.
+    """The outcome of a report to Lagrange.
 
     Attributes:
         at: When, unix seconds.
@@ -280,7 +232,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Proof(msgspec.Struct, frozen=True, kw_only=True):
-    """A proof that was ordered, and what has come of it.
+    """A proof that was ordered, and its outcome so far.
 
     Attributes:
         digest: Of the order's message.
@@ -302,12 +254,12 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether nothing more comes of it."""
+        """True once its outcome is final."""
         return self.state in {"done", "failed"}
 
 
 class Receipt(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted event: what it said (a digest) and what it was answered."""
+    """An accepted event: a digest of its content, and the answer to it."""
 
     digest: str
     status: int

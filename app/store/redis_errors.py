@@ -12,7 +12,7 @@ UNAVAILABLE = (RedisError, OSError)
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise Temporary (category `memory`) for what redis-py raises in the block."""
+    """Raise Temporary (category `memory`) for errors of redis-py in the block."""
     try:
         yield
     except UNAVAILABLE as error:

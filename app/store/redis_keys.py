@@ -1,25 +1,23 @@
-"""The names of everything in Redis, in one place."""
+"""The names of all keys in Redis, in one place."""
 
 TASKS = "cp:tasks"  # sorted set: task id by creation
 ACTIVE = "cp:active"  # set: ids of tasks that are not over
 ENDED = "cp:ended"  # sorted set: task id by end
 DUE = "cp:due"  # sorted set: task id by the time at which the clock ends it
 PENDING = "cp:pending"  # sorted set: task id by the time at which the clock calls a worker again
-APPLIED = "cp:applied"  # sorted set: task id by the time at which a worker was done with it
+APPLIED = "cp:applied"  # sorted set: task id by the time at which a worker finished with it
 OUTBOX = "cp:outbox"  # sorted set: task id by the time of its next delivery
 HOSTS = "cp:hosts"  # hash: host name → task id
 HOLDERS = "cp:holders"  # hash: space uuid → id of the task whose objects are on the cluster
 RESERVATIONS = "cp:reservations"  # hash: holder → slots (JSON); `version` → number
-INVENTORY = "cp:inventory"  # JSON of the nodes as they were seen a moment ago
+INVENTORY = "cp:inventory"  # JSON of the nodes as the watcher saw them last
 METRICS = "cp:metrics"  # hash: counter → number
 UPLOADS = "cp:uploads"  # sorted set: task id by the time at which its result is uploaded
-UPLOADS_PAUSED = "cp:uploads:paused"  # there while Multichain Storage is left alone
+UPLOADS_PAUSED = "cp:uploads:paused"  # exists while Multichain Storage is left alone
 ADOPTED = "cp:adopted"  # hash: job uuid → v0.3.0's key that it was adopted from
-MARKET = "cp:market"  # hash: task id → what Lagrange says of its Space (JSON)
-REPORTS = "cp:reports"  # hash: path at Lagrange → what came of the last report there (JSON)
-LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by the end of their wish
-
-MOST_FOUND = 100  # tasks that are looked at by one lookup
+MARKET = "cp:market"  # hash: task id → last answer of Lagrange about its Space (JSON)
+REPORTS = "cp:reports"  # hash: path at Lagrange → outcome of the last report there (JSON)
+LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by expiry
 
 
 def task(task_id: str) -> str:
@@ -30,12 +28,6 @@ def task(task_id: str) -> str:
 def lookup(uuid: str) -> str:
     """Sorted set of the ids of tasks that are known by this task's or Space's uuid, by creation."""
     return f"cp:uuid:{uuid}"
-
-
-def candidates(uuid: str, ids: list[bytes]) -> list[bytes]:
-    """Return the ids of tasks that may be known by a uuid: a job's own, and those looked up."""
-    job = uuid.encode()
-    return [job, *(task_id for task_id in ids if task_id != job)]
 
 
 def receipt(message_id: str) -> str:
@@ -49,12 +41,12 @@ def callbacks(task_id: str) -> str:
 
 
 def timeline(task_id: str) -> str:
-    """List of happenings (JSON)."""
+    """List of timeline entries (JSON)."""
     return f"cp:timeline:{task_id}"
 
 
 def workload(task_id: str, revision: int) -> str:
-    """JSON of what one revision of a task runs."""
+    """JSON of the workload of one revision of a task."""
     return f"cp:workload:{task_id}:{revision}"
 
 
@@ -69,7 +61,7 @@ def build_log(task_id: str) -> str:
 
 
 def holder(task_id: str, revision: int) -> str:
-    """Who holds slots of `RESERVATIONS`: one revision of a task."""
+    """Field of `RESERVATIONS`: one revision of a task."""
     return f"{task_id}:{revision}"
 
 
@@ -79,40 +71,35 @@ def wallets(digest: str) -> str:
 
 
 def log(task_id: str) -> str:
-    """Stream of what a task's containers wrote last, while somebody watches."""
+    """Stream of the last output of a task's containers, while it is watched."""
     return f"cp:log:{task_id}"
 
 
 def log_places(task_id: str) -> str:
-    """Hash of container → how far its log is in the stream, and of the stream's sizes."""
+    """Hash of container → position in its log, and of the stream's sizes."""
     return f"cp:log-places:{task_id}"
 
 
 def log_seen(task_id: str) -> str:
-    """Sorted set of watchers by how many bytes of the stream they have seen."""
+    """Sorted set of watchers by the bytes of the stream that they have seen."""
     return f"cp:log-seen:{task_id}"
 
 
 def lock(name: str) -> str:
-    """The token of who works on it now."""
+    """Token of the process that holds the lease of this name."""
     return f"cp:lock:{name}"
 
 
-def turn(name: str) -> str:
-    """The number of the turn that a replica has now."""
+def leader(name: str) -> str:
+    """Token of the replica that leads in this duty; the others stand by."""
     return f"cp:turn:{name}"
 
 
-def turns(name: str) -> str:
-    """How many turns there were."""
-    return f"cp:turns:{name}"
-
-
 def proof(proof_id: str) -> str:
-    """JSON of a proof that was asked for, and what came of it."""
+    """JSON of a proof that was ordered, and its outcome."""
     return f"cp:proof:{proof_id}"
 
 
-def former(space_uuid: str) -> str:
-    """Hash of a job in v0.3.0's memory, which is read and never written."""
+def legacy_record(space_uuid: str) -> str:
+    """Hash of a job as v0.3.0 wrote it; it is read and never written."""
     return f"FULL:{space_uuid}"

@@ -1,6 +1,6 @@
 """RQ, the wake-up of workers.
 
-An entry only says where to look, the task's record what there is to do.
+An entry names the task; the task's record says what there is to do.
 """
 
 import math
@@ -35,7 +35,7 @@ _RETRY = Retry(max=len(_RETRY_SECONDS), interval=list(_RETRY_SECONDS))
 
 @cache
 def _unconnected() -> Queue:
-    """A queue that writes entries into pipelines and never speaks to Redis itself."""
+    """A queue without a connection, which only names keys and makes entries."""
     queue = queue_on(redis.Redis())
     queue.redis_server_version = (7, 0, 0)
     return queue
@@ -50,7 +50,7 @@ def queue_on(connection: redis.Redis) -> Queue:
 
 @cache
 def _pattern(work: str) -> dict[str, str | int | float | bytes]:
-    """What RQ itself would write of an entry that calls `work`; it takes its time to make one."""
+    """The fields that RQ itself would write of an entry that calls `work`; slow to make."""
     job = _unconnected().create_job(
         work, retry=_RETRY, result_ttl=_RESULT_TTL_SECONDS, failure_ttl=_FAILURE_TTL_SECONDS
     )
@@ -72,20 +72,20 @@ def entry(task_id: str, *, work: str = ADVANCE) -> Iterator[tuple[str | int | fl
 
 
 def _now() -> str:
-    """RQ's own spelling of times; `strftime` takes as long as all the rest."""
+    """The time as RQ formats it; `strftime` takes as long as all the rest."""
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def _compressed(data: bytes) -> bytes:
-    """As RQ reads it; so few bytes do not shrink, and `zlib.compress` takes its time."""
+    """Data as RQ reads it, stored only: so few bytes do not shrink, and compressing is slow."""
     compressor = zlib.compressobj(level=0, wbits=_WINDOW_BITS, memLevel=1)
     return compressor.compress(data) + compressor.flush()
 
 
 def retry(asked_seconds: float | None) -> Retry:
-    """Return what a function returns to be called again: later each time, or when it was asked to.
+    """Return the result of a function that is to be called again: later each time, or as asked.
 
-    When RQ's patience is over, the clock calls again: see `lifecycle.wake_stalled`.
+    When RQ gives up, the clock calls again: see `tasks.deadlines.wake_stalled`.
     """
     if asked_seconds is None:
         return _RETRY
@@ -93,10 +93,10 @@ def retry(asked_seconds: float | None) -> Retry:
 
 
 def again(seconds: int) -> Retry:
-    """Return what a function returns that goes on in a moment, and then again, for hours."""
+    """Return the result of a function that is to be called again every few seconds, for hours."""
     return Retry(max=_MOST_STEPS, interval=[seconds])
 
 
 def longest_wait_seconds(asked_seconds: float | None) -> float:
-    """Return how long at most it takes until RQ calls again."""
+    """Return the longest time until RQ calls again."""
     return max(_RETRY_SECONDS[-1], asked_seconds or 0)

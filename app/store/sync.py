@@ -1,7 +1,7 @@
-"""The memory for processes that may wait on it: worker, watcher, clock, CLI."""
+"""The synchronous store: for worker, watcher, clock, and the command line."""
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -9,14 +9,9 @@ import msgspec
 import redis
 
 from app.errors import UnreadableRecord
-from app.store import decode, redis_keys, rq_queue, transaction
-from app.store.records import (
-    Callback,
-    MarketStatus,
-    PodSummaries,
-    Task,
-    TimelineEntry,
-)
+from app.store import queries, redis_keys, rq_queue, transaction
+from app.store.queries import Command, Query, T
+from app.store.records import Callback, MarketStatus, PodSummaries, Report, Task, TimelineEntry
 from app.store.redis_errors import translated
 from k8s.workload import Workload
 
@@ -24,7 +19,11 @@ _PURGE_AT_ONCE = 100
 
 
 class Store:
-    """Reads and changes; every method raises Temporary (category `memory`) when Redis is away."""
+    """Reads and changes; every method raises Temporary (category `memory`) when Redis is away.
+
+    The reads that only people see take a key of another type for an empty one, and mark an
+    unreadable record as such.
+    """
 
     def __init__(self, connection: redis.Redis) -> None:
         # redis-py types answers as text or bytes or lists; what comes is bytes.
@@ -42,123 +41,143 @@ class Store:
             [answer] = self._script(args=(plan,))
         transaction.outcome(answer, meaning)
 
+    def read(self, query: Query[T], *, lenient: bool = False) -> T:
+        """Execute a query.
+
+        Args:
+            query: One of `queries`.
+            lenient: Answer with None where the key is of another type than the command expects.
+        """
+        try:
+            commands = next(query)
+            while True:
+                commands = query.send(self._answers(commands, lenient=lenient))
+        except StopIteration as end:
+            value: T = end.value
+            return value
+
     def get(self, task_id: str) -> Task | None:
         """Return the task of this id (lower case).
 
         Raises:
-            Unreadable: Its record is none of ours.
+            UnreadableRecord: Its record is broken, or of a newer version.
         """
-        with translated():
-            return decode.task(self.connection.hmget(redis_keys.task(task_id), "record", "version"))
+        return self.read(queries.task(task_id))
 
     def find(self, uuid: str) -> list[Task]:
-        """Return the tasks known by this job, task or Space uuid (lower case), newest first."""
-        with translated():
-            ids = self.connection.zrevrange(redis_keys.lookup(uuid), 0, redis_keys.MOST_FOUND - 1)
-        return list(self._many(redis_keys.candidates(uuid, ids)))
+        """Return the tasks known by this job, task or Space uuid (lower case), newest first.
 
-    def tasks(self) -> Iterator[Task]:
-        """Yield every task that is remembered, oldest first."""
-        with translated():
-            ids = self.connection.zrange(redis_keys.TASKS, 0, -1)
-        return self._many(ids)
+        Raises:
+            UnreadableRecord: A record is broken, or of a newer version.
+        """
+        return self.read(queries.find(uuid))
 
-    def active(self) -> Iterator[Task]:
-        """Yield every task that is not over."""
-        with translated():
-            ids = self.connection.smembers(redis_keys.ACTIVE)
-        return self._many(ids)
+    def find_any(self, uuid: str) -> list[Task]:
+        """Return the same as `find`, with unreadable tasks."""
+        return self.read(queries.find_any(uuid), lenient=True)
 
-    def _many(self, ids: Iterable[bytes]) -> Iterator[Task]:
-        for task_id in ids:
-            if task := self.get(task_id.decode()):
-                yield task
+    def tasks(self) -> list[Task]:
+        """Return every task, oldest first, with unreadable ones."""
+        return self.read(queries.tasks(), lenient=True)
+
+    def active(self) -> list[Task]:
+        """Return every task that is not over.
+
+        Raises:
+            UnreadableRecord: A record is broken, or of a newer version.
+        """
+        return self.read(queries.active())
+
+    def count_active(self) -> int:
+        """Return how many tasks are not over."""
+        return self.read(queries.count_active(), lenient=True)
 
     def callbacks(self, task_id: str) -> list[Callback]:
-        """Return a task's callbacks in order."""
-        with translated():
-            return decode.callbacks(self.connection.hgetall(redis_keys.callbacks(task_id)))
+        """Return a task's callbacks in order, with unreadable ones."""
+        return self.read(queries.callbacks_any(task_id), lenient=True)
 
     def timeline(self, task_id: str) -> list[TimelineEntry]:
-        """Return what happened to a task, oldest first."""
-        with translated():
-            return decode.timeline(self.connection.lrange(redis_keys.timeline(task_id), 0, -1))
+        """Return a task's timeline, oldest first."""
+        return self.read(queries.timeline(task_id), lenient=True)
 
-    def market(self) -> dict[str, MarketStatus]:
-        """Return what Lagrange said last of each active task's Space, by task id."""
-        with translated():
-            found = self.connection.hgetall(redis_keys.MARKET)
-        said = ((name.decode(), decode.market(content)) for name, content in found.items())
-        return {task_id: one for task_id, one in said if one}
+    def pods(self, task_id: str) -> PodSummaries | None:
+        """Return a task's pods as the watcher saw them last; None if it saw none."""
+        return self.read(queries.pods(task_id), lenient=True)
+
+    def market_status(self, task_id: str) -> MarketStatus | None:
+        """Return the last answer of Lagrange about a task's Space."""
+        return self.read(queries.market_status(task_id), lenient=True)
+
+    def market_statuses(self) -> dict[str, MarketStatus]:
+        """Return the last answers of Lagrange about active tasks' Spaces, by task id."""
+        return self.read(queries.market_statuses(), lenient=True)
+
+    def reports(self) -> dict[str, Report]:
+        """Return the outcome of the last report of each kind, by its path at Lagrange."""
+        return self.read(queries.reports(), lenient=True)
+
+    def is_watched(self) -> bool:
+        """Tell whether a watcher ran within the last minutes."""
+        return self.read(queries.is_watched())
 
     def workload(self, task_id: str, revision: int) -> Workload | None:
-        """Return what a revision of a task runs; None when that is not known (yet)."""
-        with translated():
-            content = self.connection.get(redis_keys.workload(task_id, revision))
-        return msgspec.json.decode(content, type=Workload) if content else None
+        """Return the workload of a task's revision; None if that is not known (yet)."""
+        return self.read(queries.workload(task_id, revision))
 
     def field(self, key: str, name: str) -> str | None:
-        """Return one field of a hash (`keys.HOSTS`, `keys.HOLDERS`)."""
-        with translated():
-            content = self.connection.hget(key, name)
-        return content.decode() if content is not None else None
+        """Return one field of a hash (`redis_keys.HOSTS`, `redis_keys.HOLDERS`)."""
+        return self.read(queries.field(key, name))
 
     def fields(self, key: str) -> dict[str, str]:
-        """Return all fields of a hash of texts (`keys.RESERVATIONS`)."""
-        with translated():
-            found = self.connection.hgetall(key)
-        return {name.decode(): content.decode() for name, content in found.items()}
+        """Return all fields of a hash of texts (`redis_keys.RESERVATIONS`)."""
+        return self.read(queries.fields(key))
 
-    def note(self, key: str, name: str, text: str) -> None:
-        """Write one field of a hash (`keys.ADOPTED`)."""
+    def value(self, key: str) -> bytes | None:
+        """Return the content of a key; None once it has expired."""
+        return self.read(queries.value(key))
+
+    def due(self, key: str, now: float, *, limit: int = 100) -> list[str]:
+        """Return the ids that are due in a sorted set of times, the earliest first."""
+        return self.read(queries.due(key, now, limit=limit))
+
+    def legacy_records(self, names: Sequence[str]) -> Iterator[tuple[str, dict[str, str] | None]]:
+        """Yield each key of v0.3.0's records with these of its fields; None: it is no hash."""
+        with translated():
+            keys = set(self.connection.scan_iter(match=redis_keys.legacy_record("*"), count=1000))
+        for key in sorted(keys):
+            with translated():
+                is_hash = self.connection.type(key) == b"hash"
+                texts = self.connection.hmget(key, *names) if is_hash else []
+            pairs = zip(names, texts, strict=False)
+            fields = {name: text.decode(errors="replace") for name, text in pairs if text}
+            yield key.decode(errors="replace"), fields if is_hash else None
+
+    def set_field(self, key: str, name: str, text: str) -> None:
+        """Write one field of a hash (`redis_keys.ADOPTED`)."""
         with translated():
             self.connection.hset(key, name, text)
 
-    def former(self, wanted: Sequence[str]) -> Iterator[tuple[str, dict[str, str] | None]]:
-        """Yield each key of v0.3.0's records, and the fields that are there; None: no hash."""
-        with translated():
-            found = set(self.connection.scan_iter(match=redis_keys.former("*"), count=1000))
-        for key in sorted(found):
-            with translated():
-                is_hash = self.connection.type(key) == b"hash"
-                texts = self.connection.hmget(key, *wanted) if is_hash else []
-            told = zip(wanted, texts, strict=False)
-            fields = {name: text.decode(errors="replace") for name, text in told if text}
-            yield key.decode(errors="replace"), fields if is_hash else None
-
-    def keep(self, key: str, content: bytes, period: timedelta) -> None:
-        """Write something down for some time."""
+    def set_value(self, key: str, content: bytes, period: timedelta) -> None:
+        """Write a key that expires."""
         with translated():
             self.connection.set(key, content, ex=period)
 
-    def show_pods(self, task_id: str, pods: PodSummaries, period: timedelta) -> None:
-        """Write down a task's pods for people to see."""
-        self.keep(redis_keys.pods(task_id), msgspec.json.encode(pods), period)
-
-    def kept(self, key: str) -> bytes | None:
-        """Return what was written down; None when its time is over."""
-        with translated():
-            found: bytes | None = self.connection.get(key)
-        return found
-
-    def reached(self, key: str, now: float, *, limit: int = 100) -> list[str]:
-        """Return the ids in a sorted set of times whose time has come, the earliest first."""
-        with translated():
-            ids = self.connection.zrangebyscore(key, "-inf", now, start=0, num=limit)
-        return [task_id.decode() for task_id in ids]
+    def save_pods(self, task_id: str, pods: PodSummaries, period: timedelta) -> None:
+        """Write a task's pods, for people to see."""
+        self.set_value(redis_keys.pods(task_id), msgspec.json.encode(pods), period)
 
     def postpone(self, key: str, task_id: str, until: float) -> None:
-        """Look at it again then, if it is still in the set."""
+        """Have an id due again at this time, if it is still in the set."""
         with translated():
             self.connection.zadd(key, {task_id: until}, xx=True)
 
-    def forget(self, key: str, task_id: str) -> None:
-        """Take an id out of a sorted set of times."""
+    def remove_due(self, key: str, task_id: str) -> None:
+        """Remove an id from a sorted set of times."""
         with translated():
             self.connection.zrem(key, task_id)
 
     def wake(self, task_id: str, until: float) -> None:
-        """Call a worker for a pending task, and look again at `until`."""
+        """Enqueue a pending task, and have it due again at `until`."""
         with translated():
             pipeline = self.connection.pipeline()
             pipeline.zadd(redis_keys.PENDING, {task_id: until}, xx=True)
@@ -167,11 +186,11 @@ class Store:
             pipeline.execute()
 
     def sweep(self, task_id: str) -> None:
-        """Call a worker for what is left of a task that is over."""
+        """Enqueue the removal of what a finished task left on the cluster."""
         self.call(rq_queue.SWEEP, task_id)
 
     def call(self, work: str, about: str) -> None:
-        """Call a worker for anything else: a function of `rq_jobs`, and what it is about."""
+        """Enqueue other work: a function of `rq_jobs`, and its subject."""
         with translated():
             pipeline = self.connection.pipeline()
             for command in rq_queue.entry(about, work=work):
@@ -179,22 +198,23 @@ class Store:
             pipeline.execute()
 
     def redeliver(self, task_id: str, now: float) -> int:
-        """Owe a task's parked callbacks again; return how many there were."""
-        parked = [one for one in self.callbacks(task_id) if one.state == "parked"]
+        """Owe a task's parked callbacks again; return their number."""
+        callbacks = self.callbacks(task_id)
+        parked = [callback for callback in callbacks if callback.state == "parked"]
         with translated():
             pipeline = self.connection.pipeline()
-            for one in parked:
-                owed = msgspec.structs.replace(one, state="owed", first_attempt_at=None)
+            for callback in parked:
+                owed = msgspec.structs.replace(callback, state="owed", first_attempt_at=None)
                 encoded = msgspec.json.encode(owed)
-                pipeline.hset(redis_keys.callbacks(task_id), str(one.sequence), encoded)
+                pipeline.hset(redis_keys.callbacks(task_id), str(callback.sequence), encoded)
             if parked:
                 pipeline.zadd(redis_keys.OUTBOX, {task_id: now})
             pipeline.execute()
         return len(parked)
 
     def purge(self, ended_before: float) -> int:
-        """Forget tasks that ended before this time; return how many."""
-        ids = self.reached(redis_keys.ENDED, ended_before, limit=_PURGE_AT_ONCE)
+        """Delete tasks that ended before this time; return how many were due."""
+        ids = self.due(redis_keys.ENDED, ended_before, limit=_PURGE_AT_ONCE)
         for task_id in ids:
             try:
                 task = self.get(task_id)
@@ -206,9 +226,8 @@ class Store:
         return len(ids)
 
     def _purge(self, task: Task) -> None:
-        workloads = [
-            redis_keys.workload(task.id, one) for one in range(1, task.latest_revision + 1)
-        ]
+        revisions = range(1, task.latest_revision + 1)
+        workloads = [redis_keys.workload(task.id, revision) for revision in revisions]
         with translated():
             pipeline = self.connection.pipeline()
             pipeline.delete(
@@ -228,11 +247,27 @@ class Store:
             pipeline.execute()
 
     def ping(self) -> None:
-        """Return when Redis answers."""
+        """Return once Redis answers."""
         with translated():
             self.connection.ping()
 
+    def _answers(self, commands: Sequence[Command], *, lenient: bool) -> Sequence[Any]:
+        with translated():
+            pipeline = self.connection.pipeline(transaction=False)
+            for command in commands:
+                pipeline.execute_command(*command)
+            answers = pipeline.execute(raise_on_error=not lenient)
+            return [_unless_wrong_type(answer) for answer in answers]
+
 
 def encoded(workload: Workload) -> bytes:
-    """Return a workload as `Change.workload` takes it."""
+    """Encode a workload for `Change.workload`."""
     return msgspec.json.encode(workload)
+
+
+def _unless_wrong_type(answer: Any) -> Any:
+    if not isinstance(answer, Exception):
+        return answer
+    if str(answer).startswith("WRONGTYPE"):
+        return None
+    raise answer

@@ -1,4 +1,4 @@
-"""One change of the memory as a plan of checks and commands, and the script that carries it out."""
+"""One change as a plan of checks and commands, and the Lua script that carries it out."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -8,12 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from app.store import redis_keys, rq_queue
-from app.store.records import (
-    Callback,
-    Receipt,
-    Task,
-    TimelineEntry,
-)
+from app.store.records import Callback, Receipt, Task, TimelineEntry
 
 Word = str | int | float | msgspec.Raw
 Command = Sequence[Word]
@@ -29,12 +24,12 @@ local function carry_out(plan)
   local checks, commands = unpack(cmsgpack.unpack(plan))
   for index, check in ipairs(checks) do
     local operator, expected, command = unpack(check)
-    local found = redis.call(unpack(command))
+    local actual = redis.call(unpack(command))
     local holds
-    if operator == 'absent' then holds = not found
-    elseif operator == 'equal' then holds = found == expected
-    else holds = found < expected end
-    if not holds then return {index, found} end
+    if operator == 'absent' then holds = not actual
+    elseif operator == 'equal' then holds = actual == expected
+    else holds = actual < expected end
+    if not holds then return {index, actual} end
   end
   for _, command in ipairs(commands) do redis.call(unpack(command)) end
   return {0}
@@ -46,7 +41,7 @@ return answers
 
 
 class Conflict(Exception):
-    """Something that the change was decided upon is not so any more: read again, decide again."""
+    """The change was decided upon outdated values: read again, decide again."""
 
 
 class Full(Exception):
@@ -62,7 +57,7 @@ class Replayed(Exception):
 
 
 class _Check(NamedTuple):
-    """A command whose answer has to be so, and what it means when it is not."""
+    """A command, the answer that it must have, and the error if it has another."""
 
     error: type[Exception]
     operator: str
@@ -85,7 +80,7 @@ def _json(value: Any) -> str:
 
 
 def _packable(command: tuple[str | int | float | bytes, ...]) -> Command:
-    """Redis reads no MessagePack of type `bin`, but takes any bytes for a `str 32`."""
+    """A command as MessagePack: Redis reads no type `bin`, but takes any bytes for a `str 32`."""
     return [
         msgspec.Raw(struct.pack(">BI", 0xDB, len(word)) + word) if isinstance(word, bytes) else word
         for word in command
@@ -98,8 +93,8 @@ class Guard(msgspec.Struct, frozen=True):
     Attributes:
         key: The hash.
         name: The field.
-        was: What it has to hold before; None: nothing.
-        becomes: What it holds after; None: nothing.
+        was: Its value before; None: it must not exist.
+        becomes: Its value after; None: it is deleted.
     """
 
     key: str
@@ -109,18 +104,18 @@ class Guard(msgspec.Struct, frozen=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one task.
+    """The change of one task.
 
     Attributes:
         before: As it was read; None for a new task.
         after: As it is to be; `version` is the store's.
         at: When, unix seconds.
-        callbacks: What is owed to Lagrange because of it.
-        happenings: What its timeline says about it.
-        workload: What the wanted revision runs, encoded, when that is known now.
-        guards: Claims that hold or fall with the change.
-        wake: Whether a worker is called at once.
-        first_of: A uuid by which no task may be known yet; empty: that does not matter.
+        callbacks: Reports that it makes owed to Lagrange.
+        happenings: Its entries in the timeline.
+        workload: The wanted revision's, encoded, if that is known now.
+        guards: Claims that are made or released with the change.
+        wake: True to enqueue the task at once.
+        first_of: A uuid by which no task may be known yet; empty: any may.
     """
 
     before: Task | None
@@ -140,7 +135,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         changes: At most one for each task.
         message_id: The event's idempotency key, with `receipt`.
-        receipt_for_ever: Whether the receipt is kept beyond `RECEIPT_KEPT`.
+        receipt_for_ever: True to keep the receipt beyond `RECEIPT_KEPT`.
         max_active: Refuse when that many tasks are active already.
         counters: Metrics that go up by one.
     """
@@ -153,7 +148,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     counters: tuple[str, ...] = ()
 
     def encoded(self) -> tuple[bytes, tuple[type[Exception], ...]]:
-        """Return an argument of the script (MessagePack), and what each failing check means."""
+        """Return an argument of the script (MessagePack), and the error of each check."""
         checks = list(self._checks())
         plan = [check[1:] for check in checks], list(self._commands())
         return msgspec.msgpack.encode(plan), tuple(check.error for check in checks)
@@ -193,7 +188,7 @@ def _written(change: Change) -> Iterator[Command]:
         yield "ZADD", redis_keys.TASKS, after.created_at, after.id
         yield "SADD", redis_keys.ACTIVE, after.id
     yield from _scheduled(before, after, at)
-    yield from _told(change)
+    yield from _reported(change)
     if change.workload is not None:
         yield "SET", redis_keys.workload(after.id, after.revision), change.workload.decode()
     for guard in change.guards:
@@ -213,10 +208,10 @@ def _written(change: Change) -> Iterator[Command]:
 
 
 def _released(before: Task | None, after: Task) -> Iterator[Command]:
-    """What a task holds on nodes for versions that it does not run any more."""
+    """Release the reservations for versions that the task does not run any more."""
     given_up = _revisions(before) - _revisions(after) if before else set()
     if given_up:
-        holders = (redis_keys.holder(after.id, one) for one in sorted(given_up))
+        holders = (redis_keys.holder(after.id, revision) for revision in sorted(given_up))
         yield "HDEL", redis_keys.RESERVATIONS, *holders
 
 
@@ -228,7 +223,7 @@ def _revisions(task: Task) -> set[int]:
     return {task.revision, serving.revision if serving else task.revision}
 
 
-def _told(change: Change) -> Iterator[Command]:
+def _reported(change: Change) -> Iterator[Command]:
     task_id = change.after.id
     for callback in change.callbacks:
         yield "HSET", redis_keys.callbacks(task_id), callback.sequence, _json(callback)
@@ -263,7 +258,7 @@ def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]
 
 
 def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None:
-    """Raise what the script's answer means; return when everything was written.
+    """Raise the error that the script's answer stands for; return if everything was written.
 
     Raises:
         Conflict, Full, Replayed: Nothing was written.

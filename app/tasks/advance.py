@@ -7,7 +7,7 @@ import structlog
 
 from app.context import Context
 from app.errors import Permanent, Temporary
-from app.store import Change, locks
+from app.store import Change, leases
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
 from app.tasks.step import StepContext, Superseded
@@ -29,12 +29,12 @@ def advance(context: Context, task_id: str) -> None:
     """
     try:
         _advance(context, task_id)
-    except locks.Busy as busy:
+    except leases.Busy as busy:
         log.info("task busy", task=task_id, held=busy.message)
 
 
 def _advance(context: Context, task_id: str) -> None:
-    with locks.held(context.redis, f"task:{task_id}") as lock:
+    with leases.held(context.redis, f"task:{task_id}") as lock:
         while (task := context.store.get(task_id)) and (run := next_step(task)):
             step = StepContext(context, task, lock)
             with structlog.contextvars.bound_contextvars(task=task_id, step=run.__name__):

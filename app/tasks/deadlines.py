@@ -6,7 +6,7 @@ import structlog
 
 from app.context import Context
 from app.errors import UnreadableRecord
-from app.store import Conflict, locks, redis_keys
+from app.store import Conflict, leases, redis_keys
 from app.store.records import Reason, State, Task
 from app.tasks import transitions
 
@@ -26,7 +26,7 @@ def end_due(context: Context) -> int:
     """
     now = time.time()
     ended = 0
-    for task_id in context.store.reached(redis_keys.DUE, now):
+    for task_id in context.store.due(redis_keys.DUE, now):
         try:
             task = context.store.get(task_id)
         except UnreadableRecord as error:
@@ -34,7 +34,7 @@ def end_due(context: Context) -> int:
             context.store.postpone(redis_keys.DUE, task_id, now + _LOOK_AGAIN_SECONDS)
             continue
         if task is None or task.due_at is None:
-            context.store.forget(redis_keys.DUE, task_id)
+            context.store.remove_due(redis_keys.DUE, task_id)
             continue
         if task.due_at <= now:
             ended += _end(context, task, now)
@@ -70,8 +70,8 @@ def wake_stalled(context: Context) -> int:
     """
     now = time.time()
     woken = 0
-    for task_id in context.store.reached(redis_keys.PENDING, now):
-        if locks.is_held(context.redis, f"task:{task_id}"):
+    for task_id in context.store.due(redis_keys.PENDING, now):
+        if leases.is_held(context.redis, f"task:{task_id}"):
             context.store.postpone(redis_keys.PENDING, task_id, now + _LOOK_AGAIN_SECONDS)
             continue
         context.store.wake(task_id, now + _LOOK_AGAIN_SECONDS)

@@ -8,12 +8,7 @@ import structlog
 from app.context import Context
 from app.errors import UnreadableRecord
 from app.store import redis_keys
-from app.store.records import (
-    PodSummaries,
-    PodSummary,
-    Reason,
-    Task,
-)
+from app.store.records import PodSummaries, PodSummary, Reason, Task
 from app.tasks import observe
 from app.tasks.adoption.unclaimed_pods import UnclaimedPods
 from k8s.api import watch
@@ -103,8 +98,8 @@ class Observation:
 
     def _note_applied(self, now: float) -> None:
         """What was applied and changed nothing on the cluster makes no event there."""
-        for task_id in self._context.store.reached(redis_keys.APPLIED, now):
-            self._context.store.forget(redis_keys.APPLIED, task_id)
+        for task_id in self._context.store.due(redis_keys.APPLIED, now):
+            self._context.store.remove_due(redis_keys.APPLIED, task_id)
             self._to_look[task_id] = 0
 
     def _looked(self, task_id: str) -> float | None:
@@ -152,7 +147,7 @@ class Observation:
         now = time.time()
         written_at, before = self._shown.get(task_id, (0.0, ()))
         if before != tuple(pods) or now - written_at > PODS_KEPT.total_seconds() / 4:
-            self._context.store.show_pods(
+            self._context.store.save_pods(
                 task_id, PodSummaries(at=now, pods=tuple(pods)), PODS_KEPT
             )
             self._shown[task_id] = now, tuple(pods)

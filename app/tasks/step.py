@@ -7,7 +7,7 @@ from typing import Self
 from app.context import Context
 from app.errors import Temporary
 from app.store import Change, Conflict
-from app.store.locks import Held
+from app.store.leases import Lease
 from app.store.records import Task
 
 
@@ -27,7 +27,7 @@ class StepContext:
 
     context: Context
     task: Task
-    lock: Held
+    lock: Lease
 
     def check(self) -> None:
         """Return while the task is as the step found it and the lock is ours.

@@ -3,13 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from app.store.records import (
-    Callback,
-    MarketStatus,
-    PodSummary,
-    Task,
-    TimelineEntry,
-)
+from app.store.records import Callback, MarketStatus, PodSummary, Task, TimelineEntry
 
 
 def summary(task: Task) -> dict[str, Any]:

@@ -10,16 +10,8 @@ from typing import Any
 from msgspec.structs import replace
 
 from app.store import redis_keys
-from app.store.records import (
-    Callback,
-    Fallback,
-    JobData,
-    Reason,
-    State,
-    Task,
-    TimelineEntry,
-    source_uuid,
-)
+from app.store.job_data import JobData, source_uuid
+from app.store.records import Callback, Fallback, Reason, State, Task, TimelineEntry
 from app.store.transaction import Change, Guard
 
 # Lagrange's words for our states, protocol section 4; the other states are our own affair.

@@ -16,6 +16,7 @@ from app.errors import Rejected
 from app.intake import payloads
 from app.intake.accept import digest
 from app.store import AsyncStore, redis_keys, rq_queue
+from app.store.leases import AsyncLease
 from app.store.records import Proof
 from app.tasks.steps.prove import KEPT
 from app.web import json_body, request_limits, responses
@@ -67,8 +68,9 @@ class ProofEndpoint:
         return _response(await self._ended(proof_id))
 
     async def _ordered(self, signer: str, proof_id: str, order: Proof) -> Proof:
-        token = await self._store.lease(f"prover:{signer}", _LEASE_SECONDS)
-        if token is None:
+        key = redis_keys.lock(f"prover:{signer}")
+        lease = await AsyncLease.take(self._store.connection, key, seconds=_LEASE_SECONDS)
+        if lease is None:
             raise Rejected(
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "busy",
@@ -82,7 +84,7 @@ class ProofEndpoint:
             )
             return await self._ended(proof_id)
         finally:
-            await self._store.release(f"prover:{signer}", token)
+            await lease.release()
 
     async def _ended(self, proof_id: str) -> Proof:
         """Wait until a proof is over."""
@@ -99,7 +101,7 @@ class ProofEndpoint:
         )
 
     async def _read(self, proof_id: str) -> Proof | None:
-        content = await self._store.kept(redis_keys.proof(proof_id))
+        content = await self._store.value(redis_keys.proof(proof_id))
         return msgspec.json.decode(content, type=Proof) if content else None
 
 

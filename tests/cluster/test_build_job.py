@@ -279,7 +279,7 @@ def assigned(provider: Provider, folder: Path, wallet: str, step: str) -> Job:
 
 def lines(provider: Provider, job: Job) -> list[str]:
     """Return the log of a job's build."""
-    return [line for _, line in build_log.read(provider.context.redis, job.uuid) if line]
+    return [line for _, line in provider.context.store.read(build_log.lines(job.uuid)) if line]
 
 
 def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Path) -> None:

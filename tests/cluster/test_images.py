@@ -117,7 +117,7 @@ def pod(provider: Provider, job: Job, wallet: str) -> dict[str, Any]:
 
 def lines(provider: Provider, job: Job) -> list[str]:
     """Return the log of a job's build."""
-    return [line for _, line in build_log.read(provider.context.redis, job.uuid) if line]
+    return [line for _, line in provider.context.store.read(build_log.lines(job.uuid)) if line]
 
 
 def builds(marker: str) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from app.context import Context, open_context
 from app.net import signatures
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.tasks import transitions
 from tests.support import documents, market
 from tests.support.documents import CONFIGURATION, INSTALL, ROOT, TENANTS

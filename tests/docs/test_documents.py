@@ -20,7 +20,7 @@ from app.cli.processes import children
 from app.context import Context
 from app.lagrange import callbacks
 from app.processes import worker
-from app.store import locks, redis_keys, rq_queue, transaction
+from app.store import leases, redis_keys, rq_queue, transaction
 from app.store.records import State
 from k8s.health.problems import Category
 from tests.support import config_reference, documents
@@ -187,7 +187,7 @@ def test_every_category_has_its_remedy() -> None:
 @pytest.mark.parametrize(
     ("title", "words"),
     [
-        ("What happens when something dies", f"its lock ends after {locks.LEASE_SECONDS} s"),
+        ("What happens when something dies", f"its lock ends after {leases.LEASE_SECONDS} s"),
         (
             "What happens when something dies",
             f"heartbeat after {worker._MISSED_HEARTBEATS * worker._MONITORING_SECONDS} s",

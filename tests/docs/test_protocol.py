@@ -17,7 +17,8 @@ from app.intake import dispatch
 from app.lagrange import callbacks, missed_terminations, report_loop
 from app.net import signatures
 from app.processes import web
-from app.store import records, transaction
+from app.store import transaction
+from app.store.job_data import JobData
 from app.tasks import transitions
 from app.web import proofs, request_limits
 from app.web.logs import feeds
@@ -175,7 +176,7 @@ def test_every_refusal_has_its_example() -> None:
 def test_every_field_of_a_job_is_told() -> None:
     """The table of JobData has every field, and no other."""
     told = documents.words(documents.cells(PROTOCOL, "`job.assigned`"))
-    assert set(told) == set(records.JobData.__struct_fields__)
+    assert set(told) == set(JobData.__struct_fields__)
 
 
 def test_the_webhook_is_signed_by_both_keys() -> None:

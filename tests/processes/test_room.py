@@ -96,7 +96,7 @@ def test_room_is_sold_once(provider: Provider, space: Path) -> None:
 
 def _seen(provider: Provider) -> int:
     """How many GPUs our pods take, as the watcher saw it last."""
-    content = provider.context.store.kept(redis_keys.INVENTORY)
+    content = provider.context.store.value(redis_keys.INVENTORY)
     nodes = json.loads(content)["inventory"]["nodes"] if content else []
     return sum(pod["amounts"]["gpus"] for node in nodes for pod in node["tenants"])
 

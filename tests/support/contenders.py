@@ -14,7 +14,8 @@ from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import Demand, NoRoom
 from app.store import Conflict, Store, redis_keys
-from app.store.records import JobData, Reason, State, Task
+from app.store.job_data import JobData
+from app.store.records import Reason, State, Task
 from app.tasks import transitions
 from k8s.inventory.inventory import Inventory
 

@@ -7,7 +7,7 @@ import msgspec
 from app.context import Context
 from app.intake.dispatch import Decision, HandlerContext
 from app.store import Transaction
-from app.store.records import JobData
+from app.store.job_data import JobData
 from tests.support import market
 
 NOW = 1_800_000_000.0

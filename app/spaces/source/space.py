@@ -12,7 +12,7 @@ from app.errors import Permanent
 from app.net import typed_json
 from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.source import paths
-from app.store.records import Uuid
+from app.store.job_data import Uuid
 
 _DOCUMENT_BYTES = 4 << 20
 _DOCUMENT_SECONDS = 60.0

@@ -9,8 +9,9 @@ import structlog
 from app.admission.reservations.ledger import Ledger, Slot, holder
 from app.context import Context
 from app.errors import Permanent, Temporary
-from app.store import Conflict, locks, redis_keys
-from app.store.records import JobData, State, Task
+from app.store import Conflict, leases, redis_keys
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.adoption import legacy_records
@@ -36,8 +37,8 @@ def adopt(context: Context, _: str) -> None:
         Temporary: Redis or the cluster is away, or somebody else is at it; nothing was decided.
     """
     postponed: Temporary | None = None
-    with locks.held(context.redis, "adoption") as lock:
-        for key, fields in context.store.former(legacy_records.FIELDS):
+    with leases.held(context.redis, "adoption") as lock:
+        for key, fields in context.store.legacy_records(legacy_records.FIELDS):
             lock.check()
             try:
                 _adopt(context, legacy_records.read(key, fields))
@@ -52,7 +53,7 @@ def adopt(context: Context, _: str) -> None:
 
 def _leave_alone(context: Context, key: str, reason: str) -> None:
     if context.store.field(redis_keys.ADOPTED, key) != reason:
-        context.store.note(redis_keys.ADOPTED, key, reason)
+        context.store.set_field(redis_keys.ADOPTED, key, reason)
         log.warning("record of v0.3.0 left alone", key=key, reason=reason)
 
 
@@ -60,7 +61,7 @@ def _adopt(context: Context, record: Record) -> None:
     if context.store.field(redis_keys.ADOPTED, record.job_uuid):
         return
     names = f"task:{record.job_uuid}", f"space:{record.space_uuid}"
-    with locks.held(context.redis, *names):
+    with leases.held(context.redis, *names):
         found = _found(context, record)
         task, workload = _planned(context, record, found)
         _refuse_taken(context, task)
@@ -186,7 +187,7 @@ def claim(context: Context, task_id: str) -> None:
         Permanent: The cluster refuses.
         Temporary: Redis or the cluster is away, or somebody else is at the task.
     """
-    with locks.held(context.redis, f"task:{task_id}"):
+    with leases.held(context.redis, f"task:{task_id}"):
         task = context.store.get(task_id)
         workload = context.store.workload(task_id, discovery.REVISION)
         if task is None or workload is None or not is_as_found(task):

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from app.store import redis_keys
-from app.store.records import UUID
+from app.store.job_data import UUID
 from k8s.naming import names
 
 FIELDS = (
@@ -62,7 +62,7 @@ def read(key: str, fields: Mapping[str, str] | None) -> Record:
     if fields is None:
         raise Unusable("it is no hash")
     space_uuid = _fitting(fields, "space_uuid", UUID).lower()
-    if key.lower() != redis_keys.former(space_uuid).lower():
+    if key.lower() != redis_keys.legacy_record(space_uuid).lower():
         raise Unusable(f"it is about Space {space_uuid}")
     return Record(
         key=key,

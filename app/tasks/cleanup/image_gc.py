@@ -11,7 +11,7 @@ import structlog
 from app.context import Context
 from app.spaces import images
 from app.spaces.images import Registry
-from app.store import locks
+from app.store import leases
 from app.store.redis_errors import translated
 
 log = structlog.get_logger()
@@ -26,10 +26,10 @@ def in_use(context: Context, image: str) -> Iterator[None]:
     """Hold an image while it is looked for and built; afterwards it counts as used.
 
     Raises:
-        locks.Busy: Another worker holds it.
+        leases.Busy: Another worker holds it.
         Temporary: Redis is away.
     """
-    with locks.held(context.redis, f"image:{image}"):
+    with leases.held(context.redis, f"image:{image}"):
         yield
         _use(context, image)
 
@@ -54,9 +54,9 @@ def prune(context: Context, _: str = "") -> int:
     deleted = 0
     for name in old:
         try:
-            with locks.held(context.redis, f"image:{name.decode()}"):
+            with leases.held(context.redis, f"image:{name.decode()}"):
                 deleted += _prune(context, registry, name.decode(), deployed, until)
-        except locks.Busy:
+        except leases.Busy:
             continue
     return deleted
 

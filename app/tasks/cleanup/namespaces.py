@@ -4,7 +4,7 @@ import structlog
 
 from app.context import Context
 from app.spaces import images
-from app.store import locks
+from app.store import leases
 from app.tasks.steps.apply import namespace as namespace_of
 from app.tasks.steps.apply import translated
 from k8s import jobs
@@ -21,7 +21,7 @@ def clean(context: Context, _: str) -> None:
         Permanent: The cluster refuses.
         Temporary: Redis or the cluster is away, or somebody else is at it.
     """
-    with locks.held(context.redis, "cleaning") as lock, translated():
+    with leases.held(context.redis, "cleaning") as lock, translated():
         for namespace in namespaces.candidates(context.cluster):
             lock.check()
             if _is_left(context, namespace):

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import structlog
 
 from app.context import Context
-from app.store import locks
+from app.store import leases
 from app.store.records import Task
 from app.tasks.steps.apply import translated
 from k8s.apply import pull_secrets
@@ -27,7 +27,7 @@ def refresh(context: Context, _: str = "") -> int:
     if credentials is None:
         return 0
     changed = 0
-    with locks.held(context.redis, "credentials") as lock, translated():
+    with leases.held(context.redis, "credentials") as lock, translated():
         for wallet in sorted(set(_served(context))):
             lock.check()
             changed += pull_secrets.refresh(context.cluster, wallet, credentials)

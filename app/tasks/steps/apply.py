@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.context import Context
 from app.errors import Permanent, Temporary
-from app.store import locks, redis_keys
+from app.store import leases, redis_keys
 from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.step import StepContext
@@ -32,7 +32,7 @@ def apply(work: StepContext) -> None:
     workload = context.store.workload(task.id, task.revision)
     if workload is None:
         raise Permanent("what it was to run is forgotten; assign it again", category="internal")
-    with locks.held(context.redis, f"space:{task.space_uuid}"):
+    with leases.held(context.redis, f"space:{task.space_uuid}"):
         deploy(context, workload, work)
         holder = context.store.field(redis_keys.HOLDERS, task.space_uuid)
         components = {one.name: one.replicas for one in workload.components}

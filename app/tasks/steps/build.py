@@ -15,7 +15,7 @@ from app.spaces import cgroups, dockerfile, images, planning
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.images import BuildContext, Registry
 from app.spaces.source import Space
-from app.store import Change, locks
+from app.store import Change, leases
 from app.store.build_log import BuildLog
 from app.tasks import transitions
 from app.tasks.cleanup import image_gc
@@ -45,8 +45,8 @@ def turn(work: StepContext) -> Iterator[None]:
     with ExitStack() as held:
         for place in range(config.build.at_once):
             try:
-                held.enter_context(locks.held(work.context.redis, f"build:{place}"))
-            except locks.Busy:
+                held.enter_context(leases.held(work.context.redis, f"build:{place}"))
+            except leases.Busy:
                 continue
             yield
             return
@@ -136,7 +136,7 @@ def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) 
     try:
         with image_gc.in_use(work.context, image):
             return _built(work, folder, context, image)
-    except locks.Busy:
+    except leases.Busy:
         raise _later("the same image is being built") from None
     except OSError as error:
         raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error

@@ -25,7 +25,8 @@ from app.store import (
     Guard,
     redis_keys,
 )
-from app.store.records import Fallback, State, Task, source_uuid
+from app.store.job_data import source_uuid
+from app.store.records import Fallback, State, Task
 from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.step import StepContext

@@ -28,14 +28,14 @@ def prove(context: Context, proof_id: str) -> bool:
         Permanent: The cluster does not let it be removed.
         Temporary: Redis or the cluster is away.
     """
-    found = context.store.kept(redis_keys.proof(proof_id))
+    found = context.store.value(redis_keys.proof(proof_id))
     order = msgspec.json.decode(found, type=Proof) if found else None
     if order and not order.is_over:
         try:
             order = _step(context, proof_id, order)
         except Permanent as error:
             order = replace(order, state="failed", message=error.message)
-        context.store.keep(redis_keys.proof(proof_id), msgspec.json.encode(order), KEPT)
+        context.store.set_value(redis_keys.proof(proof_id), msgspec.json.encode(order), KEPT)
     if order and not order.is_over:
         return True
     log.info("proof over", proof=proof_id, state=order.state if order else "forgotten")

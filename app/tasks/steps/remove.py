@@ -3,7 +3,7 @@
 import time
 
 from app.context import Context
-from app.store import Guard, locks, redis_keys
+from app.store import Guard, leases, redis_keys
 from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.cleanup import pull_secrets
@@ -30,7 +30,7 @@ def remove(work: StepContext) -> None:
     if not task.wallet:
         work.commit(transitions.ended(task, now=time.time()))
         return
-    with locks.held(work.context.redis, f"space:{task.space_uuid}"):
+    with leases.held(work.context.redis, f"space:{task.space_uuid}"):
         heir = _restored(work)
         _removed(work, patiently=heir is None)
         pull_secrets.withdraw(work.context, task)
@@ -80,7 +80,7 @@ def sweep(context: Context, task_id: str) -> None:
         Permanent: The cluster refuses.
         Temporary: Redis or the cluster is away, or somebody else is at it.
     """
-    with locks.held(context.redis, f"task:{task_id}"):
+    with leases.held(context.redis, f"task:{task_id}"):
         task = context.store.get(task_id)
         if task is None or not task.ended or not task.wallet:
             return

@@ -8,7 +8,6 @@ from app.config.redaction import Redaction
 from app.errors import Temporary
 from app.store import AsyncStore, build_log
 from app.store.records import State, Task
-from app.store.redis_errors import translated
 from app.web.logs import frames
 
 _AT_ONCE = 500
@@ -51,10 +50,10 @@ class BuildLogPages:
         Raises:
             Temporary: Redis does not answer.
         """
-        connection = self._store.connection
-        with translated():
-            entries = await build_log.read_async(connection, task_id, after=after, count=_AT_ONCE)
-            is_cut = after == build_log.START and await build_log.is_full(connection, task_id)
+        query = build_log.lines(task_id, after=after, count=_AT_ONCE)
+        entries = await self._store.read(query)
+        is_first = after == build_log.START
+        is_cut = is_first and await self._store.read(build_log.is_full(task_id))
         lines = [self._redaction.bytes(line.encode()) for _, line in entries if line is not None]
         return _Page(frames.of(lines), entries[-1][0] if entries else after, is_cut)
 

@@ -18,7 +18,8 @@ from app.errors import Rejected, Temporary
 from app.intake import checks
 from app.intake.accept import store_unavailable
 from app.store import AsyncStore
-from app.store.records import UUID, Task
+from app.store.job_data import UUID
+from app.store.records import Task
 from app.web import responses
 from app.web.logs import frames
 from app.web.logs.build import BuildLogPages, BuildLogWatcher

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from app.admission import prices as admission_prices
 from app.admission.prices import PriceList, TooLow, UnreadablePrices
-from app.store.records import JobData
+from app.store.job_data import JobData
 from k8s.workload import Gpu, Resources
 
 FILE = """

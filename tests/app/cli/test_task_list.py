@@ -17,13 +17,8 @@ from msgspec.structs import replace
 
 from app.cli import main, task_list
 from app.store import Store, redis_keys
-from app.store.records import (
-    JobData,
-    MarketStatus,
-    Reason,
-    State,
-    Task,
-)
+from app.store.job_data import JobData
+from app.store.records import MarketStatus, Reason, State, Task
 from app.tasks import transitions
 from tests.support import market, redis_clients
 from tests.support.documents import ROOT

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from app.errors import Rejected
 from app.intake import payloads
 from app.intake.payloads import Renewal, Termination
-from app.store import records
-from app.store.records import JobData
+from app.store import job_data
+from app.store.job_data import JobData
 from tests.support import market
 
 JSON = st.recursive(
@@ -135,4 +135,4 @@ def test_nothing_else_is_raised(document: Any) -> None:
 def test_source_uuid(url: str, has_uuid: bool) -> None:  # noqa: FBT001 - a table's column.
     """The Space's uuid is the last part of its address, in lower case."""
     uuid = market.job()["uuid"]
-    assert records.source_uuid(url.format(uuid.upper())) == (uuid if has_uuid else "")
+    assert job_data.source_uuid(url.format(uuid.upper())) == (uuid if has_uuid else "")

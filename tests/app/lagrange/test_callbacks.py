@@ -13,7 +13,7 @@ from app.demo.fake_lagrange import Lagrange
 from app.lagrange.callbacks import Sender
 from app.net import signatures
 from app.store import AsyncStore, Transaction
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.tasks import transitions
 from tests.support import market
 

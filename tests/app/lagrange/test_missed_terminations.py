@@ -18,9 +18,10 @@ from app.demo.fake_lagrange import Behaviour, Lagrange
 from app.lagrange import missed_terminations
 from app.lagrange.missed_terminations import CatchUp
 from app.net import http_client
-from app.store import AsyncStore, Change, Store
-from app.store.leases import Leases
-from app.store.records import JobData, State, Task
+from app.store import AsyncStore, Change, Store, redis_keys
+from app.store.job_data import JobData
+from app.store.leases import AsyncLease
+from app.store.records import State, Task
 from app.tasks import transitions
 
 TERMINATED = {"space_status": "Terminated", "payment_amount": 1, "running_time": "60"}
@@ -64,12 +65,12 @@ async def ask(redis_url: str, lagrange: Lagrange, *, ends: bool, times: int = 1)
         task=TaskTable(end_terminated=ends),
     )
     store = AsyncStore(redis.asyncio.Redis.from_url(redis_url))
-    turn = await Leases(store.connection, "test", milliseconds=9000).take()
-    assert turn
+    lease = await AsyncLease.take(store.connection, redis_keys.leader("test"), seconds=9)
+    assert lease
     async with http_client.client() as session:
         for _ in range(times):
-            await CatchUp(store, config, "04ab").round(session, turn)
-    await turn.end()
+            await CatchUp(store, config, "04ab").round(session, lease)
+    await lease.release()
     await store.close()
 
 
@@ -86,7 +87,7 @@ async def test_what_lagrange_says_is_written_down(
     said = {"space_status": "Running", "payment_amount": 0.5, "running_time": 1234567}
     lagrange.payments[task.space_uuid] = said | {"remaining_time": "3600"}
     await ask(redis_url, lagrange, ends=True, times=2)
-    market = store.market()[task.id]
+    market = store.market_statuses()[task.id]
     assert (market.space_status, market.payment_amount) == ("Running", "0.5")
     assert (market.running_time, market.remaining_time) == ("1234567", "3600")
     assert store.get(task.id) == task
@@ -100,7 +101,7 @@ async def test_a_terminated_task_is_shown(redis_url: str, store: Store, lagrange
     after = store.get(task.id)
     assert after
     assert (after.state, after.stopping, noted(store, task)) == (State.RUNNING, False, 1)
-    assert store.market()[task.id].space_status == "Terminated"
+    assert store.market_statuses()[task.id].space_status == "Terminated"
 
 
 async def test_a_terminated_task_is_ended(redis_url: str, store: Store, lagrange: Lagrange) -> None:

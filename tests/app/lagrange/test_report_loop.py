@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
 
@@ -20,8 +20,7 @@ from app.lagrange.report_loop import (
     Schedules,
 )
 from app.lagrange.report_payloads import Provider
-from app.store import AsyncStore, redis_keys
-from app.store.glance import Glance
+from app.store import AsyncStore, Store, redis_keys
 from k8s.inventory.inventory import Inventory, Node
 
 PROVIDER = Provider(name="cp-1", node_id="04ab", multi_address="/ip4/192.0.2.7/tcp/8085")
@@ -158,17 +157,17 @@ async def test_one_replica_at_a_time(lagrange: Lagrange, redis_url: str) -> None
     await second.__aexit__(None, None, None)
 
 
-async def test_a_lost_turn(lagrange: Lagrange, redis_url: str) -> None:
+async def test_a_lost_lease(lagrange: Lagrange, redis_url: str) -> None:
     """A replica that lost the lease sends nothing more, even before it notices."""
     with redis.Redis.from_url(redis_url) as connection:
         async with reporting(lagrange, redis_url):
             await until(lambda: bodies(lagrange, "/cp/heartbeat"))
-            connection.set(redis_keys.turn("reports"), 10**6, ex=60)
+            connection.set(redis_keys.leader("reports"), "another's token", ex=60)
             await asyncio.sleep(0.1)
             before = len(lagrange.records.reports)
             await asyncio.sleep(1)
             assert len(lagrange.records.reports) == before
-            connection.delete(redis_keys.turn("reports"))
+            connection.delete(redis_keys.leader("reports"))
             await until(lambda: len(lagrange.records.reports) > before)
 
 
@@ -190,10 +189,11 @@ async def test_a_turn_that_is_lost_as_a_heartbeat_fails(lagrange: Lagrange, redi
 async def test_what_came_of_each_report(lagrange: Lagrange, redis_url: str) -> None:
     """The outcome of each report is saved: the time, and the error if Lagrange refused it."""
     lagrange.behaviours["/cp/summary"] = Behaviour(status=500)
-    with closing(Glance(redis_url, "")) as glance:
+    with redis.Redis.from_url(redis_url) as connection:
+        store = Store(connection)
         async with reporting(lagrange, redis_url, busy):
-            await until(lambda: len(glance.reports()) == 3)
-        came = glance.reports()
-    assert (came["/cp"].status, came["/cp"].error) == ("Inactive", "")
-    assert came["/cp/summary"].error == "Lagrange answered 500"
-    assert all(abs(one.at - time.time()) < 60 for one in came.values())
+            await until(lambda: len(store.reports()) == 3)
+        reports = store.reports()
+    assert (reports["/cp"].status, reports["/cp"].error) == ("Inactive", "")
+    assert reports["/cp/summary"].error == "Lagrange answered 500"
+    assert all(abs(report.at - time.time()) < 60 for report in reports.values())

@@ -14,7 +14,8 @@ from msgspec.structs import replace as changed
 from app.context import Context, open_context
 from app.lagrange import result_upload
 from app.store import Change, redis_keys
-from app.store.records import JobData, Reason, State, Task
+from app.store.job_data import JobData
+from app.store.records import Reason, State, Task
 from app.tasks import transitions
 from tests.support import market
 from tests.support.fake_storage import API_KEY, Storage
@@ -65,7 +66,7 @@ def held(context: Context) -> Task:
 
 def owed(context: Context) -> bool:
     """Tell whether an upload is to be made, now or later."""
-    return bool(context.store.reached(redis_keys.UPLOADS, 1e12))
+    return bool(context.store.due(redis_keys.UPLOADS, 1e12))
 
 
 def test_a_result_is_uploaded(context: Context, storage: Storage) -> None:

@@ -19,7 +19,8 @@ from app.store.container_log_stream import (
     Watched,
     Writer,
 )
-from app.store.records import JobData, State
+from app.store.job_data import JobData
+from app.store.records import State
 from app.tasks import transitions
 from k8s import logs
 from k8s.logs import LogPosition, LogSource, Piece

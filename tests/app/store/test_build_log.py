@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from app.store import build_log, redis_keys
+from app.store import Store, build_log, redis_keys
 from app.store.build_log import BuildLog
 
 
@@ -18,11 +18,11 @@ def test_what_is_written_is_read_from_the_beginning(redis_url: str) -> None:
     for line in written:
         journal.tell(line)
     journal.flush()
-    first = build_log.read(connection, "task", count=100)
-    rest = build_log.read(connection, "task", after=first[-1][0])
+    first = Store(connection).read(build_log.lines("task", count=100))
+    rest = Store(connection).read(build_log.lines("task", after=first[-1][0]))
     assert [line for _, line in first + rest] == written
-    assert build_log.read(connection, "task", after=rest[-1][0]) == []
-    assert build_log.read(connection, "other") == []
+    assert Store(connection).read(build_log.lines("task", after=rest[-1][0])) == []
+    assert Store(connection).read(build_log.lines("other")) == []
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=20)
@@ -34,7 +34,7 @@ def test_long_lines(redis_url: str, line: str) -> None:
         journal.begin()
         journal.tell(line)
         journal.flush()
-        found = [piece or "" for _, piece in build_log.read(connection, "task")]
+        found = [piece or "" for _, piece in Store(connection).read(build_log.lines("task"))]
     assert "".join(found) == line.encode(errors="replace").decode()
     assert all(len(piece.encode()) <= build_log.MAX_LINE_BYTES for piece in found)
 
@@ -47,7 +47,7 @@ def test_a_new_build_begins_anew(redis_url: str) -> None:
         journal.begin()
         journal.tell(line)
         journal.flush()
-    assert [line for _, line in build_log.read(connection, "task")] == ["new"]
+    assert [line for _, line in Store(connection).read(build_log.lines("task"))] == ["new"]
 
 
 def test_it_is_bounded_and_forgotten(redis_url: str) -> None:
@@ -57,19 +57,19 @@ def test_it_is_bounded_and_forgotten(redis_url: str) -> None:
     for number in range(25_000):
         journal.tell(str(number))
     journal.flush()
-    found = build_log.read(connection, "task", count=100_000)
+    found = Store(connection).read(build_log.lines("task", count=100_000))
     assert 20_000 <= len(found) < 20_500
     assert found[-1][1] == "24999"
     assert connection.ttl(redis_keys.build_log("task")) > 0
 
 
 def test_the_end_of_a_build_is_seen(redis_url: str) -> None:
-    """Who follows a log knows when there is nothing more to wait for."""
+    """The end of a build can be seen in its log."""
     connection = redis.Redis.from_url(redis_url)
     journal = BuildLog(connection, "task")
     journal.tell("line")
     journal.end()
-    assert [line for _, line in build_log.read(connection, "task")] == ["line", None]
+    assert [line for _, line in Store(connection).read(build_log.lines("task"))] == ["line", None]
 
 
 def test_redis_may_be_away() -> None:

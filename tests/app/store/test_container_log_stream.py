@@ -1,4 +1,4 @@
-"""What containers write, on its way through Redis."""
+"""The output of containers, on its way through Redis."""
 
 import asyncio
 from typing import Any
@@ -30,7 +30,7 @@ def connection(redis_url: str) -> Any:
 
 
 def entries(context: Context, after: Entry | None = None, count: int = 1) -> list[Entry]:
-    """Return what a watcher reads that asks so many times."""
+    """Return the entries of a watcher that asks so many times."""
 
     async def read() -> list[Entry]:
         store = Context(context.folder, context.config).async_store
@@ -54,7 +54,7 @@ def one(text: str, number: int, **more: Any) -> Addition:
 
 
 def test_lines_are_counted(context: Context, connection: Any) -> None:
-    """Each entry says the number of its last line, so that who misses some knows how many."""
+    """Entries number their last line, so that a watcher that misses some knows how many."""
     writer = Writer(connection)
     assert writer.lease(TASK)
     writer.append([Addition(task_id=TASK, lines=b"a\nb\n"), one("c", 1)])
@@ -65,7 +65,7 @@ def test_lines_are_counted(context: Context, connection: Any) -> None:
 
 
 def test_only_one_reader_writes(context: Context, connection: Any) -> None:
-    """Who has lost the lease writes nothing more, and learns of it."""
+    """A reader that lost the lease writes nothing more, and notices."""
     first, second = Writer(connection), Writer(connection)
     assert first.lease(TASK)
     assert not second.lease(TASK)
@@ -82,7 +82,7 @@ def test_only_one_reader_writes(context: Context, connection: Any) -> None:
 def test_a_repeated_write_counts_once(
     context: Context, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What is written again, since nobody knows whether it was, is there once."""
+    """Lines that are written again after a lost answer are in the stream once."""
     writer = Writer(connection)
     writer.lease(TASK)
     execute = redis.client.Pipeline.execute
@@ -114,7 +114,7 @@ def test_a_line_that_comes_in_pieces(context: Context, connection: Any) -> None:
 def test_the_stream_is_bounded(
     context: Context, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever is written, the oldest goes and so much stays as is allowed."""
+    """The oldest entries are dropped, so that the stream stays within its bounds."""
     monkeypatch.setattr(container_log_stream, "MAX_BYTES", 10_000)
     monkeypatch.setattr(container_log_stream, "MAX_ENTRIES", 50)
     writer = Writer(connection)
@@ -132,7 +132,7 @@ def test_the_stream_is_bounded(
 def test_the_reader_knows_how_far_the_furthest_watcher_is(
     context: Context, connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What nobody has seen yet is counted from the watcher that has seen the most."""
+    """Unseen bytes are counted from the watcher that has seen the most."""
     monkeypatch.setattr(container_log_stream, "_AT_ONCE", 8)
     writer = Writer(connection)
     writer.lease(TASK)
@@ -147,7 +147,7 @@ def test_the_reader_knows_how_far_the_furthest_watcher_is(
 
 
 def test_wishes_end(context: Context, connection: Any) -> None:
-    """A watcher that died does not want anything for long."""
+    """The request of a watcher that died expires soon."""
 
     async def want() -> bool:
         store = Context(context.folder, context.config).async_store

@@ -42,7 +42,7 @@ async def test_each_has_its_own_answer(connection: redis.asyncio.Redis) -> None:
 
 
 async def test_fewer_round_trips_than_plans(connection: redis.asyncio.Redis) -> None:
-    """What comes while something is being written goes together."""
+    """Plans that come while another is being written are sent together."""
     commits = Commits(connection)
     await connection.config_resetstat()
     await asyncio.gather(*(commits.carry_out(plan(("INCR", "n"))) for _ in range(100)))
@@ -66,7 +66,7 @@ async def test_away(redis_url: str) -> None:
 
 
 async def test_who_asked_may_leave(connection: redis.asyncio.Redis) -> None:
-    """Whoever stops waiting takes nobody's answer along."""
+    """A plan whose waiter is cancelled takes no other answer along."""
     commits = Commits(connection)
     leaving = asyncio.create_task(commits.carry_out(plan(("INCR", "n"))))
     staying = asyncio.create_task(commits.carry_out(plan(("INCR", "n"))))

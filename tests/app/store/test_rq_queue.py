@@ -13,7 +13,7 @@ VOLATILE = {"data", "created_at", "enqueued_at"}
 
 
 def enqueued(connection: redis.Redis) -> Job:
-    """Enqueue work as a change of the memory does; return RQ's view of it."""
+    """Enqueue work as a transaction does; return RQ's view of it."""
     for command in rq_queue.entry(TASK):
         _execute(connection, command)
     [job] = rq_queue.queue_on(connection).jobs
@@ -21,7 +21,7 @@ def enqueued(connection: redis.Redis) -> Job:
 
 
 def test_entries_are_rqs_own(redis_url: str) -> None:
-    """What we write is what RQ would write, but for what is empty."""
+    """The entry equals the one that RQ would write, but for empty fields."""
     with redis.Redis.from_url(redis_url) as connection:
         ours = enqueued(connection)
         theirs = rq_queue.queue_on(connection).enqueue_call(
@@ -37,7 +37,7 @@ def test_entries_are_rqs_own(redis_url: str) -> None:
         assert ours.created_at == ours.enqueued_at
         assert abs(ours.created_at - theirs.created_at).total_seconds() < 5
         hashes = [connection.hgetall(job.key) for job in (ours, theirs)]
-        written, full = ({name for name, value in one.items() if value} for one in hashes)
+        written, full = ({name for name, value in fields.items() if value} for fields in hashes)
         assert written == full
         queue = rq_queue.queue_on(connection)
         assert connection.smembers(queue.redis_queues_keys) == {queue.key.encode()}

@@ -1,4 +1,4 @@
-"""Changes of the memory: everything that belongs together, or nothing."""
+"""Transactions: everything that belongs together, or nothing."""
 
 import time
 from collections.abc import Iterator
@@ -19,14 +19,8 @@ from app.store import (
     Transaction,
     redis_keys,
 )
-from app.store.records import (
-    Callback,
-    JobData,
-    Reason,
-    Receipt,
-    State,
-    Task,
-)
+from app.store.job_data import JobData
+from app.store.records import Callback, Reason, Receipt, State, Task
 from app.tasks import transitions
 from tests.support import market
 from tests.support.web_server import everything
@@ -43,15 +37,15 @@ def birth(**fields: Any) -> Change:
 
 
 def stored(context: Context, task: Task) -> Task:
-    """Return a task as it is remembered."""
-    found = context.store.get(task.id)
-    assert found is not None
-    return found
+    """Return a task as the store has it."""
+    current = context.store.get(task.id)
+    assert current is not None
+    return current
 
 
 @pytest.fixture
 async def store(context: Context) -> Any:
-    """The memory for processes that must not wait, in the loop of the test."""
+    """An asynchronous store in the loop of the test."""
     own = Context(context.folder, context.config).async_store
     yield own
     await own.close()
@@ -67,8 +61,8 @@ async def test_a_birth_is_whole(context: Context, store: AsyncStore) -> None:
     assert 0 < redis.ttl(redis_keys.receipt("m")) <= 14 * 86400
     assert await store.get(task.id) == replace(task, version=1)
     for uuid in task.uuids:
-        assert [found.id for found in await store.find(uuid)] == [task.id]
-        assert [found.id for found in context.store.find(uuid)] == [task.id]
+        assert [known.id for known in await store.find(uuid)] == [task.id]
+        assert [known.id for known in context.store.find(uuid)] == [task.id]
     assert redis.zscore(redis_keys.DUE, task.id) == NOW + 3600
     assert redis.zscore(redis_keys.TASKS, task.id) == NOW
     assert redis.sismember(redis_keys.ACTIVE, task.id)
@@ -80,7 +74,7 @@ async def test_a_birth_is_whole(context: Context, store: AsyncStore) -> None:
 
 @pytest.fixture
 def before(redis_url: str) -> Iterator[dict[bytes, Any]]:
-    """What Redis held; it has to hold the same afterwards."""
+    """Everything in Redis, to be compared afterwards."""
     found: dict[bytes, Any] = {}
     yield found
     assert everything(redis_url) == found
@@ -161,7 +155,7 @@ def test_versions_count(context: Context) -> None:
 
 
 def test_an_end_leaves_nothing_to_do(context: Context) -> None:
-    """What is over is not active, due or pending, and holds no host; its callbacks are owed."""
+    """A task that is over is neither active nor due, and holds no host; its callbacks are owed."""
     change = birth()
     context.store.commit(change)
     task = stored(context, change.after)
@@ -196,7 +190,7 @@ def test_owed_callbacks_keep_their_turn(context: Context) -> None:
 
 
 def test_timelines_are_bounded(context: Context) -> None:
-    """A task's timeline forgets its beginning before it grows without end."""
+    """A timeline keeps its last entries, and does not grow without end."""
     change = birth()
     context.store.commit(change)
     line = msgspec.json.encode({"at": 1.0, "what": "x", "detail": ""})
@@ -209,7 +203,7 @@ def test_timelines_are_bounded(context: Context) -> None:
 
 
 def test_large_values(context: Context) -> None:
-    """A body of the largest size that the intake takes is written down."""
+    """A body of the largest size that the intake takes is written."""
     change = birth()
     task = replace(change.after, space_name="x" * (1 << 20))
     context.store.commit(replace(change, after=task))

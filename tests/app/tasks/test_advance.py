@@ -12,7 +12,8 @@ from app.config.redaction import Redaction
 from app.context import Context, open_context
 from app.errors import Permanent, Temporary
 from app.store import Change
-from app.store.records import JobData, Reason, State
+from app.store.job_data import JobData
+from app.store.records import Reason, State
 from app.tasks import advance, transitions
 from app.tasks.steps import fetch
 from k8s.api.errors import Refused

@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from app.context import Context
 from app.store import Change, redis_keys
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import advance, deadlines, transitions
 from tests.support import market
 
@@ -63,7 +64,7 @@ def test_a_record_that_cannot_be_read(context: Context) -> None:
     deadlines.end_due(context)
     assert held(context, good).outcome is State.EXPIRED
     assert context.redis.hget(redis_keys.task(bad[0].id), "record") == b"{}"
-    assert bad[0].id not in context.store.reached(redis_keys.DUE, time.time())
+    assert bad[0].id not in context.store.due(redis_keys.DUE, time.time())
 
 
 def test_a_record_that_cannot_be_read_is_not_forgotten(context: Context) -> None:
@@ -75,4 +76,4 @@ def test_a_record_that_cannot_be_read_is_not_forgotten(context: Context) -> None
     context.store.purge(2.0)
     assert context.redis.exists(redis_keys.task(bad.id))
     assert not context.redis.exists(redis_keys.task(good.id))
-    assert context.store.reached(redis_keys.ENDED, 2.0) == []
+    assert context.store.due(redis_keys.ENDED, 2.0) == []

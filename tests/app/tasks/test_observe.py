@@ -8,7 +8,8 @@ from msgspec.structs import replace
 
 from app.context import Context
 from app.store import Change, redis_keys
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import observe, transitions
 from app.tasks.observation import Observation
 from k8s.api import watch

@@ -1,6 +1,5 @@
 """What the watcher writes down of pods, for people to see."""
 
-from contextlib import closing
 from datetime import UTC, datetime
 
 import msgspec
@@ -8,8 +7,8 @@ import pytest
 
 from app.context import Context
 from app.store import redis_keys
-from app.store.glance import Glance
-from app.store.records import JobData, PodSummary
+from app.store.job_data import JobData
+from app.store.records import PodSummary
 from app.tasks import observation, transitions
 from app.tasks.observation import Observation
 from k8s.api.objects import (
@@ -55,9 +54,8 @@ def pod(task_id: str, *containers: ContainerStatus, deleting: bool = False) -> P
 
 def shown(context: Context, task_id: str) -> tuple[PodSummary, ...]:
     """Return the pods that people see."""
-    with closing(Glance(context.config.api.redis_url, "")) as glance:
-        found = glance.pods(task_id)
-    return found.pods if found else ()
+    summaries = context.store.pods(task_id)
+    return summaries.pods if summaries else ()
 
 
 def test_pods_are_shown(context: Context, task_id: str) -> None:

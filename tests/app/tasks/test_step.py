@@ -8,8 +8,9 @@ import pytest
 
 from app.context import Context
 from app.errors import Temporary
-from app.store import Change, locks
-from app.store.records import JobData, State, Task
+from app.store import Change, leases
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import transitions
 from app.tasks.step import StepContext, Superseded
 from tests.support import market
@@ -46,7 +47,7 @@ def redeployed(task: Task) -> Change:
 def test_a_step_that_is_not_wanted(context: Context, change: Callable[[Task], Change]) -> None:
     """A termination or a redeploy ends the step before its next write, and its commit."""
     task = accepted(context)
-    with locks.held(context.redis, f"task:{task.id}") as lock:
+    with leases.held(context.redis, f"task:{task.id}") as lock:
         work = StepContext(context, task, lock)
         work.check()
         context.store.commit(change(task))
@@ -59,7 +60,7 @@ def test_a_step_that_is_not_wanted(context: Context, change: Callable[[Task], Ch
 def test_a_renewal_is_no_reason_to_stop(context: Context) -> None:
     """More time changes nothing of what is being done; the record is read again to be written."""
     task = accepted(context)
-    with locks.held(context.redis, f"task:{task.id}") as lock:
+    with leases.held(context.redis, f"task:{task.id}") as lock:
         work = StepContext(context, task, lock)
         context.store.commit(transitions.renewed(task, seconds=60, now=time.time()))
         work.check()
@@ -69,7 +70,7 @@ def test_a_renewal_is_no_reason_to_stop(context: Context) -> None:
 def test_a_lost_lock(context: Context) -> None:
     """Who has lost the lock writes nothing more: somebody else may be at work."""
     task = accepted(context)
-    with locks.held(context.redis, f"task:{task.id}") as lock:
+    with leases.held(context.redis, f"task:{task.id}") as lock:
         context.redis.delete(f"cp:lock:task:{task.id}")
         with pytest.raises(Temporary):
             StepContext(context, task, lock).check()

@@ -4,13 +4,8 @@ import pytest
 from msgspec.structs import replace
 
 from app.store import Change, redis_keys
-from app.store.records import (
-    Fallback,
-    JobData,
-    Reason,
-    State,
-    Task,
-)
+from app.store.job_data import JobData
+from app.store.records import Fallback, Reason, State, Task
 from app.tasks import transitions
 from app.tasks.advance import failure, next_step
 

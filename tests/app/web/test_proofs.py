@@ -31,7 +31,7 @@ def worker(context: Context) -> Iterator[list[Prove]]:
     def work() -> None:
         while not stopped.wait(0.02):
             for name in context.redis.scan_iter(redis_keys.proof("*")):
-                content = context.store.kept(name.decode())
+                content = context.store.value(name.decode())
                 order = msgspec.json.decode(content or b"", type=Proof)
                 if steps and not order.is_over:
                     done = msgspec.json.encode(steps.pop(0)(order))

@@ -14,7 +14,8 @@ from app.net.http_client import Fetcher
 from app.spaces import source as space_source
 from app.spaces.source import SourceLimits
 from app.store import build_log
-from app.store.records import JobData, Reason, State, Task
+from app.store.job_data import JobData
+from app.store.records import Reason, State, Task
 from app.store.sync import encoded
 from app.store.transaction import Change
 from app.tasks import transitions

@@ -76,7 +76,7 @@ def _worker(story: Story, end: Callable[[Proof], Proof]) -> None:
     def work() -> None:
         while not (found := list(story.context.redis.scan_iter(redis_keys.proof("*")))):
             time.sleep(0.02)
-        content = story.context.store.kept(found[0].decode())
+        content = story.context.store.value(found[0].decode())
         order = msgspec.json.decode(content or b"", type=Proof)
         story.context.redis.set(found[0], msgspec.json.encode(end(order)), ex=60)
 
@@ -124,7 +124,7 @@ def _provers(story: Story) -> list[bytes]:
 @means("The watcher has seen the cluster.")
 def _seen(story: Story) -> None:
     stock = InventorySnapshot(story.now, Inventory(nodes=(_NODE,)))
-    story.context.store.keep(redis_keys.INVENTORY, msgspec.json.encode(stock), KEPT)
+    story.context.store.set_value(redis_keys.INVENTORY, msgspec.json.encode(stock), KEPT)
 
 
 @means("The watcher has seen nothing for two minutes.")

@@ -15,8 +15,8 @@ from app.context import Context, open_context
 from app.errors import Permanent, Temporary
 from app.spaces import planning
 from app.spaces.dockerfile import Dockerfile
-from app.store import locks
-from app.store.records import JobData
+from app.store import leases
+from app.store.job_data import JobData
 from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.cleanup import image_gc
@@ -102,7 +102,7 @@ def test_what_runs_stays(provider: Provider) -> None:
 def test_what_is_being_built_stays(provider: Provider) -> None:
     """An image that a worker holds is left alone, and so is one that was used a moment ago."""
     image = provider.image(age=OLD)
-    with locks.held(provider.context.redis, f"image:{image}"):
+    with leases.held(provider.context.redis, f"image:{image}"):
         assert image_gc.prune(provider.context) == 0
     assert provider.known() == [image]
     with image_gc.in_use(provider.context, image):

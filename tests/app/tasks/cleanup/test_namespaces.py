@@ -15,7 +15,8 @@ from msgspec.structs import replace as changed
 from app.context import SIMULATED_KUBECONFIG, Context, open_context
 from app.processes import supervisor
 from app.store import Change
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import transitions
 from app.tasks.cleanup import namespaces
 from k8s.api import url_paths

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from app.context import Context
-from app.store.records import JobData, State, Task
+from app.store.job_data import JobData
+from app.store.records import State, Task
 from app.tasks import advance, transitions
 from tests.support import market, simulated_cluster
 from tests.support.web_server import Web

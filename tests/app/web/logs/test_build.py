@@ -18,13 +18,13 @@ _LINES, _WATCHERS = 2500, 20
 def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each sees the whole log from its beginning; it is read once for all of them."""
     positions: list[str] = []
-    read = build_log.read_async
+    lines = build_log.lines
 
-    async def counted(connection: Any, task_id: str, **more: Any) -> Any:
+    def counted(task_id: str, **more: Any) -> Any:
         positions.append(more["after"])
-        return await read(connection, task_id, **more)
+        return lines(task_id, **more)
 
-    monkeypatch.setattr(build_log, "read_async", counted)
+    monkeypatch.setattr(build_log, "lines", counted)
     monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
     journal = BuildLog(task.context.redis, task.id)
     written = [f"step {number}" for number in range(_LINES)]

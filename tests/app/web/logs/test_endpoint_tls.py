@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from app.context import Context
-from app.store.records import JobData
+from app.store.job_data import JobData
 from app.tasks import transitions
 from tests.app.processes.test_web import secured
 from tests.app.web.logs.conftest import Watchable
