@@ -21,7 +21,7 @@ _DEPLOYMENT = "deployment.yaml"
 _GRACE_SECONDS = PRE_STOP_SECONDS + 2
 _REDIS = {"CP_API_REDISURL", "CP_API_REDISPASSWORD"}
 _CLUSTER = "CP_CLUSTER_"
-_OWN_CLUSTER = {"CP_CLUSTER_KUBECONFIG", "CP_CLUSTER_SIMULATED"}
+_KUBECONFIG = "CP_CLUSTER_KUBECONFIG"
 
 
 def environment(folder: Path, outer: Mapping[str, str], *, simulated: bool) -> dict[str, str]:
@@ -32,7 +32,7 @@ def environment(folder: Path, outer: Mapping[str, str], *, simulated: bool) -> d
     """
     kept = set(_REDIS)
     if not simulated:
-        kept |= {name for name in outer if name.startswith(_CLUSTER)} - _OWN_CLUSTER
+        kept |= {name for name in outer if name.startswith(_CLUSTER)} - {_KUBECONFIG}
     found = {
         name: value for name, value in outer.items() if not name.startswith("CP_") or name in kept
     }
@@ -40,13 +40,10 @@ def environment(folder: Path, outer: Mapping[str, str], *, simulated: bool) -> d
 
 
 def write(
-    folder: Path, *, lagrange: Lagrange, memory: Memory, kubeconfig: Path | None, ingress_class: str
+    folder: Path, *, lagrange: Lagrange, memory: Memory, kubeconfig: Path, ingress_class: str
 ) -> None:
     """Write config.toml: a provider that listens to this Lagrange alone."""
     port = _free_port()
-    cluster: dict[str, Any] = {"Simulated": True}
-    if kubeconfig:
-        cluster = {"Kubeconfig": str(kubeconfig.absolute()), "IngressClass": ingress_class}
     tables: dict[str, dict[str, Any]] = {
         "API": {
             "Port": port,
@@ -58,7 +55,7 @@ def write(
         "LAG": {"ServerUrl": lagrange.url, "AccessToken": lagrange.access_token},
         "WEBHOOK": {"Secrets": [lagrange.secret], "PublicKeys": [lagrange.public_key]},
         "HUB": {"OrchestratorPk": lagrange.address, "AccountAddress": ACCOUNT},
-        "CLUSTER": cluster,
+        "CLUSTER": {"Kubeconfig": str(kubeconfig.absolute()), "IngressClass": ingress_class},
         "SOURCE": {"AllowPrivateAddresses": True},
         "TASK": {"Workers": 1},
     }

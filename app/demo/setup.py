@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import load
-from app.context import SIMULATED_KUBECONFIG, Context
+from app.context import Context
 from app.demo import (
     configuration,
     http_get,
@@ -15,6 +15,7 @@ from app.demo import (
     shutdown,
     task_objects,
 )
+from app.demo.cluster import command, initial_objects
 from app.demo.fake_lagrange import Lagrange, ReceivedCallback
 from app.demo.output import Screen
 from app.demo.redis_choice import Memory, memory
@@ -39,6 +40,7 @@ _REMOVAL_SECONDS = 120
 _POLL_SECONDS = 0.1
 _WALLET_BYTES = 20
 _OK = 200
+_SIMULATED_KUBECONFIG = "simulated.kubeconfig"
 
 Children = Callable[[Context], list[Child]]
 
@@ -54,6 +56,7 @@ class Stage:
         context: The provider's.
         cluster: The provider's.
         wallet: The owner of the Space: a tenant of this demonstration alone.
+        simulated: Whether the cluster only pretends to run pods.
     """
 
     screen: Screen
@@ -62,6 +65,7 @@ class Stage:
     context: Context
     cluster: Cluster
     wallet: str
+    simulated: bool
 
     @property
     def namespace(self) -> str:
@@ -72,11 +76,6 @@ class Stage:
     def provider_url(self) -> str:
         """Where the provider listens."""
         return f"http://127.0.0.1:{self.context.config.api.port}"
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the cluster only pretends to run pods."""
-        return self.context.config.cluster.simulated
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,19 +117,23 @@ class Setting:
             ingress_class = self._look_at_cluster(environment)
             remembered = stack.enter_context(memory(self.folder / "redis", environment))
             self.screen.line("redis", remembered.description)
-            context = self._configured(environment, lagrange, remembered, ingress_class)
             wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
             if self.kubeconfig:
-                stack.callback(self._remove_tenant, context.cluster, names.namespace(wallet))
-            self._start(stack, Supervisor(self.children(context), environment))
-            cluster_there = self._await(context)
+                cluster = client.connect(str(self.kubeconfig))
+                stack.callback(self._remove_tenant, cluster, names.namespace(wallet))
+            supervisor = self._supervisor(stack, environment)
+            kubeconfig = self.kubeconfig or self._simulated(supervisor)
+            context = self._configured(environment, lagrange, remembered, kubeconfig, ingress_class)
+            self._start(supervisor, context)
+            self._await(context)
             yield Stage(
                 screen=self.screen,
                 patience=self.patience,
                 lagrange=lagrange,
                 context=context,
-                cluster=cluster_there,
+                cluster=context.cluster,
                 wallet=wallet,
+                simulated=self.kubeconfig is None,
             )
 
     def _configured(
@@ -138,6 +141,7 @@ class Setting:
         environment: Mapping[str, str],
         lagrange: Lagrange,
         remembered: Memory,
+        kubeconfig: Path,
         ingress_class: str,
     ) -> Context:
         """Fill the provider's folder, and let Lagrange know whose it is."""
@@ -145,7 +149,7 @@ class Setting:
             self.folder,
             lagrange=lagrange,
             memory=remembered,
-            kubeconfig=self.kubeconfig,
+            kubeconfig=kubeconfig,
             ingress_class=ingress_class,
         )
         configuration.write_templates(self.folder)
@@ -179,9 +183,9 @@ class Setting:
         self.screen.line("callback", text, f"signature {one.signature}{repeated}")
 
     def _look_at_cluster(self, environment: Mapping[str, str]) -> str:
-        """Return the ingress class of a real cluster, before anything is started for it."""
+        """Return the cluster's ingress class; a real one is asked before anything is started."""
         if self.kubeconfig is None:
-            return ""
+            return initial_objects.INGRESS_CLASS
         found = client.connect(str(self.kubeconfig))
         told = self._call("the cluster answers", lambda: task_objects.version(found))
         self.screen.line("cluster", told, str(self.kubeconfig))
@@ -190,24 +194,35 @@ class Setting:
             return configured
         return self._call("its ingress", lambda: ingress.class_name(found, configured))
 
-    def _start(self, stack: ExitStack, supervisor: Supervisor) -> None:
+    def _supervisor(self, stack: ExitStack, environment: Mapping[str, str]) -> Supervisor:
+        """Return a supervisor without processes, which looks after them during every wait."""
+        supervisor = Supervisor([], environment)
         stack.callback(self._stop, supervisor)
         self.patience.meanwhile = supervisor.tick
+        return supervisor
+
+    def _simulated(self, supervisor: Supervisor) -> Path:
+        """Start the simulated cluster; return its kubeconfig once it serves."""
+        kubeconfig = self.folder / _SIMULATED_KUBECONFIG
+        supervisor.children = [Child("simulator", command(kubeconfig))]
+        self.patience.until(
+            lambda: "the simulated cluster", kubeconfig.exists, seconds=_READY_SECONDS
+        )
+        return kubeconfig
+
+    def _start(self, supervisor: Supervisor, context: Context) -> None:
+        supervisor.children = [*self.children(context), *supervisor.children]
         supervisor.tick()
         running = ", ".join(child.name for child in supervisor.children)
         self.screen.line("provider", f"starts its processes: {running}")
 
     def _stop(self, supervisor: Supervisor) -> None:
-        count = shutdown.stop(supervisor, seconds=_STOP_SECONDS)
-        self.screen.line("provider", f"its {count} processes have ended")
+        if count := shutdown.stop(supervisor, seconds=_STOP_SECONDS):
+            self.screen.line("provider", f"its {count} processes have ended")
 
-    def _await(self, context: Context) -> Cluster:
-        """Return the cluster once it and the provider are there."""
-        if context.config.cluster.simulated:
-            where = context.folder / SIMULATED_KUBECONFIG
-            self.patience.until(
-                lambda: "the simulated cluster", where.exists, seconds=_READY_SECONDS
-            )
+    def _await(self, context: Context) -> None:
+        """Return once the provider answers."""
+        if self.kubeconfig is None:
             told = self._call("the cluster answers", lambda: task_objects.version(context.cluster))
             self.screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
         url = f"http://127.0.0.1:{context.config.api.port}"
@@ -218,7 +233,6 @@ class Setting:
             every=_POLL_SECONDS,
         )
         self.screen.line("provider", f"answers at {url}", f"node {context.identity.node_id[:12]}…")
-        return context.cluster
 
     def _call(self, what: str, function: Callable[[], str]) -> str:
         return self.patience.call(lambda: what, function, seconds=_CALL_SECONDS)

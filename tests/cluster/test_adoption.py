@@ -21,7 +21,8 @@ from k8s.api.errors import NotFound
 from k8s.apply import apply
 from k8s.naming import labels
 from tests.support.legacy_objects import Left, ready
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

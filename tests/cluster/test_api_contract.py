@@ -2,14 +2,11 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -27,24 +24,7 @@ from k8s.api.errors import (
 from k8s.api.objects import Deployment, Pod
 from k8s.health import health, problems
 from k8s.naming import labels
-
-SERVE = """
-import pathlib, sys
-from app.demo.cluster import serve
-serve(kubeconfig=pathlib.Path(sys.argv[1]), startup_seconds=0.5, history=100)
-"""
-
-
-def simulated(folder: Path) -> Iterator[Cluster]:
-    """A simulated API server while it is wanted."""
-    kubeconfig = folder / "kubeconfig"
-    command = [sys.executable, "-c", SERVE, str(kubeconfig)]
-    with subprocess.Popen(command) as process:
-        wait(kubeconfig.exists)
-        yield client.connect(str(kubeconfig))
-        process.terminate()
-        assert process.wait(10) == 0
-    assert not kubeconfig.exists()
+from tests.support.simulated_cluster import serving
 
 
 @pytest.fixture(scope="module", params=["simulated", "real"])
@@ -53,7 +33,9 @@ def cluster(
 ) -> Iterator[Cluster]:
     """Each of the two."""
     if request.param == "simulated":
-        yield from simulated(tmp_path_factory.mktemp("simulated"))
+        kubeconfig = tmp_path_factory.mktemp("simulated") / "kubeconfig"
+        with serving(kubeconfig, startup_seconds=0.5, history=100) as simulated:
+            yield simulated.cluster
     elif os.environ.get("KUBECONFIG"):
         yield client.connect()
     else:

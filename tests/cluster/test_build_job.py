@@ -35,8 +35,9 @@ from k8s.policy.violation import Violation
 from k8s.workload import Capabilities
 from tests.support import registry_proxy
 from tests.support.documents import ROOT
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
 from tests.support.registry_proxy import REGISTRY, Asking
+from tests.support.waiting import eventually
 
 BUSYBOX = Path("/bin/busybox")
 IMAGE = config.Build().buildkit_image

@@ -13,7 +13,8 @@ from k8s.api.client import Cluster
 from k8s.inventory import inventory
 from k8s.inventory.quantities import ResourceAmounts
 from k8s.naming import labels, names
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

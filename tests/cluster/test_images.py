@@ -17,7 +17,8 @@ from app.spaces.images.detect import BUILDERS
 from app.store import build_log
 from k8s.api import url_paths
 from k8s.naming import labels, names
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 BUSYBOX = Path("/bin/busybox")
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"

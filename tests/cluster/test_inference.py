@@ -21,7 +21,8 @@ from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support import fake_hub
 from tests.support.fake_hub import Hub
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
 BUSYBOX = Path("/bin/busybox")

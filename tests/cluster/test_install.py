@@ -20,8 +20,9 @@ from k8s.naming import labels, names
 from tests.support import forbidden_acts, registry_proxy
 from tests.support import installation as installed_provider
 from tests.support.installation import NAMESPACE, Installation
-from tests.support.provider import HARDWARE, eventually
+from tests.support.provider import HARDWARE
 from tests.support.renewals import Renewals
+from tests.support.waiting import eventually
 
 AUDIT_LOG = os.environ.get("CLUSTER_AUDIT_LOG", "")
 FOLDER = "/var/lib"

@@ -19,12 +19,8 @@ from app.demo.fake_lagrange import Job
 from k8s.api import url_paths
 from k8s.naming import names
 from tests.support.documents import ROOT
-from tests.support.provider import (
-    HARDWARE,
-    Provider,
-    eventually,
-    running,
-)
+from tests.support.provider import HARDWARE, Provider, running
+from tests.support.waiting import eventually
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 JOBS = "/api/v1/computing/lagrange/jobs"

@@ -18,7 +18,8 @@ from app.store.records import JobData
 from app.tasks import transitions
 from tests.support import documents, market
 from tests.support.documents import README, ROOT
-from tests.support.provider import eventually, free_port
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 from tests.support.web_server import Web, wait_ready
 
 BY_CI = {"make demo", "make test", "make install"}
@@ -113,9 +114,7 @@ def test_a_process_of_the_readme(
 ) -> None:
     """The process comes up, stays, and ends in peace when it is told to."""
     port, log = free_port(), tmp_path / "process.log"
-    settings = environment | {"CP_API_PORT": str(port), "CP_CLUSTER_SIMULATED": "false"}
-    if line.endswith("run"):
-        settings |= {"CP_CLUSTER_SIMULATED": "true", "CP_TASK_WORKERS": "1"}
+    settings = environment | {"CP_API_PORT": str(port), "CP_TASK_WORKERS": "1"}
     with log.open("w") as file:
         process = subprocess.Popen(shlex.split(line), env=settings, stdout=file, stderr=file)
     try:

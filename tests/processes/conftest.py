@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.provider import Provider, running
+from tests.support.simulated_cluster import SimulatedCluster, serving
 
 SPACE = """
 version: "2.0"
@@ -40,7 +41,14 @@ def space(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
+def cluster(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """A simulated cluster, which has four GPUs."""
+    with serving(tmp_path / "simulated.kubeconfig") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def provider(tmp_path: Path, cluster: SimulatedCluster) -> Iterator[Provider]:
     """A provider that runs, on the simulated cluster."""
-    with running(tmp_path / "provider", Simulated=True) as found:
-        yield found
+    with running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as provider:
+        yield provider

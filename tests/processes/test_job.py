@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.provider import Provider, eventually
+from tests.support.provider import Provider
+from tests.support.waiting import eventually
 
 
 def test_a_job_runs_and_ends(provider: Provider, space: Path) -> None:

@@ -10,12 +10,9 @@ import pytest
 from app.admission.reservations.ledger import Ledger
 from app.demo.fake_lagrange import Job
 from app.store import redis_keys
-from tests.support.provider import (
-    WALLET,
-    Provider,
-    eventually,
-    running,
-)
+from tests.support.provider import WALLET, Provider, running
+from tests.support.simulated_cluster import SimulatedCluster
+from tests.support.waiting import eventually
 
 NODE = "simulated-1"
 HARDWARE = "NVIDIA RTX A4000 · 2 vCPU · 4 GiB"
@@ -147,10 +144,12 @@ def test_a_job_that_replaces_another_takes_over_its_room(provider: Provider, spa
 
 
 @pytest.fixture
-def choosy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+def choosy(
+    tmp_path: Path, cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
     """A provider with a white list and prices."""
     monkeypatch.setenv("CP_ADMISSION_WHITELIST", "white.txt")
-    with running(tmp_path / "provider", Simulated=True) as found:
+    with running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as found:
         (found.folder / "white.txt").write_text(f"{WALLET.upper().replace('X', 'x')}\n")
         (found.folder / "price.toml").write_text('TARGET_CPU = "2"\nTARGET_GPU_A4000 = "10"\n')
         yield found

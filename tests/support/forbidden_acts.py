@@ -11,12 +11,12 @@ from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
 from k8s.naming import names
 from tests.support.installation import NAMESPACE, PROCESSES, Installation
-from tests.support.provider import eventually
+from tests.support.waiting import eventually
 
 SYSTEM = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 # 1: it is not even compared with its source. The base's own is there, whoever made it.
 BYTECODE = """
-import asyncio, importlib.util, app.main
+import asyncio, importlib.util, app.processes.web
 for one in (asyncio, app.processes.web):
     flags = open(importlib.util.cache_from_source(one.__file__), "rb").read(5)[4]
 print(flags)

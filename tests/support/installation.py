@@ -23,8 +23,8 @@ from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.naming import names
 from tests.support import documents
-from tests.support.provider import eventually
 from tests.support.registry_proxy import REGISTRY
+from tests.support.waiting import eventually
 
 NAMESPACE = "computing-provider"
 PROCESSES = ("web", "worker", "watcher", "clock")

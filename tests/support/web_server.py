@@ -19,6 +19,7 @@ from app.context import Context
 from app.processes import supervisor
 from app.processes import web as web_process
 from tests.support import market
+from tests.support.ports import free_port
 
 _SECONDS = 10
 
@@ -129,13 +130,6 @@ def processes(folder: Path, count: int, **environment: str) -> Iterator[list[int
         for port in ports:
             wait_ready(Web(port))
         yield ports
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_ready(web: Web) -> None:

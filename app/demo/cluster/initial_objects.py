@@ -15,6 +15,7 @@ from app.demo.cluster.resources import (
 )
 
 NODE = "simulated-1"
+INGRESS_CLASS = "nginx"
 CAPACITY = {
     "cpu": "64",
     "memory": "256Gi",
@@ -37,7 +38,7 @@ def put(store: ObjectStore, *, capacity: Mapping[str, str], labels: Mapping[str,
     store.put(STORAGE_CLASSES, {"metadata": standard, "provisioner": "simulated/none"})
     ingress_class = BY_PATH["networking.k8s.io", "v1", "ingressclasses"]
     spec = {"controller": "simulated/none"}
-    store.put(ingress_class, {"metadata": {"name": "nginx"}, "spec": spec})
+    store.put(ingress_class, {"metadata": {"name": INGRESS_CLASS}, "spec": spec})
 
 
 def _node(capacity: Mapping[str, str], labels: Mapping[str, str]) -> Json:

@@ -29,7 +29,8 @@ from app.processes import web as web_process
 from tests.app.intake.test_payloads import JSON
 from tests.app.web.test_webhooks import held, problem, unchanged
 from tests.support import market
-from tests.support.web_server import Web, free_port, serving
+from tests.support.ports import free_port
+from tests.support.web_server import Web, serving
 
 if TYPE_CHECKING:
     import subprocess

@@ -27,7 +27,7 @@ from k8s.inventory import inventory
 from k8s.legacy import discovery
 from k8s.naming import labels
 from tests.support.legacy_objects import Left, ready
-from tests.support.provider import eventually
+from tests.support.waiting import eventually
 
 
 def left(context: Context, **fields: str) -> Left:

@@ -13,7 +13,8 @@ import pytest
 from app.context import Context
 from app.store.records import JobData, State, Task
 from app.tasks import advance, transitions
-from tests.support import market, simulated_cluster
+from tests.support import market
+from tests.support.simulated_cluster import SimulatedCluster, provider
 from tests.support.web_server import Web
 
 WALLET = "0x" + "ab" * 20
@@ -78,14 +79,11 @@ def source() -> Iterator[Source]:
 
 
 @pytest.fixture
-def fetching(tmp_path: Path, redis_url: str) -> Iterator[Context]:
+def fetching(tmp_path: Path, simulated: SimulatedCluster, redis_url: str) -> Iterator[Context]:
     """A provider that may fetch from this machine."""
     more = "[SOURCE]\nAllowPrivateAddresses = true\n"
-    with (
-        simulated_cluster.serving(tmp_path),
-        simulated_cluster.provider(tmp_path, redis_url, more=more) as found,
-    ):
-        yield found
+    with provider(tmp_path, simulated, redis_url, more=more) as context:
+        yield context
 
 
 def advanced(context: Context, source: Source) -> Task:

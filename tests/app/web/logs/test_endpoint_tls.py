@@ -23,7 +23,8 @@ from tests.app.web.logs.test_endpoint import eventually, refused
 from tests.support import market
 from tests.support.documents import ROOT
 from tests.support.log_watcher import watching
-from tests.support.web_server import Web, free_port, serving
+from tests.support.ports import free_port
+from tests.support.web_server import Web, serving
 
 CONFIGURATION = ROOT / "docs" / "nginx.conf"
 MAIN = """
