@@ -12,7 +12,7 @@ from app.demo import local_redis
 from tests.support import market
 from tests.support.web_server import Web, serving
 
-pytest_plugins = ["tests.support.api_servers"]
+pytest_plugins = ["tests.support.api_servers", "tests.support.certificates"]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)

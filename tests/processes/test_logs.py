@@ -15,10 +15,10 @@ import pytest
 
 from app.demo.fake_lagrange import Job
 from app.store.build_log import BuildLog
-from tests.processes.conftest import SPACE
 from tests.support.log_watcher import path, watching
 from tests.support.provider import Provider, running
 from tests.support.simulated_cluster import SimulatedCluster, serving
+from tests.support.spaces import SPACE
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)

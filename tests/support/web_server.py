@@ -13,8 +13,6 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from app.context import Context
 from app.processes import supervisor
 from app.processes import web as web_process
@@ -96,26 +94,6 @@ def serving(context: Context) -> Iterator[Web]:
     finally:
         server.should_exit = True
         thread.join(_SECONDS)
-
-
-def everything(redis_url: str) -> dict[bytes, Any]:
-    """Return all that Redis holds, but metrics."""
-    with redis.Redis.from_url(redis_url) as connection:
-        names = [name for name in connection.scan_iter(count=1000) if name != b"cp:metrics"]
-        return {name: _content(connection, name) for name in names}
-
-
-def _content(connection: Any, name: bytes) -> Any:
-    kind = connection.type(name)
-    if kind == b"string":
-        return connection.get(name)
-    if kind == b"hash":
-        return connection.hgetall(name)
-    if kind == b"set":
-        return connection.smembers(name)
-    if kind == b"zset":
-        return connection.zrange(name, 0, -1, withscores=True)
-    return connection.lrange(name, 0, -1)
 
 
 @contextmanager

@@ -11,14 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.demo.cluster import (
-    controllers,
-    discovery,
-    initial_objects,
-    url_paths,
-)
+from app.demo.cluster import discovery, initial_objects, url_paths
 from app.demo.cluster.api_errors import ApiError, unknown
-from app.demo.cluster.kubelet import Kubelet
+from app.demo.cluster.controllers import loop
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.requests import Requests, document
 
@@ -56,7 +52,7 @@ def create(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(controllers.run(store, kubelet))
+        task = asyncio.create_task(loop.run(store, kubelet))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):

@@ -4,12 +4,7 @@ import copy
 import re
 from typing import Any
 
-from app.demo.cluster import (
-    api_errors,
-    defaults,
-    selectors,
-    validation,
-)
+from app.demo.cluster import api_errors, defaults, selectors, validation
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, Json, Resource
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import chain
 
 from app.demo.cluster import defaults
+from app.demo.cluster.controllers.pods import condition
 from app.demo.cluster.object_store import ObjectStore
-from app.demo.cluster.pods import condition
 from app.demo.cluster.resources import (
     BY_PATH,
     NAMESPACES,

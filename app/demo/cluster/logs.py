@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.demo.cluster.containers import SECOND, Line, Moment
+from app.demo.cluster.controllers.containers import SECOND, Line, Moment
 
 _POLL_SECONDS = 0.05
 _MOST_KEPT = 200_000

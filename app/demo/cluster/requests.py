@@ -10,18 +10,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from app.demo.cluster import (
-    api_errors,
-    apply,
-    deletion,
-    logs,
-    selectors,
-    watches,
-)
+from app.demo.cluster import api_errors, apply, deletion, logs, selectors, watches
 from app.demo.cluster.api_errors import ApiError
-from app.demo.cluster.containers import Moment
+from app.demo.cluster.controllers.containers import Moment
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.deletion import Options
-from app.demo.cluster.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import PODS, Json
 from app.demo.cluster.url_paths import Target

@@ -11,14 +11,7 @@ from app.intake.payloads import Invalid, Renewal, Termination
 from app.store import records
 from app.store.records import JobData
 from tests.support import market
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
+from tests.support.arbitrary_json import JSON
 
 
 def wrong(document: Any, kind: Any = JobData) -> dict[str, str]:

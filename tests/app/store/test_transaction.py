@@ -29,7 +29,7 @@ from app.store.records import (
 )
 from app.tasks import transitions
 from tests.support import market
-from tests.support.web_server import everything
+from tests.support.redis_contents import everything
 
 NOW = 1_800_000_000.123456
 

@@ -10,8 +10,9 @@ import pytest
 
 from app.context import open_context
 from app.web import request_limits
-from tests.app.web.test_webhooks import problem, unchanged
 from tests.support import market
+from tests.support.problem_documents import problem
+from tests.support.redis_contents import unchanged
 from tests.support.web_server import Web, serving
 
 HEAD = b"POST /webhooks HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"

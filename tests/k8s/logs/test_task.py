@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from k8s.logs import Filter, session
-from tests.k8s.logs.conftest import Show, Task
+from tests.support.task_logs import Show, Task
 
 FAST: dict[str, Any] = {"env": [{"name": "SIMULATED_LINES_PER_SECOND", "value": "200"}]}
 

@@ -4,8 +4,9 @@ import asyncio
 import logging
 import time
 
-from app.demo.cluster import deletion, deployments
-from app.demo.cluster.kubelet import Kubelet
+from app.demo.cluster import deletion
+from app.demo.cluster.controllers import deployments
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 
 _PAUSE_SECONDS = 0.01

@@ -5,7 +5,7 @@ from fractions import Fraction
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.demo.cluster import scheduler
+from app.demo.cluster.controllers import scheduler
 from k8s.inventory import quantities
 
 

@@ -2,7 +2,7 @@
 
 import time
 
-from app.demo.cluster.containers import Moment
+from app.demo.cluster.controllers.containers import Moment
 from app.demo.cluster.object_store import at
 from app.demo.cluster.resources import Json
 

@@ -2,13 +2,9 @@
 
 import time
 
-from app.demo.cluster import (
-    api_errors,
-    containers,
-    pods,
-    scheduler,
-)
-from app.demo.cluster.containers import Moment
+from app.demo.cluster import api_errors
+from app.demo.cluster.controllers import containers, pods, scheduler
+from app.demo.cluster.controllers.containers import Moment
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import (
     CONFIG_MAPS,

@@ -9,12 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from app.demo.cluster import (
-    deletion,
-    pods,
-    scheduler,
-    selectors,
-)
+from app.demo.cluster import deletion, selectors
+from app.demo.cluster.controllers import pods, scheduler
 from app.demo.cluster.deletion import Options
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, PODS, Json
