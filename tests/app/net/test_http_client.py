@@ -172,7 +172,7 @@ async def test_slow_drip() -> None:
         started = time.monotonic()
         with pytest.raises(Temporary, match=r"within 0\.3 s"):
             await fetch(port, limits=FetchLimits(bytes=1000, seconds=0.3))
-    assert time.monotonic() - started < 1.5
+    assert time.monotonic() - started < 5  # The whole body would take ten.
 
 
 async def test_gzip() -> None:

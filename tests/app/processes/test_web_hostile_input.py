@@ -71,7 +71,7 @@ def test_no_query_breaks_it(web: Web) -> None:
         pairs = (name + b"=" + _quoted(value, is_quoted=is_quoted) for name, value in names)
         query = b"&".join(pairs)
         headers = market.v1(b"") if is_signed else {}
-        status = raw(web, b"DELETE", JOBS.encode() + b"?" + query, headers)
+        status = raw(web, b"DELETE", JOBS.encode() + b"?" + query, headers, seconds=20)
         assert status in (200, 400, 401, 409, 422)
 
     check()
@@ -138,6 +138,8 @@ def raw(  # noqa: PLR0917 - a request, part by part.
     headers: market.Headers,
     more: list[tuple[bytes, bytes]] | None = None,
     body: bytes = b"",
+    *,
+    seconds: float = 0.2,
 ) -> int:
     """Send bytes as they are; return the status of the answer, 0 when there is none."""
     lines = [method + b" " + path + b" HTTP/1.1"]
@@ -145,7 +147,7 @@ def raw(  # noqa: PLR0917 - a request, part by part.
     lines += [f"{name}: {value}".encode() for name, value in headers.items()]
     lines += [b"content-length: %d" % len(body), b"connection: close", b"", body]
     with web.connect() as connection, suppress(ConnectionError, TimeoutError):
-        connection.settimeout(0.2)
+        connection.settimeout(seconds)
         connection.sendall(b"\r\n".join(lines))
         answer = connection.recv(1 << 16)
         return int(answer.split(b" ")[1]) if answer else 0

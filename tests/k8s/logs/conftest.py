@@ -56,4 +56,4 @@ def show() -> Iterator[Show]:
     yield start
     for log in started:
         log.stop()
-        assert log.join(5), "a thread did not end"
+        assert log.join(20), "a thread did not end"
