@@ -7,7 +7,6 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,15 +16,16 @@ from standardwebhooks import Webhook
 
 from app.demo.fake_lagrange import Job
 from k8s.api import url_paths
-from k8s.api.errors import NotFound
 from k8s.apply import apply
 from k8s.naming import labels
+from tests.support import ingress
 from tests.support.legacy_objects import Left, ready
 from tests.support.provider import Provider, running
 from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
+    pytest.mark.usefixtures("ingress_controller"),
     pytest.mark.timeout(240),
 ]
 # It serves on while the ingress controller learns that its pod is to end.
@@ -80,15 +80,9 @@ def leave(provider: Provider) -> Iterator[Callable[[int], Left]]:
 
 def page(provider: Provider, left: Left) -> str | None:
     """Return what the Space's URL answers through the ingress controller."""
-    path = f"{url_paths.collection('Ingress', left.namespace)}/ing-{left.space_uuid}"
-    with suppress(NotFound, httpx2.HTTPError):
-        status = provider.context.cluster.get(path).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            headers = {"host": left.host}
-            answer = httpx2.get(f"http://{address['ip']}/", headers=headers, timeout=3)
-            if answer.is_success:
-                return answer.text.strip()
-    return None
+    path = ingress.of_space(left.namespace, left.space_uuid)
+    text = ingress.answer(provider.context.cluster, path, left.host)
+    return text.strip() if text else None
 
 
 def uids(provider: Provider, left: Left) -> list[str]:

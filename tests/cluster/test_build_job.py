@@ -27,12 +27,11 @@ from k8s.inventory.capabilities import resolve
 from k8s.manifests import networks
 from k8s.policy.violation import Violation
 from k8s.workload import Capabilities
-from tests.support import registry_proxy
+from tests.support import cluster_program, registry_proxy
 from tests.support.build_jobs import (
     BUSYBOX,
     DISK_BYTES,
     DOCKERFILE,
-    IMAGE,
     MEMORY_BYTES,
     NEEDS,
     left,
@@ -97,7 +96,7 @@ def builder(cluster: Cluster) -> JobBuilder:
     return JobBuilder(
         cluster=cluster,
         task_id=str(uuid.uuid4()),
-        image=IMAGE,
+        image=cluster_program.BUILDKIT,
         blocked_networks=capabilities.blocked_networks,
     )
 

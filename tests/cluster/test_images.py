@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -17,6 +16,7 @@ from app.spaces.images.detect import BUILDERS
 from app.store import build_log
 from k8s.api import url_paths
 from k8s.naming import labels, names
+from tests.support import ingress
 from tests.support.provider import Provider, running
 from tests.support.waiting import eventually
 
@@ -53,6 +53,7 @@ pytestmark = [
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
+    pytest.mark.usefixtures("ingress_controller"),
     pytest.mark.timeout(240),
 ]
 
@@ -93,20 +94,7 @@ def assign(provider: Provider, space: Path, wallet: str) -> Job:
 
 def page(provider: Provider, job: Job, wallet: str) -> str:
     """Return what the job's URL answers through the ingress controller, once it does."""
-    cluster, task = provider.context.cluster, provider.task(job)
-    path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
-
-    def fetched() -> str | None:
-        status = cluster.get(path).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            url = f"http://{address['ip']}/page.html"
-            answer = httpx2.get(url, headers={"host": task.host}, timeout=3)
-            if answer.is_success:
-                return answer.text
-        return None
-
-    found: str = eventually(f"{task.url} answers", fetched, seconds=60)
-    return found
+    return ingress.answer_of(provider, job.uuid, names.namespace(wallet), "/page.html")
 
 
 def pod(provider: Provider, job: Job, wallet: str) -> dict[str, Any]:

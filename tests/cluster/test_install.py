@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from app import config
 from app.demo.fake_lagrange import Job, Lagrange
 from k8s.api import url_paths
 from k8s.api.client import Cluster
@@ -26,7 +25,6 @@ from tests.support.waiting import eventually
 
 AUDIT_LOG = os.environ.get("CLUSTER_AUDIT_LOG", "")
 FOLDER = "/var/lib"
-BUILDKIT = config.Build().buildkit_image
 BUSYBOX = Path("/bin/busybox")
 PAGE = "hello from the cluster"
 SERVE = f"trap exit TERM; mkdir /srv; echo {PAGE} > /srv/healthz; httpd -f -p 8080 -h /srv & wait"
@@ -58,15 +56,12 @@ pytestmark = [
         reason="CLUSTER_REGISTRY and CLUSTER_PUBLIC have to name a registry, and us as pods see us",
     ),
     pytest.mark.skipif(
-        not (registry_proxy.holds(installed_provider.BASE) and registry_proxy.holds(BUILDKIT)),
-        reason=f"{installed_provider.BASE} and {BUILDKIT} have to be in the cluster's registry",
-    ),
-    pytest.mark.skipif(
         not all(shutil.which(one) for one in ("buildah", "kubectl")),
         reason="needs buildah, kubectl",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
-    pytest.mark.timeout(500),
+    pytest.mark.usefixtures("ingress_controller", "base_image", "buildkit_image"),
+    pytest.mark.timeout(500, func_only=True),  # The images may take minutes.
 ]
 
 
