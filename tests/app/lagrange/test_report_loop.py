@@ -124,7 +124,7 @@ async def test_no_call_holds_up_another(lagrange: Lagrange, redis_url: str, path
         before = {other: len(bodies(lagrange, other)) for other in others}
         hung = len(bodies(lagrange, path))
         for other in others:
-            await until(lambda other=other: len(bodies(lagrange, other)) > before[other])
+            await until(partial(has, lagrange, other, before[other] + 1))
         assert len(bodies(lagrange, path)) == hung
 
 
