@@ -1,4 +1,4 @@
-"""What an operator can type while the demonstration is kept running."""
+"""Commands to try while the demonstration is kept running."""
 
 import shlex
 import shutil

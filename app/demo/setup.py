@@ -1,4 +1,4 @@
-"""Everything that takes part: set up before the first act, and gone after the last."""
+"""Everything that takes part: set up before the first step, removed after the last."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -18,7 +18,7 @@ from app.demo import (
 from app.demo.cluster import command, initial_objects
 from app.demo.fake_lagrange import Lagrange, ReceivedCallback
 from app.demo.output import Screen
-from app.demo.redis_choice import Memory, memory
+from app.demo.redis_choice import Database, database
 from app.demo.waiting import (
     EXPECTED,
     Failed,
@@ -47,11 +47,11 @@ Children = Callable[[Context], list[Child]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Who plays, and where.
+    """Everything that takes part in the demonstration.
 
     Attributes:
-        screen: What people see.
-        patience: How to wait.
+        screen: The output.
+        patience: Waits.
         lagrange: The stand-in for Lagrange.
         context: The provider's.
         cluster: The provider's.
@@ -80,14 +80,14 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a stage is set up.
+    """The setting of a demonstration, which sets up its stage.
 
     Attributes:
         folder: The provider's; empty.
         outer: The operator's environment.
-        screen: What people see.
-        patience: How to wait.
-        kubeconfig: Of a real cluster; None: a simulated one.
+        screen: The output.
+        patience: Waits.
+        kubeconfig: Of a real cluster; None simulates one.
         children: The processes of a provider.
     """
 
@@ -100,7 +100,7 @@ class Setting:
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
-        """Set up, yield the stage, and leave nothing behind however the play ends.
+        """Set up, yield the stage, and leave nothing behind however the demonstration ends.
 
         Raises:
             ClusterError: The cluster does not answer, or refuses.
@@ -115,15 +115,15 @@ class Setting:
             lagrange = stack.enter_context(Lagrange(on_callback=self._tell))
             self.screen.line("lagrange", f"a stand-in serves {lagrange.url}")
             ingress_class = self._look_at_cluster(environment)
-            remembered = stack.enter_context(memory(self.folder / "redis", environment))
-            self.screen.line("redis", remembered.description)
+            redis = stack.enter_context(database(self.folder / "redis", environment))
+            self.screen.line("redis", redis.description)
             wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
             if self.kubeconfig:
                 cluster = client.connect(str(self.kubeconfig))
                 stack.callback(self._remove_tenant, cluster, names.namespace(wallet))
             supervisor = self._supervisor(stack, environment)
             kubeconfig = self.kubeconfig or self._simulated(supervisor)
-            context = self._configured(environment, lagrange, remembered, kubeconfig, ingress_class)
+            context = self._configured(environment, lagrange, redis, kubeconfig, ingress_class)
             self._start(supervisor, context)
             self._await(context)
             yield Stage(
@@ -140,15 +140,15 @@ class Setting:
         self,
         environment: Mapping[str, str],
         lagrange: Lagrange,
-        remembered: Memory,
+        redis: Database,
         kubeconfig: Path,
         ingress_class: str,
     ) -> Context:
-        """Fill the provider's folder, and let Lagrange know whose it is."""
+        """Fill the provider's folder, and make its identity known to Lagrange."""
         configuration.write(
             self.folder,
             lagrange=lagrange,
-            memory=remembered,
+            redis=redis,
             kubeconfig=kubeconfig,
             ingress_class=ingress_class,
         )
@@ -164,7 +164,7 @@ class Setting:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        """Tell why the play ends early at once; what follows may take its time."""
+        """Print at once why the demonstration ends early; removing everything takes a while."""
         try:
             yield
         except EXPECTED as error:
@@ -175,24 +175,24 @@ class Setting:
             self.screen.heading(f"Everything is removed, by {interrupted}")
             raise
 
-    def _tell(self, one: ReceivedCallback) -> None:
-        words = one.reason.removeprefix(f"{one.status}: ")
+    def _tell(self, callback: ReceivedCallback) -> None:
+        words = callback.reason.removeprefix(f"{callback.status}: ")
         reason = f": {words}" if words else ""
-        repeated = ", sent again" if one.repeated else ""
-        text = f"{one.sequence or '?'}  {one.status}{reason}"
-        self.screen.line("callback", text, f"signature {one.signature}{repeated}")
+        repeated = ", sent again" if callback.repeated else ""
+        text = f"{callback.sequence or '?'}  {callback.status}{reason}"
+        self.screen.line("callback", text, f"signature {callback.signature}{repeated}")
 
     def _look_at_cluster(self, environment: Mapping[str, str]) -> str:
         """Return the cluster's ingress class; a real one is asked before anything is started."""
         if self.kubeconfig is None:
             return initial_objects.INGRESS_CLASS
-        found = client.connect(str(self.kubeconfig))
-        told = self._call("the cluster answers", lambda: task_objects.version(found))
-        self.screen.line("cluster", told, str(self.kubeconfig))
+        cluster = client.connect(str(self.kubeconfig))
+        version = self._call("the cluster answers", lambda: task_objects.version(cluster))
+        self.screen.line("cluster", version, str(self.kubeconfig))
         configured = environment.get("CP_CLUSTER_INGRESSCLASS", "")
         if environment.get("CP_CLUSTER_GATEWAY"):
             return configured
-        return self._call("its ingress", lambda: ingress.class_name(found, configured))
+        return self._call("its ingress", lambda: ingress.class_name(cluster, configured))
 
     def _supervisor(self, stack: ExitStack, environment: Mapping[str, str]) -> Supervisor:
         """Return a supervisor without processes, which looks after them during every wait."""
@@ -223,8 +223,10 @@ class Setting:
     def _await(self, context: Context) -> None:
         """Return once the provider answers."""
         if self.kubeconfig is None:
-            told = self._call("the cluster answers", lambda: task_objects.version(context.cluster))
-            self.screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
+            version = self._call(
+                "the cluster answers", lambda: task_objects.version(context.cluster)
+            )
+            self.screen.line("cluster", f"{version}, simulated: its pods only pretend to run")
         url = f"http://127.0.0.1:{context.config.api.port}"
         self.patience.until(
             lambda: "the provider answers",
@@ -237,10 +239,10 @@ class Setting:
     def _call(self, what: str, function: Callable[[], str]) -> str:
         return self.patience.call(lambda: what, function, seconds=_CALL_SECONDS)
 
-    def _remove_tenant(self, found: Cluster, namespace: str) -> None:
+    def _remove_tenant(self, cluster: Cluster, namespace: str) -> None:
         try:
             if task_objects.remove_tenant(
-                found, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
+                cluster, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
             ):
                 self.screen.line("cluster", "the tenant's namespace is gone")
         except (ClusterError, Failed) as error:

@@ -1,7 +1,7 @@
 """A small Kubernetes API server that only pretends to run pods, for trials without a cluster.
 
-It speaks what this project uses of the API over real HTTP, so that the same client, apply and
-watch run against it, and behaves as a real API server does in what they rely on. One node, one
+It serves the part of the API that this project uses over real HTTP, so that the same client, apply
+and watch run against it, and behaves as a real API server does where they rely on it. One node, one
 process, nothing is kept when it ends; `python -m app.demo.cluster` runs it.
 """
 

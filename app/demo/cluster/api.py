@@ -37,7 +37,7 @@ def create(
         startup_seconds: From a pod's creation until it is ready.
         termination_seconds: How long a pod takes to end, at most, whatever its grace period.
         bookmark_seconds: From one bookmark of a watch to the next; one comes at its end, too.
-        history: How many changes are known to watches; who asks for older ones gets a 410.
+        history: How many changes are known to watches; older ones are answered with a 410.
         token: The bearer token that every request has to carry; empty: none is asked for.
         capacity: Of the node, resource by resource.
         node_labels: Of the node.
@@ -66,8 +66,8 @@ def _answerer(requests: Requests, authorization: bytes) -> Callable[[Request], A
     async def answer(request: Request) -> Response:
         try:
             _authenticate(request, authorization)
-            if (said := _about_itself(request.url.path.rstrip("/"))) is not None:
-                return said
+            if (response := _about_itself(request.url.path.rstrip("/"))) is not None:
+                return response
             return await requests.answer(request, url_paths.parse(request.url.path))
         except ApiError as failure:
             return document(failure.status, failure.code)

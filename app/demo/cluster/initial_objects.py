@@ -1,4 +1,4 @@
-"""What a cluster has before anything is put on it: namespaces, a node, storage and ingress."""
+"""The objects of a new cluster: namespaces, a node, a StorageClass and an IngressClass."""
 
 from collections.abc import Mapping
 from itertools import chain

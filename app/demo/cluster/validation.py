@@ -167,8 +167,8 @@ def check(resource: Resource, name: str, manifest: Json) -> None:
 def _check_amounts(part: Any) -> None:
     """Raise `ValueError` for what is no quantity, or negative, where one has to be."""
     if isinstance(part, list):
-        for one in part:
-            _check_amounts(one)
+        for item in part:
+            _check_amounts(item)
     if not isinstance(part, dict):
         return
     for field, value in part.items():

@@ -12,7 +12,7 @@ _CHUNK = b"0" * 65536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What happens to a request instead of its answer.
+    """The treatment of a request instead of its answer.
 
     Attributes:
         delay_seconds: Passes first; with nothing else given, the true answer follows.

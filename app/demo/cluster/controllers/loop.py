@@ -1,4 +1,4 @@
-"""The loop that brings the objects nearer to what they are asked to be."""
+"""The loop that reconciles objects with their specifications."""
 
 import asyncio
 import logging

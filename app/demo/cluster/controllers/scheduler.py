@@ -1,4 +1,4 @@
-"""Which node a pod goes to, and which pods may be made at all."""
+"""The scheduler, which places pods on nodes; and the quotas that refuse them."""
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
@@ -94,13 +94,13 @@ def refusal(store: ObjectStore, pod: Json) -> str:
         ]
         if over:
             parts = zip(("requested", "used", "limited"), (asked, used, hard), strict=True)
-            said = ", ".join(f"{word}: {_written(amounts, over)}" for word, amounts in parts)
-            return _forbidden(pod, quota, f"exceeded quota: {{}}, {said}")
+            sums = ", ".join(f"{word}: {_written(amounts, over)}" for word, amounts in parts)
+            return _forbidden(pod, quota, f"exceeded quota: {{}}, {sums}")
     return ""
 
 
 def _counted(pod: Json) -> Amounts:
-    """What a pod takes of quotas, by the names that quotas have for it."""
+    """The amounts that a pod takes of quotas, by the names that quotas have for them."""
     requests, limits = _of_pod(pod), _of_pod(pod, "limits")
     return {
         "pods": Fraction(1),
@@ -111,7 +111,7 @@ def _counted(pod: Json) -> Amounts:
 
 
 def _of_pod(pod: Json, side: str = "requests") -> Amounts:
-    """The sum of what a pod's containers ask for, or are limited to (`side="limits"`)."""
+    """The sum of the requests of a pod's containers, or of their limits (`side="limits"`)."""
     spec = pod["spec"]
     sidecars = [init for init in spec.get("initContainers", []) if init.get("restartPolicy")]
     return _total(_of_container(container, side) for container in (*sidecars, *spec["containers"]))
