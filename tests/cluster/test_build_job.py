@@ -172,7 +172,7 @@ def test_limits(
 
 
 def test_a_build_is_taken_up(order: BuildRequest, builder: JobBuilder, cluster: Cluster) -> None:
-    """Who comes back finds the Job of the same files; what it wrote before is told again."""
+    """A worker that comes back finds the Job of the same files, and tells its log again."""
     wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
     builder._start(wanted)
     job = cluster_jobs.name(builder.task_id, wanted.context.digest)

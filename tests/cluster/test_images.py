@@ -210,7 +210,7 @@ def test_a_termination_stops_the_build(provider: Provider, wallet: str, tmp_path
 
 
 def test_a_renewal_does_not_build_again(provider: Provider, wallet: str, tmp_path: Path) -> None:
-    """What changes a task without changing what it wants leaves its build alone."""
+    """A change of the task that does not concern its image leaves the build alone."""
     job = assign(provider, space_of(tmp_path, "RUN echo begun; sleep 3"), wallet)
     eventually("the step runs", lambda: "begun" in lines(provider, job), seconds=60)
     assert provider.lagrange.renew(provider.url, job, 300).status == 202

@@ -67,7 +67,7 @@ pytestmark = [
 
 @pytest.fixture
 def disk(cluster: Cluster) -> Iterator[None]:
-    """Where no class provides volumes, one for Redis, as the operator has to make it."""
+    """A volume for Redis where no class provides one, as the operator has to make it."""
     classes = cluster.list("/apis/storage.k8s.io/v1/storageclasses")
     default = "storageclass.kubernetes.io/is-default-class"
     if any(one["metadata"].get("annotations", {}).get(default) == "true" for one in classes):
@@ -238,7 +238,7 @@ def check_death_of_redis(installation: Installation, job: Job) -> int:
 
 
 def check_removal_and_return(installation: Installation, job: Job, wallet: str) -> None:
-    """Removed but for its memory, the provider leaves tenants alone, and goes on once back."""
+    """Removed but for its Redis, the provider leaves tenants alone, and goes on once back."""
     for line in installed_provider.commands(3):
         installation.run(line)
     eventually("the provider is gone", lambda: installation.pods() == [], seconds=60)

@@ -1,4 +1,4 @@
-"""What tenants' pods reach on a real cluster, and who reaches them."""
+"""The isolation of tenants' pods on a real cluster: whom they reach, and who reaches them."""
 
 import os
 import secrets

@@ -71,7 +71,7 @@ def held(provider: Provider, job: Job) -> tuple[Slot, ...]:
 
 
 def test_room_comes_before_the_build(provider: Provider, space: Path, tmp_path: Path) -> None:
-    """What has no room fails unbuilt; what is built has its room all the while, and runs there."""
+    """A job without room fails unbuilt; one that is built holds its room, and runs there."""
     first = assigned(provider, space, gpus=3)
     provider.lagrange.wait_for(first.uuid, "buildImage", timeout_seconds=30)
     room = held(provider, first)

@@ -109,7 +109,7 @@ def intermediary_slow(intermediary: Intermediary) -> None:
 
 
 def test_a_killed_watcher_misses_and_repeats_nothing(provider: Provider, space: Path) -> None:
-    """What came up while nobody watched is told once."""
+    """A task that came up while nobody watched is reported once."""
     provider.supervisor.children[2].start_at = time.monotonic() + 1e6
     provider.kill("watcher")
     eventually("it is gone", lambda: provider.supervisor.children[2].process is None)
@@ -130,7 +130,7 @@ def test_an_expiry_survives_the_clock_and_redis(provider: Provider, space: Path)
     provider.kill_redis()
     time.sleep(2)
     provider.start_redis()
-    eventually("the memory is back", lambda: provider.read("/readyz"))
+    eventually("Redis is back", lambda: provider.read("/readyz"))
     assert provider.task(job).state == "running"
     provider.lagrange.wait_for(job.uuid, "expired", timeout_seconds=90)
     assert provider.statuses(job) == [*RUN, "expired"]

@@ -53,7 +53,7 @@ def chatty(provider: Provider, folder: Path, rate: int) -> Job:
 
 
 def address(provider: Provider, job: Job, kind: str = "container") -> str:
-    """Where a log is seen."""
+    """The address of a log."""
     return f"ws://127.0.0.1:{provider.port}{path(provider.context, job.uuid, kind)}"
 
 
@@ -62,7 +62,7 @@ def regular(lines: list[str]) -> list[int]:
     return [int(match[1]) for line in lines if (match := re.search(r"\] line (\d+)$", line))]
 
 
-def memory(pid: int) -> int:
+def resident_mib(pid: int) -> int:
     """MiB that a process has."""
     status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+)", status)
@@ -71,7 +71,7 @@ def memory(pid: int) -> int:
 
 
 def threads(provider: Provider, name: str) -> int:
-    """How many threads a process has."""
+    """The number of a process's threads."""
     return len(list(Path(f"/proc/{provider.pids(name)[-1]}/task").iterdir()))
 
 
@@ -199,10 +199,10 @@ def test_200_watchers_of_thousands_of_lines(
             clients.append(client)
         await asyncio.sleep(4)
         first, began = [client.lines for client in clients], time.monotonic()
-        before = {name: memory(pid) for name, pid in pids.items()}
+        before = {name: resident_mib(pid) for name, pid in pids.items()}
         await asyncio.sleep(6)
         seconds = time.monotonic() - began
-        after = {name: memory(pid) for name, pid in pids.items()}
+        after = {name: resident_mib(pid) for name, pid in pids.items()}
         rates = [int((one.lines - was) / seconds) for one, was in zip(clients, first, strict=True)]
         for client in clients:
             client.transport.abort()

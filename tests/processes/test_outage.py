@@ -47,7 +47,7 @@ def test_the_api_server_is_away_for_a_minute(
 
 
 def test_redis_is_killed_while_a_job_is_deployed(provider: Provider, space: Path) -> None:
-    """What was accepted is on the disk; the job goes on when Redis is back."""
+    """Accepted events are on the disk; the job goes on when Redis is back."""
     job = provider.assign(space)
     eventually("work has begun", lambda: provider.task(job).state != "accepted")
     provider.kill_redis()

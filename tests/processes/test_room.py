@@ -61,7 +61,7 @@ def told(provider: Provider, job: Job) -> str:
 
 
 def test_room_is_sold_once(provider: Provider, space: Path) -> None:
-    """What does not fit fails with what is missing; once that is known, it is refused at once."""
+    """A job that does not fit fails with what is missing; once that is known, it is refused."""
     first = accepted(provider, ordered(provider, space, gpus=2))
     provider.lagrange.wait_for(first.uuid, "running", timeout_seconds=30)
     assert held(provider) == {f"{first.uuid}:1": 2}
@@ -92,7 +92,7 @@ def test_room_is_sold_once(provider: Provider, space: Path) -> None:
 
 
 def _seen(provider: Provider) -> int:
-    """How many GPUs our pods take, as the watcher saw it last."""
+    """The number of GPUs that our pods take, as the watcher saw it last."""
     content = provider.context.store.kept(redis_keys.INVENTORY)
     nodes = json.loads(content)["inventory"]["nodes"] if content else []
     return sum(pod["amounts"]["gpus"] for node in nodes for pod in node["tenants"])

@@ -53,7 +53,7 @@ class Request:
 
     @property
     def is_watch(self) -> bool:
-        """Whether it is a watch."""
+        """Tell whether it is a watch."""
         return self.query.get("watch") == "true"
 
 

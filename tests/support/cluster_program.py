@@ -1,7 +1,7 @@
-"""What a cluster lacks for a test: made by the program that starts the tests' own cluster.
+"""The program that starts the tests' own cluster, and makes on it what a test needs besides.
 
 It lies beside the project where that is developed; elsewhere a test that needs it is skipped, with
-a line that says what the cluster has to have.
+a line that names what the cluster has to have.
 """
 
 import fcntl
@@ -23,6 +23,11 @@ _PROGRAM = ROOT.parent / "shared" / "cluster" / "cluster"
 _LOCK = Path(tempfile.gettempdir()) / "computing-provider-cluster.lock"
 
 
+def is_there() -> bool:
+    """Tell whether the program is there, and runs the cluster that is tested."""
+    return bool(registry_proxy.REGISTRY) and _PROGRAM.exists()
+
+
 def prepare(*arguments: str, needs: str, there: Callable[[], bool] = lambda: False) -> None:
     """Call the program, or skip the test.
 
@@ -33,7 +38,7 @@ def prepare(*arguments: str, needs: str, there: Callable[[], bool] = lambda: Fal
     """
     if there():
         return
-    if not (registry_proxy.REGISTRY and _PROGRAM.exists()):
+    if not is_there():
         pytest.skip(f"needs {needs}")
     _run_alone([str(_PROGRAM), *arguments], there)
 

@@ -67,7 +67,7 @@ def live_pods(cluster: Cluster, namespace: str) -> list[Pod]:
 
 
 def is_ready(pod: Pod) -> bool:
-    """Whether it serves."""
+    """Tell whether a pod is ready."""
     return any(one.type == "Ready" and one.status == "True" for one in pod.status.conditions)
 
 

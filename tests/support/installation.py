@@ -75,7 +75,7 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Where web listens, from inside the cluster."""
+        """The address of web inside the cluster."""
         service = self.cluster.get(f"/api/v1/namespaces/{NAMESPACE}/services/web")
         return f"http://{service['spec']['clusterIP']}"
 

@@ -1,4 +1,4 @@
-"""What v0.3.0 leaves behind: its objects on the cluster, and its records in Redis."""
+"""The objects that v0.3.0 leaves on a cluster, and its records in Redis."""
 
 import time
 import uuid
@@ -47,7 +47,7 @@ class Left:
 
     @property
     def key(self) -> str:
-        """Where its record is."""
+        """The key of its record."""
         return f"FULL:{self.space_uuid}"
 
     def record(self, **fields: str) -> dict[str, str]:

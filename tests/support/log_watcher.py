@@ -1,4 +1,4 @@
-"""Who watches a log: a WebSocket client made by others."""
+"""A watcher of logs, on a WebSocket client made by others."""
 
 import json
 import ssl
@@ -68,7 +68,7 @@ class Watcher:
         raise AssertionError("the connection stays open")
 
     def texts(self, start: str) -> list[str]:
-        """What was written by those whose label begins so."""
+        """The texts of containers whose label begins so."""
         found = [line.split(" ", 2) for line in self.lines]
         return [text for _, label, text in found if label.startswith(f"[{start}")]
 

@@ -53,12 +53,12 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address of web."""
         return f"http://127.0.0.1:{self.port}"
 
     @cached_property
     def context(self) -> Context:
-        """Its memory and its cluster, as its processes see them."""
+        """Its Redis and its cluster, as its processes see them."""
         return open_context(str(self.folder))
 
     def keep(self) -> None:

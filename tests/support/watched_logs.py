@@ -33,7 +33,7 @@ class Watchable:
         self._port = web.port
 
     def address(self, kind: str = "container", *, plain: bool = False) -> str:
-        """Where a log is seen, as the answer to the assignment tells it, on this machine."""
+        """The address of a log, as the answer to the assignment has it, on this machine."""
         parts = urlsplit(self._addresses[kind])
         query = parts.query.partition("&code=")[0] if plain else parts.query
         return f"ws://127.0.0.1:{self._port}{parts.path}?{query}"
@@ -46,7 +46,7 @@ class Watchable:
         self.writer.append([Addition(task_id=self.id, lines=encoded, over=over)])
 
     def is_wanted(self) -> bool:
-        """Whether somebody watches its containers."""
+        """Tell whether somebody watches its containers."""
         return self.id in self.writer.wanted(0)
 
 

@@ -24,7 +24,7 @@ _SECONDS = 10
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; header names are lower case."""
+    """The answer to a request; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -38,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where a provider listens."""
+    """The port of a provider, and requests to it."""
 
     port: int
 

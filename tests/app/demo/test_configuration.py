@@ -28,7 +28,7 @@ def test_the_operators_other_provider_does_not_count(tmp_path: Path) -> None:
 
 
 def test_the_configuration_is_a_providers(tmp_path: Path) -> None:
-    """What is written is read back as it was meant, and is its owner's alone."""
+    """The file is read back as it was meant, and is its owner's alone."""
     with (
         Lagrange() as lagrange,
         database(tmp_path / "redis", {}) as chosen,

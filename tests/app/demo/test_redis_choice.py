@@ -1,4 +1,4 @@
-"""Where the demonstration remembers."""
+"""The demonstration's choice of a Redis."""
 
 from pathlib import Path
 

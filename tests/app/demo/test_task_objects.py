@@ -1,4 +1,4 @@
-"""What the demonstration asks of a cluster, on the simulated one."""
+"""The demonstration's questions to a cluster, on the simulated one."""
 
 import queue
 from typing import Any

@@ -3,11 +3,14 @@
 import os
 import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 
 from k8s.api import client
 from k8s.api.client import Cluster
+from k8s.api.errors import NotFound
+from tests.support import cluster_program
 from tests.support.simulated_cluster import serving
 
 
@@ -24,6 +27,18 @@ def cluster(
         yield client.connect()
     else:
         pytest.skip("needs a cluster: set KUBECONFIG")
+
+
+@pytest.fixture
+def gateway_api(cluster: Cluster) -> None:
+    """The Gateway API, whose kinds a cluster learns of after its start."""
+
+    def there() -> bool:
+        with suppress(NotFound):
+            return bool(cluster.get("/apis/gateway.networking.k8s.io/v1"))
+        return False
+
+    cluster_program.prepare("ingress", needs="the Gateway API", there=there)
 
 
 @pytest.fixture

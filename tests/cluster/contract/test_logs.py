@@ -1,4 +1,4 @@
-"""What the API server does about logs, on the simulated one and on a real one."""
+"""Logs from the simulated API server and from a real one, with one outcome."""
 
 import re
 import threading

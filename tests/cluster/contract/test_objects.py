@@ -1,4 +1,4 @@
-"""One scenario after another on the simulated API server and on a real one, with one outcome."""
+"""Objects on the simulated API server and on a real one, with one outcome."""
 
 import uuid
 
@@ -105,7 +105,7 @@ def test_pages(cluster: Cluster, namespace: str) -> None:
 
 
 def test_errors(cluster: Cluster, namespace: str) -> None:
-    """What cannot be done is refused with the same status, reason and object of the sentence."""
+    """An impossible request is refused with the same status, reason and object."""
     inside = f"/api/v1/namespaces/{namespace}/configmaps"
     said: list[tuple[int, str]] = []
     for path, manifest in (
@@ -176,7 +176,7 @@ def _is_gone(cluster: Cluster, path: str) -> bool:
 
 @pytest.mark.filterwarnings("ignore:Unverified HTTPS request")
 def test_unauthenticated(cluster: Cluster) -> None:
-    """Who does not say who they are is not answered."""
+    """A request without credentials is not answered."""
     url = f"{cluster._configuration.host}/api/v1/pods"
     with urllib3.PoolManager(cert_reqs="CERT_NONE") as pool:
         answer = pool.request("GET", url, headers={"Authorization": "Bearer wrong"})

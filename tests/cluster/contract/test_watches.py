@@ -57,6 +57,7 @@ def test_watch_from_start(cluster: Cluster, namespace: str) -> None:
     assert [(one["type"], one["object"]["metadata"]["name"]) for one in told] == [("ADDED", "a")]
 
 
+@pytest.mark.usefixtures("gateway_api")
 def test_expired(cluster: Cluster) -> None:
     """A version from before a kind was known ends its watch with an error that says so."""
     path = "/apis/gateway.networking.k8s.io/v1/httproutes"

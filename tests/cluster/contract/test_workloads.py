@@ -67,7 +67,7 @@ def test_problems(
     category: health.Category,
     words: str,
 ) -> None:
-    """What goes wrong with a pod is told in the same words."""
+    """A pod's problem has the same category and words."""
     cluster.apply(deployment_of(namespace), deployment(namespace, 1, **container))
     seen: list[health.PodProblem] = []
 
@@ -105,6 +105,6 @@ def test_quota(cluster: Cluster, namespace: str) -> None:
 
 
 def _is_enforced(cluster: Cluster, namespace: str) -> bool:
-    """Whether the quota has been taken note of."""
+    """Tell whether the quota is in force."""
     quota = cluster.get(f"/api/v1/namespaces/{namespace}/resourcequotas/small")
     return bool(quota["status"].get("hard")) if "status" in quota else True

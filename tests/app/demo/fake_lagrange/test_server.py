@@ -127,7 +127,7 @@ def test_waiting(lagrange: Lagrange) -> None:
 
 
 def test_callbacks_are_announced() -> None:
-    """Who asks for it is told of each callback as it arrives."""
+    """Each callback is announced as it arrives, where that is asked for."""
     heard: list[str] = []
     with Lagrange(access_token="token", on_callback=lambda one: heard.append(one.status)) as one:
         report(one, job_uuid="j", status="running")

@@ -11,6 +11,6 @@ from k8s.inventory import quantities
 
 @given(st.integers(min_value=0, max_value=10**15))
 def test_written(millis: int) -> None:
-    """What is written is read as the same."""
+    """A written quantity is read as the same amount."""
     amount = Fraction(millis, 1000)
     assert quantities.parse(scheduler.written(amount)) == amount
