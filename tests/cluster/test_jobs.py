@@ -102,7 +102,7 @@ def page(provider: Provider, job: Job, wallet: str) -> str:
 def corpus_images() -> None:
     """The images that the corpus's files name, each a page that says its name."""
     for port, *images in (
-        ("80", "wlouie1/mnist-app:1.0"),
+        ("80", "nginx", "wlouie1/mnist-app:1.0"),
         ("5000", "wlouie1/mnist-flask-serve:1.0"),
         ("8080", "ghcr.io/techarohq/anubis:latest"),
         ("8501", "wlouie1/mnist-tf-serve:1.0"),
