@@ -18,3 +18,4 @@ def file(*services: str, compute: str = "{}", deployment: str = "{}", params: st
 
 Read = Callable[..., Deployment]
 Lines = Callable[..., list[str]]
+Web = Callable[[str], str]
