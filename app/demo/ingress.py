@@ -1,4 +1,4 @@
-"""How a host name is reached from here: the ingress controller's class, and its address."""
+"""The ingress controller: its class, and its address as seen from here."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress

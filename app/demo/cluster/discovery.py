@@ -1,4 +1,4 @@
-"""Which kinds are served where."""
+"""The discovery documents: groups, versions and kinds."""
 
 from app.demo.cluster.resources import ALL, GROUPS, Json
 

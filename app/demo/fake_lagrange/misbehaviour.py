@@ -1,4 +1,4 @@
-"""How the stand-in misbehaves on demand."""
+"""Misbehaviour of the stand-in, on demand."""
 
 import asyncio
 from collections.abc import AsyncIterator
