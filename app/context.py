@@ -32,9 +32,6 @@ _SOCKET_SECONDS = 5
 _ASYNC_SOCKET_SECONDS = 2
 _CONNECTIONS = 32
 _CAPABILITIES_MAX_AGE_SECONDS = 60
-_SIMULATOR_SECONDS = 15
-_POLL_SECONDS = 0.05
-SIMULATED_KUBECONFIG = "simulated.kubeconfig"
 
 
 @dataclass(frozen=True)
@@ -100,19 +97,7 @@ class Context:
     @cached_property
     def cluster(self) -> Cluster:
         """The client of the cluster."""
-        if self.config.cluster.simulated:
-            return client.connect(str(self._simulated()))
         return client.connect(self.config.cluster.kubeconfig)
-
-    def _simulated(self) -> Path:
-        """The simulated cluster writes how to reach it once it serves."""
-        path = self.folder / SIMULATED_KUBECONFIG
-        deadline = time.monotonic() + _SIMULATOR_SECONDS
-        while not path.exists():
-            if time.monotonic() > deadline:
-                raise ConfigError(f"{path} is missing; `computing-provider simulator` writes it")
-            time.sleep(_POLL_SECONDS)
-        return path
 
     @cached_property
     def credentials(self) -> Credentials | None:

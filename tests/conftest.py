@@ -1,4 +1,4 @@
-"""What many tests stand on: a real Redis, and a provider that uses it."""
+"""Fixtures of many tests: a real Redis, and a provider that uses it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +12,7 @@ from app.demo import local_redis
 from tests.support import market
 from tests.support.web_server import Web, serving
 
-pytest_plugins = ["tests.support.api_servers"]
+pytest_plugins = ["tests.support.api_servers", "tests.support.certificates"]
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("untimed", deadline=None)
@@ -49,14 +49,14 @@ def served_context(
 
 @pytest.fixture
 def context(served_context: tuple[Context, Web], redis_url: str) -> Context:
-    """The provider's context, with nothing in its memory."""
+    """The provider's context, with an empty Redis."""
     assert redis_url
     return served_context[0]
 
 
 @pytest.fixture
 def web(served_context: tuple[Context, Web], redis_url: str) -> Web:
-    """The provider's process `web`, with nothing in its memory."""
+    """The provider's process `web`, with an empty Redis."""
     assert redis_url
     return served_context[1]
 

@@ -32,7 +32,6 @@ _COMMANDS = {
     "worker": "app.cli.processes:worker",
     "watcher": "app.cli.processes:watcher",
     "clock": "app.cli.processes:clock",
-    "simulator": "app.cli.processes:simulator",
 }
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from app.cli import refuse, with_context
-from app.context import SIMULATED_KUBECONFIG, Context, check_complete
+from app.context import Context, check_complete
 from app.errors import ConfigError
 from app.processes import log_setup
 from app.processes.heartbeat_file import HeartbeatFile
@@ -72,16 +72,6 @@ def clock(context: Context, alive: Path | None) -> None:
     _serve("clock", context, lambda: process.serve(context, HeartbeatFile(alive)))
 
 
-@click.command(hidden=True)
-@with_context
-def simulator(context: Context) -> None:
-    """Serve the simulated cluster of `[CLUSTER] Simulated`."""
-    from app.demo import cluster  # noqa: PLC0415 - with the process.
-
-    log_setup.start("simulator")
-    cluster.serve(kubeconfig=context.folder / SIMULATED_KUBECONFIG)
-
-
 @click.command()
 @with_context
 def run(context: Context) -> None:
@@ -102,12 +92,9 @@ def children(context: Context) -> list["supervisor.Child"]:  # type: ignore[name
     workers = [
         Child(f"worker-{number}", own("worker")) for number in range(context.config.task.workers)
     ]
-    processes = [
+    return [
         Child("web", own("web")),
         *workers,
         Child("watcher", own("watcher")),
         Child("clock", own("clock")),
     ]
-    if context.config.cluster.simulated:
-        processes.append(Child("simulator", own("simulator")))
-    return processes

@@ -90,7 +90,6 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
     """The cluster, and the features that it offers to tenants."""
 
     kubeconfig: str = ""
-    simulated: bool = False
     ingress_class: str = "nginx"
     ingress_namespace: str = ""
     gateway: str = ""

@@ -10,7 +10,7 @@ from app.demo.setup import Stage
 
 
 class Accepted(msgspec.Struct, frozen=True):
-    """What the provider answers to an assignment."""
+    """The provider's answer to an assignment."""
 
     task_id: str
     url: str

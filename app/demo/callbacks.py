@@ -1,4 +1,4 @@
-"""What Lagrange is told of the job."""
+"""The callbacks that Lagrange receives for the job."""
 
 from collections.abc import Callable, Container
 
@@ -13,25 +13,23 @@ _REAL_SECONDS = 180
 def wait(
     assigned: Assigned, status: str, *, fatal: Container[str] = (), progress: Callable[[], str]
 ) -> None:
-    """Wait until this status is the last that Lagrange was told.
+    """Wait until this status is the last that was reported.
 
     Args:
         assigned: The job.
-        status: What is waited for.
+        status: The status to wait for.
         fatal: Statuses that nothing good follows.
         progress: Says how it goes.
 
     Raises:
-        Failed: It is not told in time, or a fatal one is.
+        Failed: It is not reported in time, or a fatal one is.
         Interrupted: A signal came.
     """
     stage = assigned.stage
 
     def arrived() -> ReceivedCallback | None:
-        told = stage.lagrange.callbacks(assigned.job.uuid)
-        return (
-            told[-1] if told and (told[-1].status == status or told[-1].status in fatal) else None
-        )
+        *_, last = [None, *stage.lagrange.callbacks(assigned.job.uuid)]
+        return last if last and (last.status == status or last.status in fatal) else None
 
     last = stage.patience.until(
         lambda: f"a callback that says {status}; {progress()}",
@@ -49,11 +47,10 @@ def check(assigned: Assigned) -> int:
         Failed: One was not in order, or its signature does not hold.
     """
     callbacks = assigned.stage.lagrange.callbacks(assigned.job.uuid)
-    for one in callbacks:
-        if one.signature != "valid":
-            raise Failed(
-                f"callback {one.sequence} ({one.status}): its signature is {one.signature}"
-            )
-        if not one.in_order:
-            raise Failed(f"callback {one.sequence} ({one.status}) came out of order")
+    for callback in callbacks:
+        name = f"callback {callback.sequence} ({callback.status})"
+        if callback.signature != "valid":
+            raise Failed(f"{name}: its signature is {callback.signature}")
+        if not callback.in_order:
+            raise Failed(f"{name} came out of order")
     return len(callbacks)

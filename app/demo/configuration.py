@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 
 from app.demo.fake_lagrange import Lagrange
-from app.demo.redis_choice import Memory
+from app.demo.redis_choice import Database
 from k8s.manifests.deployments import PRE_STOP_SECONDS
 
 DOMAIN = "demo.example.com"
@@ -21,44 +21,41 @@ _DEPLOYMENT = "deployment.yaml"
 _GRACE_SECONDS = PRE_STOP_SECONDS + 2
 _REDIS = {"CP_API_REDISURL", "CP_API_REDISPASSWORD"}
 _CLUSTER = "CP_CLUSTER_"
-_OWN_CLUSTER = {"CP_CLUSTER_KUBECONFIG", "CP_CLUSTER_SIMULATED"}
+_KUBECONFIG = "CP_CLUSTER_KUBECONFIG"
 
 
 def environment(folder: Path, outer: Mapping[str, str], *, simulated: bool) -> dict[str, str]:
     """Return the environment of the provider's processes.
 
-    Of the operator's settings only those count that the demonstration has to share: where Redis is,
-    and how a real cluster is used. The others are of another provider than this one.
+    Of the operator's settings, only those of Redis and of a real cluster count; the others are
+    another provider's.
     """
     kept = set(_REDIS)
     if not simulated:
-        kept |= {name for name in outer if name.startswith(_CLUSTER)} - _OWN_CLUSTER
-    found = {
+        kept |= {name for name in outer if name.startswith(_CLUSTER)} - {_KUBECONFIG}
+    inherited = {
         name: value for name, value in outer.items() if not name.startswith("CP_") or name in kept
     }
-    return found | {"CP_PATH": str(folder)}
+    return inherited | {"CP_PATH": str(folder)}
 
 
 def write(
-    folder: Path, *, lagrange: Lagrange, memory: Memory, kubeconfig: Path | None, ingress_class: str
+    folder: Path, *, lagrange: Lagrange, redis: Database, kubeconfig: Path, ingress_class: str
 ) -> None:
     """Write config.toml: a provider that listens to this Lagrange alone."""
     port = _free_port()
-    cluster: dict[str, Any] = {"Simulated": True}
-    if kubeconfig:
-        cluster = {"Kubeconfig": str(kubeconfig.absolute()), "IngressClass": ingress_class}
     tables: dict[str, dict[str, Any]] = {
         "API": {
             "Port": port,
             "MultiAddress": f"/ip4/127.0.0.1/tcp/{port}",
             "Domain": DOMAIN,
-            "RedisUrl": memory.url,
-            "RedisPassword": memory.password,
+            "RedisUrl": redis.url,
+            "RedisPassword": redis.password,
         },
         "LAG": {"ServerUrl": lagrange.url, "AccessToken": lagrange.access_token},
         "WEBHOOK": {"Secrets": [lagrange.secret], "PublicKeys": [lagrange.public_key]},
         "HUB": {"OrchestratorPk": lagrange.address, "AccountAddress": ACCOUNT},
-        "CLUSTER": cluster,
+        "CLUSTER": {"Kubeconfig": str(kubeconfig.absolute()), "IngressClass": ingress_class},
         "SOURCE": {"AllowPrivateAddresses": True},
         "TASK": {"Workers": 1},
     }
@@ -68,7 +65,7 @@ def write(
 
 
 def write_templates(folder: Path) -> None:
-    """Have pods end within seconds: whatever runs in them, nobody will miss it."""
+    """Have pods end within seconds: nothing that runs in them is worth a grace period."""
     template = yaml.safe_load((resources.files("k8s") / "templates" / _DEPLOYMENT).read_text())
     template["spec"]["template"]["spec"]["terminationGracePeriodSeconds"] = _GRACE_SECONDS
     (folder / "templates").mkdir()

@@ -1,4 +1,4 @@
-"""What is worth reading in the log of a play that failed."""
+"""The gravest lines in the log of a demonstration that failed."""
 
 from collections.abc import Iterator
 from contextlib import suppress

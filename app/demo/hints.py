@@ -1,4 +1,4 @@
-"""What an operator can type while the demonstration is kept running."""
+"""Commands to try while the demonstration is kept running."""
 
 import shlex
 import shutil
@@ -33,7 +33,8 @@ def _commands(assigned: Assigned, ingress_address: str) -> list[str]:
         f"curl {stage.provider_url}/metrics",
         f"tail -f {shlex.quote(str(folder / 'demo.log'))}",
     ]
-    if kubeconfig := stage.context.config.cluster.kubeconfig:
+    if not stage.simulated:
+        kubeconfig = stage.context.config.cluster.kubeconfig
         lines.append(f"kubectl --kubeconfig {shlex.quote(kubeconfig)} -n {stage.namespace} get all")
     if ingress_address:
         host = urlsplit(assigned.accepted.url).hostname

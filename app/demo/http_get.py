@@ -14,7 +14,7 @@ _UNSEEN = re.compile(r"(?is)<(script|style|title)\b.*?</\1\s*>|<!--.*?-->|<[^>]*
 
 
 def get(url: str, *, host: str = "") -> Answer:
-    """Return what is answered to a GET, whatever its status.
+    """Return the answer to a GET, whatever its status.
 
     Args:
         url: Where.

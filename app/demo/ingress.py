@@ -1,4 +1,4 @@
-"""How a host name is reached from here: the ingress controller's class, and its address."""
+"""The ingress controller: its class, and its address as seen from here."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -27,21 +27,23 @@ def class_name(cluster: Cluster, configured: str) -> str:
         Failed: There is none that would do.
     """
     classes = cluster.list(_CLASSES)
-    names = [one["metadata"]["name"] for one in classes]
-    default = [one["metadata"]["name"] for one in classes if _is_default(one)]
+    names = [ingress_class["metadata"]["name"] for ingress_class in classes]
+    default = [
+        ingress_class["metadata"]["name"] for ingress_class in classes if _is_default(ingress_class)
+    ]
     wanted = [configured] if configured else ["nginx", *default, *names[: len(names) == 1]]
     for name in wanted:
         if name in names:
             return name
-    found = ", ".join(names) or "none"
+    existing = ", ".join(names) or "none"
     raise Failed(
-        f"the cluster has no IngressClass {' or '.join(wanted)}; it has {found}; "
+        f"the cluster has no IngressClass {' or '.join(wanted)}; it has {existing}; "
         "install an ingress controller, or name the class in CP_CLUSTER_INGRESSCLASS"
     )
 
 
-def _is_default(one: Object) -> bool:
-    return bool(one["metadata"].get("annotations", {}).get(_DEFAULT) == "true")
+def _is_default(ingress_class: Object) -> bool:
+    return bool(ingress_class["metadata"].get("annotations", {}).get(_DEFAULT) == "true")
 
 
 def routes(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
@@ -50,12 +52,12 @@ def routes(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    found = []
+    routes = []
     for kind in ("Ingress", "HTTPRoute"):
         with suppress(NotFound):  # The cluster has no such kind.
             path = url_paths.collection(kind, namespace)
-            found += cluster.list(path, selector=labels.task_selector(task_id))
-    return found
+            routes += cluster.list(path, selector=labels.task_selector(task_id))
+    return routes
 
 
 def addresses(cluster: Cluster, namespace: str, task_id: str) -> list[str]:
@@ -64,17 +66,17 @@ def addresses(cluster: Cluster, namespace: str, task_id: str) -> list[str]:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    found: list[str] = []
+    candidates: list[str] = []
     for route in routes(cluster, namespace, task_id):
-        found += _balancers(route)
+        candidates += _balancers(route)
     nodes = _nodes(cluster)
     for service in cluster.list("/api/v1/services"):
-        found += _of_service(service, nodes)
-    return list(dict.fromkeys([*found, *nodes]))[:_MOST_ADDRESSES]
+        candidates += _of_service(service, nodes)
+    return list(dict.fromkeys([*candidates, *nodes]))[:_MOST_ADDRESSES]
 
 
-def _balancers(one: Object) -> Iterator[str]:
-    status = one.get("status", {}).get("loadBalancer", {})
+def _balancers(route: Object) -> Iterator[str]:
+    status = route.get("status", {}).get("loadBalancer", {})
     for entry in status.get("ingress") or ():
         if address := entry.get("ip") or entry.get("hostname"):
             yield _host(address)

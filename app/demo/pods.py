@@ -25,7 +25,7 @@ class Pods:
         cluster: Where.
         namespace: The tenant's.
         task_id: Whose.
-        tell: Called with a pod's short name and what became of it, in that thread.
+        tell: Called with a pod's short name and its new state, in that thread.
     """
 
     cluster: Cluster

@@ -1,4 +1,4 @@
-"""Where the demonstration remembers: the Redis that was configured, else one of its own."""
+"""The demonstration's Redis: the configured one, else a server of its own."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,7 +17,7 @@ _BATCH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Memory:
+class Database:
     """A Redis that is up; `description` is for people."""
 
     url: str
@@ -26,12 +26,12 @@ class Memory:
 
 
 @contextmanager
-def memory(folder: Path, environment: Mapping[str, str]) -> Iterator[Memory]:
+def database(folder: Path, environment: Mapping[str, str]) -> Iterator[Database]:
     """Yield a Redis for as long as the demonstration lasts; nothing of it stays there.
 
     Args:
-        folder: Made here; where a server of our own writes.
-        environment: `CP_API_REDISURL` names a server that is there already.
+        folder: Created here; a server of our own writes there.
+        environment: `CP_API_REDISURL` names an existing server.
 
     Raises:
         ConfigError: There is no server, or it does not start.
@@ -39,20 +39,20 @@ def memory(folder: Path, environment: Mapping[str, str]) -> Iterator[Memory]:
     """
     folder.mkdir()
     if "CP_API_REDISURL" in environment:
-        with _configured(load(folder, environment).api) as found:
-            yield found
+        with _configured(load(folder, environment).api) as configured:
+            yield configured
         return
     name = Path(local_redis.program()).name
     with local_redis.server(folder) as url:
-        yield Memory(url, "", f"{name} at {url}")
+        yield Database(url, "", f"{name} at {url}")
 
 
 @contextmanager
-def _configured(api: Api) -> Iterator[Memory]:
-    """Use an empty database of the operator's, and empty it of what is ours."""
+def _configured(api: Api) -> Iterator[Database]:
+    """Use an empty database of the operator's, and delete our keys from it afterwards."""
     connection = _connected(api)
     try:
-        yield Memory(api.redis_url, api.redis_password, "the server that CP_API_REDISURL names")
+        yield Database(api.redis_url, api.redis_password, "the server that CP_API_REDISURL names")
     finally:
         _forget(connection)
         connection.close()
@@ -81,8 +81,8 @@ def _connected(api: Api) -> redis.Redis:
 def _forget(connection: redis.Redis) -> None:
     try:
         for pattern in _NAMES:
-            found = list(connection.scan_iter(match=pattern, count=_BATCH))
-            for start in range(0, len(found), _BATCH):
-                connection.unlink(*found[start : start + _BATCH])
+            keys = list(connection.scan_iter(match=pattern, count=_BATCH))
+            for start in range(0, len(keys), _BATCH):
+                connection.unlink(*keys[start : start + _BATCH])
     except redis.exceptions.RedisError as error:
         raise Failed(f"keys may be left in the Redis of CP_API_REDISURL: {error}") from error

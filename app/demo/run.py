@@ -29,7 +29,7 @@ _PREFIX = "computing-provider-demo-"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What the operator wants to see.
+    """The operator's choices.
 
     Attributes:
         keep: Leave it running, until a signal comes.
@@ -46,7 +46,7 @@ def play(choice: Choice, children: Children, outer: Mapping[str, str] = os.envir
     """Play, and leave nothing behind but the folder of a play that failed.
 
     Args:
-        choice: What the operator wants to see.
+        choice: The operator's choices.
         children: The processes of a provider.
         outer: The operator's environment.
 
@@ -122,9 +122,9 @@ def _show_log(screen: Screen, path: Path) -> None:
 
 @contextmanager
 def _output_aside(path: Path) -> Iterator[TextIO]:
-    """Yield the standard output for us alone; whoever else prints, prints into this file.
+    """Yield the standard output for us alone; all other output goes to this file.
 
-    That is the processes to come, which inherit it, and the log of this one.
+    That is the output of the processes to come, which inherit it, and this one's log.
     """
     sys.stdout.flush()
     sys.stderr.flush()

@@ -1,4 +1,4 @@
-"""What happens to one job: it is assigned, comes up, is renewed, ends, and is gone."""
+"""The life of one job: it is assigned, comes up, is renewed, ends, and is gone."""
 
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -26,7 +26,7 @@ _REMOVAL_SECONDS = 120
 
 
 class TaskStatus(msgspec.Struct, frozen=True):
-    """What the provider says of the task at `status_url`."""
+    """The task as the provider shows it at `status_url`."""
 
     state: str
     expires_at: datetime | None
@@ -89,7 +89,7 @@ def _send(stage: Stage, what: str, send: Callable[[], Answer]) -> Answer:
 
 
 def _detail(answer: Answer) -> str:
-    """What a problem document says, or any other answer."""
+    """The detail of a problem document, or any other answer."""
     try:
         return msgspec.json.decode(answer.body, type=_Problem).detail
     except msgspec.DecodeError:
@@ -97,21 +97,21 @@ def _detail(answer: Answer) -> str:
 
 
 def come_up(assigned: Assigned) -> None:
-    """Wait until Lagrange is told that the job runs.
+    """Wait until the job is reported to run.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
-        Failed: Lagrange is told that it failed, or nothing in time.
+        Failed: It is reported to have failed, or nothing is in time.
         Interrupted: A signal came.
     """
     callbacks.wait(assigned, "running", fatal=("failed",), progress=lambda: assigned.pods.progress)
     stage = assigned.stage
-    found = stage.patience.call(
+    objects = stage.patience.call(
         lambda: "the cluster answers",
         lambda: task_objects.objects(stage.cluster, stage.namespace, assigned.accepted.task_id),
         seconds=_ANSWER_SECONDS,
     )
-    stage.screen.line("cluster", f"holds {task_objects.shown(found)}")
+    stage.screen.line("cluster", f"holds {task_objects.shown(objects)}")
     stage.screen.line("url", assigned.accepted.url)
 
 
@@ -161,10 +161,10 @@ def _clock(when: datetime) -> str:
 
 
 def terminate(assigned: Assigned) -> None:
-    """Have Lagrange end the job, and wait until it is told that nothing of it runs.
+    """Have Lagrange end the job, and wait until that is reported.
 
     Raises:
-        Failed: It is not told so in time.
+        Failed: It is not reported in time.
         Interrupted: A signal came.
         Temporary: The provider does not answer.
     """
@@ -183,7 +183,7 @@ def terminate(assigned: Assigned) -> None:
 
 
 def leave_nothing(assigned: Assigned) -> None:
-    """Look whether anything of the task is left on the cluster, and remove its tenant.
+    """Check that nothing of the task is left on the cluster, and remove its tenant.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.
@@ -192,14 +192,14 @@ def leave_nothing(assigned: Assigned) -> None:
     """
     stage = assigned.stage
     assigned.pods.stop()
-    found = stage.patience.call(
+    objects = stage.patience.call(
         lambda: "the cluster answers",
         lambda: task_objects.objects(stage.cluster, stage.namespace, assigned.accepted.task_id),
         seconds=_ANSWER_SECONDS,
     )
-    stage.screen.line("cluster", f"objects of the task: {task_objects.shown(found)}")
-    if found:
-        raise Failed(f"the task is over and still has {task_objects.shown(found)}")
+    stage.screen.line("cluster", f"objects of the task: {task_objects.shown(objects)}")
+    if objects:
+        raise Failed(f"the task is over and still has {task_objects.shown(objects)}")
     removed = stage.patience.call(
         lambda: "the tenant's namespace goes",
         lambda: task_objects.remove_tenant(

@@ -1,4 +1,4 @@
-"""Everything that takes part: set up before the first act, and gone after the last."""
+"""Everything that takes part: set up before the first step, removed after the last."""
 
 import secrets
 from collections.abc import Callable, Iterator, Mapping
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.config import load
-from app.context import SIMULATED_KUBECONFIG, Context
+from app.context import Context
 from app.demo import (
     configuration,
     http_get,
@@ -15,9 +15,10 @@ from app.demo import (
     shutdown,
     task_objects,
 )
+from app.demo.cluster import command, initial_objects
 from app.demo.fake_lagrange import Lagrange, ReceivedCallback
 from app.demo.output import Screen
-from app.demo.redis_choice import Memory, memory
+from app.demo.redis_choice import Database, database
 from app.demo.waiting import (
     EXPECTED,
     Failed,
@@ -39,21 +40,23 @@ _REMOVAL_SECONDS = 120
 _POLL_SECONDS = 0.1
 _WALLET_BYTES = 20
 _OK = 200
+_SIMULATED_KUBECONFIG = "simulated.kubeconfig"
 
 Children = Callable[[Context], list[Child]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stage:
-    """Who plays, and where.
+    """Everything that takes part in the demonstration.
 
     Attributes:
-        screen: What people see.
-        patience: How to wait.
+        screen: The output.
+        patience: Waits.
         lagrange: The stand-in for Lagrange.
         context: The provider's.
         cluster: The provider's.
         wallet: The owner of the Space: a tenant of this demonstration alone.
+        simulated: Whether the cluster only pretends to run pods.
     """
 
     screen: Screen
@@ -62,6 +65,7 @@ class Stage:
     context: Context
     cluster: Cluster
     wallet: str
+    simulated: bool
 
     @property
     def namespace(self) -> str:
@@ -73,22 +77,17 @@ class Stage:
         """Where the provider listens."""
         return f"http://127.0.0.1:{self.context.config.api.port}"
 
-    @property
-    def simulated(self) -> bool:
-        """Whether the cluster only pretends to run pods."""
-        return self.context.config.cluster.simulated
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """How a stage is set up.
+    """The setting of a demonstration, which sets up its stage.
 
     Attributes:
         folder: The provider's; empty.
         outer: The operator's environment.
-        screen: What people see.
-        patience: How to wait.
-        kubeconfig: Of a real cluster; None: a simulated one.
+        screen: The output.
+        patience: Waits.
+        kubeconfig: Of a real cluster; None simulates one.
         children: The processes of a provider.
     """
 
@@ -101,7 +100,7 @@ class Setting:
 
     @contextmanager
     def stage(self) -> Iterator[Stage]:
-        """Set up, yield the stage, and leave nothing behind however the play ends.
+        """Set up, yield the stage, and leave nothing behind however the demonstration ends.
 
         Raises:
             ClusterError: The cluster does not answer, or refuses.
@@ -116,36 +115,41 @@ class Setting:
             lagrange = stack.enter_context(Lagrange(on_callback=self._tell))
             self.screen.line("lagrange", f"a stand-in serves {lagrange.url}")
             ingress_class = self._look_at_cluster(environment)
-            remembered = stack.enter_context(memory(self.folder / "redis", environment))
-            self.screen.line("redis", remembered.description)
-            context = self._configured(environment, lagrange, remembered, ingress_class)
+            redis = stack.enter_context(database(self.folder / "redis", environment))
+            self.screen.line("redis", redis.description)
             wallet = f"0x{secrets.token_hex(_WALLET_BYTES)}"
             if self.kubeconfig:
-                stack.callback(self._remove_tenant, context.cluster, names.namespace(wallet))
-            self._start(stack, Supervisor(self.children(context), environment))
-            cluster_there = self._await(context)
+                cluster = client.connect(str(self.kubeconfig))
+                stack.callback(self._remove_tenant, cluster, names.namespace(wallet))
+            supervisor = self._supervisor(stack, environment)
+            kubeconfig = self.kubeconfig or self._simulated(supervisor)
+            context = self._configured(environment, lagrange, redis, kubeconfig, ingress_class)
+            self._start(supervisor, context)
+            self._await(context)
             yield Stage(
                 screen=self.screen,
                 patience=self.patience,
                 lagrange=lagrange,
                 context=context,
-                cluster=cluster_there,
+                cluster=context.cluster,
                 wallet=wallet,
+                simulated=self.kubeconfig is None,
             )
 
     def _configured(
         self,
         environment: Mapping[str, str],
         lagrange: Lagrange,
-        remembered: Memory,
+        redis: Database,
+        kubeconfig: Path,
         ingress_class: str,
     ) -> Context:
-        """Fill the provider's folder, and let Lagrange know whose it is."""
+        """Fill the provider's folder, and make its identity known to Lagrange."""
         configuration.write(
             self.folder,
             lagrange=lagrange,
-            memory=remembered,
-            kubeconfig=self.kubeconfig,
+            redis=redis,
+            kubeconfig=kubeconfig,
             ingress_class=ingress_class,
         )
         configuration.write_templates(self.folder)
@@ -160,7 +164,7 @@ class Setting:
 
     @contextmanager
     def _announced(self) -> Iterator[None]:
-        """Tell why the play ends early at once; what follows may take its time."""
+        """Print at once why the demonstration ends early; removing everything takes a while."""
         try:
             yield
         except EXPECTED as error:
@@ -171,45 +175,58 @@ class Setting:
             self.screen.heading(f"Everything is removed, by {interrupted}")
             raise
 
-    def _tell(self, one: ReceivedCallback) -> None:
-        words = one.reason.removeprefix(f"{one.status}: ")
+    def _tell(self, callback: ReceivedCallback) -> None:
+        words = callback.reason.removeprefix(f"{callback.status}: ")
         reason = f": {words}" if words else ""
-        repeated = ", sent again" if one.repeated else ""
-        text = f"{one.sequence or '?'}  {one.status}{reason}"
-        self.screen.line("callback", text, f"signature {one.signature}{repeated}")
+        repeated = ", sent again" if callback.repeated else ""
+        text = f"{callback.sequence or '?'}  {callback.status}{reason}"
+        self.screen.line("callback", text, f"signature {callback.signature}{repeated}")
 
     def _look_at_cluster(self, environment: Mapping[str, str]) -> str:
-        """Return the ingress class of a real cluster, before anything is started for it."""
+        """Return the cluster's ingress class; a real one is asked before anything is started."""
         if self.kubeconfig is None:
-            return ""
-        found = client.connect(str(self.kubeconfig))
-        told = self._call("the cluster answers", lambda: task_objects.version(found))
-        self.screen.line("cluster", told, str(self.kubeconfig))
+            return initial_objects.INGRESS_CLASS
+        cluster = client.connect(str(self.kubeconfig))
+        version = self._call("the cluster answers", lambda: task_objects.version(cluster))
+        self.screen.line("cluster", version, str(self.kubeconfig))
         configured = environment.get("CP_CLUSTER_INGRESSCLASS", "")
         if environment.get("CP_CLUSTER_GATEWAY"):
             return configured
-        return self._call("its ingress", lambda: ingress.class_name(found, configured))
+        return self._call("its ingress", lambda: ingress.class_name(cluster, configured))
 
-    def _start(self, stack: ExitStack, supervisor: Supervisor) -> None:
+    def _supervisor(self, stack: ExitStack, environment: Mapping[str, str]) -> Supervisor:
+        """Return a supervisor without processes, which looks after them during every wait."""
+        supervisor = Supervisor([], environment)
         stack.callback(self._stop, supervisor)
         self.patience.meanwhile = supervisor.tick
+        return supervisor
+
+    def _simulated(self, supervisor: Supervisor) -> Path:
+        """Start the simulated cluster; return its kubeconfig once it serves."""
+        kubeconfig = self.folder / _SIMULATED_KUBECONFIG
+        supervisor.children = [Child("simulator", command(kubeconfig))]
+        self.patience.until(
+            lambda: "the simulated cluster", kubeconfig.exists, seconds=_READY_SECONDS
+        )
+        return kubeconfig
+
+    def _start(self, supervisor: Supervisor, context: Context) -> None:
+        supervisor.children = [*self.children(context), *supervisor.children]
         supervisor.tick()
         running = ", ".join(child.name for child in supervisor.children)
         self.screen.line("provider", f"starts its processes: {running}")
 
     def _stop(self, supervisor: Supervisor) -> None:
-        count = shutdown.stop(supervisor, seconds=_STOP_SECONDS)
-        self.screen.line("provider", f"its {count} processes have ended")
+        if count := shutdown.stop(supervisor, seconds=_STOP_SECONDS):
+            self.screen.line("provider", f"its {count} processes have ended")
 
-    def _await(self, context: Context) -> Cluster:
-        """Return the cluster once it and the provider are there."""
-        if context.config.cluster.simulated:
-            where = context.folder / SIMULATED_KUBECONFIG
-            self.patience.until(
-                lambda: "the simulated cluster", where.exists, seconds=_READY_SECONDS
+    def _await(self, context: Context) -> None:
+        """Return once the provider answers."""
+        if self.kubeconfig is None:
+            version = self._call(
+                "the cluster answers", lambda: task_objects.version(context.cluster)
             )
-            told = self._call("the cluster answers", lambda: task_objects.version(context.cluster))
-            self.screen.line("cluster", f"{told}, simulated: its pods only pretend to run")
+            self.screen.line("cluster", f"{version}, simulated: its pods only pretend to run")
         url = f"http://127.0.0.1:{context.config.api.port}"
         self.patience.until(
             lambda: "the provider answers",
@@ -218,15 +235,14 @@ class Setting:
             every=_POLL_SECONDS,
         )
         self.screen.line("provider", f"answers at {url}", f"node {context.identity.node_id[:12]}…")
-        return context.cluster
 
     def _call(self, what: str, function: Callable[[], str]) -> str:
         return self.patience.call(lambda: what, function, seconds=_CALL_SECONDS)
 
-    def _remove_tenant(self, found: Cluster, namespace: str) -> None:
+    def _remove_tenant(self, cluster: Cluster, namespace: str) -> None:
         try:
             if task_objects.remove_tenant(
-                found, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
+                cluster, namespace, seconds=_REMOVAL_SECONDS, waiting=self.screen.waiting
             ):
                 self.screen.line("cluster", "the tenant's namespace is gone")
         except (ClusterError, Failed) as error:

@@ -8,7 +8,7 @@ from app.processes.supervisor import Supervisor, kill_session
 
 
 def stop(supervisor: Supervisor, *, seconds: float) -> int:
-    """End the processes and return how many there were; by force what does not go in time."""
+    """End the processes, by force where they take too long, and return how many there were."""
     running = [child.process for child in supervisor.children if child.process is not None]
     for process in running:
         with suppress(ProcessLookupError):

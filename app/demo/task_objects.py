@@ -1,4 +1,4 @@
-"""What one task and its tenant have on the cluster, and their end there."""
+"""The objects of one task and its tenant on the cluster, and their removal."""
 
 import time
 from collections import Counter
@@ -21,9 +21,9 @@ def version(cluster: Cluster) -> str:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    told = cluster.get("/version").get("gitVersion", "of unknown version")
+    version = cluster.get("/version").get("gitVersion", "of unknown version")
     nodes = len(cluster.list("/api/v1/nodes"))
-    return f"Kubernetes {told}, {nodes} node{'s' if nodes != 1 else ''}"
+    return f"Kubernetes {version}, {nodes} node{'s' if nodes != 1 else ''}"
 
 
 def objects(cluster: Cluster, namespace: str, task_id: str) -> Counter[str]:
@@ -32,17 +32,17 @@ def objects(cluster: Cluster, namespace: str, task_id: str) -> Counter[str]:
     Raises:
         ClusterError: The cluster does not answer, or refuses.
     """
-    found: Counter[str] = Counter()
+    counts: Counter[str] = Counter()
     for kind in (*apply.KINDS, "Pod"):
         with suppress(NotFound):  # The cluster has no such kind.
             path = url_paths.collection(kind, namespace)
-            found[kind] = len(cluster.list(path, selector=labels.task_selector(task_id)))
-    return +found
+            counts[kind] = len(cluster.list(path, selector=labels.task_selector(task_id)))
+    return +counts
 
 
-def shown(found: Counter[str]) -> str:
+def shown(counts: Counter[str]) -> str:
     """Return the counts for people."""
-    return " · ".join(f"{count} {kind}" for kind, count in sorted(found.items())) or "none"
+    return " · ".join(f"{count} {kind}" for kind, count in sorted(counts.items())) or "none"
 
 
 def remove_tenant(
@@ -54,7 +54,7 @@ def remove_tenant(
         cluster: Where.
         namespace: The tenant's.
         seconds: How long to wait at most.
-        waiting: Called now and then with what is waited for.
+        waiting: Called again and again with the reason for the wait.
 
     Raises:
         ClusterError: The cluster does not answer, or refuses.

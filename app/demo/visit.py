@@ -31,12 +31,12 @@ def visit(assigned: Assigned, address: str) -> str:
     if not candidates:
         raise Failed("the cluster tells no address of an ingress controller; name it by --ingress")
     visitor = _Visitor(candidates, urlsplit(assigned.accepted.url).hostname or "")
-    found = stage.patience.call(
+    page = stage.patience.call(
         lambda: f"the page; {visitor.trouble}", visitor.look, seconds=_SECONDS
     )
-    if found is None:
+    if page is None:
         raise Failed(f"no page within {_SECONDS} s: {visitor.trouble}")
-    where, body = found
+    where, body = page
     stage.screen.line("page", f"http://{where}/ with Host: {visitor.host} answers 200")
     for line in http_get.lines(body):
         stage.screen.quote(line)
@@ -57,11 +57,11 @@ class _Visitor:
 
     Attributes:
         host: The page's host name.
-        trouble: What went wrong last.
+        trouble: The last failure.
     """
 
     def __init__(self, candidates: list[str], host: str) -> None:
-        self._candidates = [re.sub(r"^https?://|/+$", "", one) for one in candidates]
+        self._candidates = [re.sub(r"^https?://|/+$", "", candidate) for candidate in candidates]
         self.host = host
         self.trouble = f"the ingress controller may be at {', '.join(self._candidates)}"
 

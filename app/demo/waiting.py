@@ -19,7 +19,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Failed(Exception):
-    """A step did not do what it should; says what happened instead."""
+    """A step failed; the message says what happened instead."""
 
 
 class Interrupted(Exception):
@@ -43,11 +43,11 @@ def _nothing() -> None:
 
 @dataclass
 class Patience:
-    """How the demonstration waits.
+    """Waits for a condition, a call or a signal.
 
     Attributes:
         meanwhile: Called again and again during every wait.
-        show: Called with what is waited for.
+        show: Called with the reason for the wait.
     """
 
     show: Callable[[str], None]
@@ -88,9 +88,9 @@ class Patience:
         """Return the condition's first result that is true.
 
         Args:
-            what: Says what is waited for, for people.
+            what: Returns the reason for the wait, for people.
             condition: Quick; asked again and again.
-            seconds: How long at most.
+            seconds: The longest wait.
             every: Seconds between two looks.
 
         Raises:
@@ -100,15 +100,15 @@ class Patience:
         deadline = time.monotonic() + seconds
         while True:
             self.look()
-            if found := condition():
-                return found
+            if result := condition():
+                return result
             if time.monotonic() > deadline:
                 raise Failed(f"this took longer than {seconds:g} s: {what()}")
             self.show(what())
             time.sleep(every)
 
     def call(self, what: Callable[[], str], function: Callable[[], _T], *, seconds: float) -> _T:
-        """Return a slow function's result, or raise what it raised.
+        """Return a slow function's result, or raise its error.
 
         Raises:
             ClusterError, Failure, OSError: The function's.
@@ -125,7 +125,7 @@ class Patience:
         return results.get()()
 
     def forever(self) -> None:
-        """Wait for a signal; the one that comes is forgotten."""
+        """Wait for a signal, and forget it."""
         while self._signalled is None:
             self.look()
             time.sleep(_POLL_SECONDS)
@@ -133,7 +133,7 @@ class Patience:
 
 
 def _outcome(function: Callable[[], _T]) -> Callable[[], _T]:
-    """Call the function; return what returns its result or raises its error once more."""
+    """Call the function; return a function that returns its result or raises its error again."""
     try:
         result = function()
     except (ClusterError, Failure, OSError) as error:

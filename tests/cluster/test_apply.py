@@ -166,7 +166,7 @@ def test_removal_of_what_never_was(cluster: Cluster) -> None:
 
 
 def test_cancelled_between_objects(cluster: Cluster, wallets: Callable[[], str]) -> None:
-    """What the checkpoint raises stops the call before the next write."""
+    """An error of the checkpoint stops the call before the next write."""
     workload = _paused(workloads.stored("single", wallets()))
     writes = iter(range(6))
 

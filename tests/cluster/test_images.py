@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -17,7 +16,9 @@ from app.spaces.images.detect import BUILDERS
 from app.store import build_log
 from k8s.api import url_paths
 from k8s.naming import labels, names
-from tests.support.provider import Provider, eventually, running
+from tests.support import ingress
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 BUSYBOX = Path("/bin/busybox")
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
@@ -52,6 +53,7 @@ pytestmark = [
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
+    pytest.mark.usefixtures("ingress_controller"),
     pytest.mark.timeout(240),
 ]
 
@@ -92,20 +94,7 @@ def assign(provider: Provider, space: Path, wallet: str) -> Job:
 
 def page(provider: Provider, job: Job, wallet: str) -> str:
     """Return what the job's URL answers through the ingress controller, once it does."""
-    cluster, task = provider.context.cluster, provider.task(job)
-    path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
-
-    def fetched() -> str | None:
-        status = cluster.get(path).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            url = f"http://{address['ip']}/page.html"
-            answer = httpx2.get(url, headers={"host": task.host}, timeout=3)
-            if answer.is_success:
-                return answer.text
-        return None
-
-    found: str = eventually(f"{task.url} answers", fetched, seconds=60)
-    return found
+    return ingress.answer_of(provider, job.uuid, names.namespace(wallet), "/page.html")
 
 
 def pod(provider: Provider, job: Job, wallet: str) -> dict[str, Any]:
@@ -221,7 +210,7 @@ def test_a_termination_stops_the_build(provider: Provider, wallet: str, tmp_path
 
 
 def test_a_renewal_does_not_build_again(provider: Provider, wallet: str, tmp_path: Path) -> None:
-    """What changes a task without changing what it wants leaves its build alone."""
+    """A change of the task that does not concern its image leaves the build alone."""
     job = assign(provider, space_of(tmp_path, "RUN echo begun; sleep 3"), wallet)
     eventually("the step runs", lambda: "begun" in lines(provider, job), seconds=60)
     assert provider.lagrange.renew(provider.url, job, 300).status == 202

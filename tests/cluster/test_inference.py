@@ -10,7 +10,6 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -19,9 +18,10 @@ from app.demo.fake_lagrange import Job
 from app.spaces.images.detect import BUILDERS
 from k8s.api import url_paths
 from k8s.naming import labels, names
-from tests.support import fake_hub
+from tests.support import fake_hub, ingress
 from tests.support.fake_hub import Hub
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 HARDWARE = "CPU only · 0.1 vCPU · 64 MiB"
 BUSYBOX = Path("/bin/busybox")
@@ -43,6 +43,7 @@ pytestmark = [
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
+    pytest.mark.usefixtures("ingress_controller"),
     pytest.mark.timeout(120),
 ]
 
@@ -133,18 +134,8 @@ def test_a_model_is_served(
     [volume] = [one for one in pod["spec"]["volumes"] if "emptyDir" in one]
     assert volume["emptyDir"]["sizeLimit"] in {"64Mi", str(64 << 20)}
 
-    ingress = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
-
-    def answered() -> str | None:
-        status = cluster.get(ingress).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            url = f"http://{address['ip']}/page.html"
-            answer = httpx2.get(url, headers={"host": task.host}, timeout=3)
-            if answer.is_success:
-                return answer.text
-        return None
-
-    assert eventually(f"{task.url} answers", answered, seconds=60) == page
+    answered = ingress.answer_of(provider, job.uuid, names.namespace(wallet), "/page.html")
+    assert answered == page
     assert provider.terminate(job).status == 202
     provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
     assert provider.remains(job.uuid, wallet=wallet) == []

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-from app import config
 from app.demo.fake_lagrange import Job, Lagrange
 from k8s.api import url_paths
 from k8s.api.client import Cluster
@@ -20,12 +19,12 @@ from k8s.naming import labels, names
 from tests.support import forbidden_acts, registry_proxy
 from tests.support import installation as installed_provider
 from tests.support.installation import NAMESPACE, Installation
-from tests.support.provider import HARDWARE, eventually
+from tests.support.provider import HARDWARE
 from tests.support.renewals import Renewals
+from tests.support.waiting import eventually
 
 AUDIT_LOG = os.environ.get("CLUSTER_AUDIT_LOG", "")
 FOLDER = "/var/lib"
-BUILDKIT = config.Build().buildkit_image
 BUSYBOX = Path("/bin/busybox")
 PAGE = "hello from the cluster"
 SERVE = f"trap exit TERM; mkdir /srv; echo {PAGE} > /srv/healthz; httpd -f -p 8080 -h /srv & wait"
@@ -57,21 +56,18 @@ pytestmark = [
         reason="CLUSTER_REGISTRY and CLUSTER_PUBLIC have to name a registry, and us as pods see us",
     ),
     pytest.mark.skipif(
-        not (registry_proxy.holds(installed_provider.BASE) and registry_proxy.holds(BUILDKIT)),
-        reason=f"{installed_provider.BASE} and {BUILDKIT} have to be in the cluster's registry",
-    ),
-    pytest.mark.skipif(
         not all(shutil.which(one) for one in ("buildah", "kubectl")),
         reason="needs buildah, kubectl",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
-    pytest.mark.timeout(500),
+    pytest.mark.usefixtures("ingress_controller", "base_image", "buildkit_image"),
+    pytest.mark.timeout(500, func_only=True),  # The images may take minutes.
 ]
 
 
 @pytest.fixture
 def disk(cluster: Cluster) -> Iterator[None]:
-    """Where no class provides volumes, one for Redis, as the operator has to make it."""
+    """A volume for Redis where no class provides one, as the operator has to make it."""
     classes = cluster.list("/apis/storage.k8s.io/v1/storageclasses")
     default = "storageclass.kubernetes.io/is-default-class"
     if any(one["metadata"].get("annotations", {}).get(default) == "true" for one in classes):
@@ -242,7 +238,7 @@ def check_death_of_redis(installation: Installation, job: Job) -> int:
 
 
 def check_removal_and_return(installation: Installation, job: Job, wallet: str) -> None:
-    """Removed but for its memory, the provider leaves tenants alone, and goes on once back."""
+    """Removed but for its Redis, the provider leaves tenants alone, and goes on once back."""
     for line in installed_provider.commands(3):
         installation.run(line)
     eventually("the provider is gone", lambda: installation.pods() == [], seconds=60)

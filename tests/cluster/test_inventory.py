@@ -1,4 +1,4 @@
-"""What a real cluster's nodes have, and what is taken of it by what runs there."""
+"""The inventory of a real cluster's nodes, and the pods that take of it."""
 
 import json
 import os
@@ -37,7 +37,7 @@ FACTS = {
 
 
 def ours(seen: Inventory, task_id: str) -> list[ResourceAmounts]:
-    """What each pod of a task takes."""
+    """The amounts that each pod of a task takes."""
     tenants = (pod for node in seen.nodes for pod in node.tenants)
     return [pod.amounts for pod in tenants if pod.task_id == task_id]
 

@@ -2,7 +2,7 @@
 
 import json
 import os
-import shutil
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -16,15 +16,10 @@ from eth_account.messages import encode_defunct
 from standardwebhooks import Webhook
 
 from app.demo.fake_lagrange import Job
-from k8s.api import url_paths
 from k8s.naming import names
+from tests.support import cluster_program, ingress
 from tests.support.documents import ROOT
-from tests.support.provider import (
-    HARDWARE,
-    Provider,
-    eventually,
-    running,
-)
+from tests.support.provider import HARDWARE, Provider, running
 
 CORPUS = ROOT.parent / "shared" / "corpus"
 JOBS = "/api/v1/computing/lagrange/jobs"
@@ -92,30 +87,33 @@ def send(provider: Provider, event: str, data: dict[str, Any]) -> httpx2.Respons
     return httpx2.post(f"{provider.url}/webhooks", content=body, headers=headers)
 
 
-def job_for(provider: Provider, space: Path, wallet: str, duration: int = 900) -> Job:
+def job_for(provider: Provider, space: Path, wallet: str, *, hardware: str = HARDWARE) -> Job:
     """Serve a Space and return a job for it."""
-    space_uuid = provider.lagrange.add_space(space, wallet=wallet, hardware=HARDWARE)
-    return provider.lagrange.job(space_uuid, duration)
+    space_uuid = provider.lagrange.add_space(space, wallet=wallet, hardware=hardware)
+    return provider.lagrange.job(space_uuid, 900)
 
 
 def page(provider: Provider, job: Job, wallet: str) -> str:
     """Return what the job's URL answers through the ingress controller, once it does."""
-    cluster, task = provider.context.cluster, provider.task(job)
-    path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{task.space_uuid}"
+    return ingress.answer_of(provider, job.uuid, names.namespace(wallet))
 
-    def fetched() -> str | None:
-        status = cluster.get(path).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            answer = httpx2.get(f"http://{address['ip']}/", headers={"host": task.host}, timeout=3)
-            if answer.is_success:
-                return answer.text
-        return None
 
-    found: str = eventually(f"{task.url} answers", fetched, seconds=60)
-    return found
+@pytest.fixture(scope="module")
+def corpus_images() -> None:
+    """The images that the corpus's files name, each a page that says its name."""
+    for port, *images in (
+        ("80", "nginx", "wlouie1/mnist-app:1.0"),
+        ("5000", "wlouie1/mnist-flask-serve:1.0"),
+        ("8080", "ghcr.io/techarohq/anubis:latest"),
+        ("8501", "wlouie1/mnist-tf-serve:1.0"),
+    ):
+        cluster_program.prepare(
+            *("stand-in", *images, "--port", port), needs=f"an image {images[0]} that serves a page"
+        )
 
 
 @needs_corpus
+@pytest.mark.usefixtures("ingress_controller", "corpus_images")
 @pytest.mark.parametrize(
     ("file", "service"),
     [("anubis_deploy.yml", "anubis"), ("tensorflow-webapp-mnist_deploy.yaml", "mnist-app")],
@@ -124,8 +122,9 @@ def test_a_space_of_the_corpus_runs(
     provider: Provider, wallet: str, tmp_path: Path, file: str, service: str
 ) -> None:
     """Several services, and several in one pod: assigned, reached, renewed, ended, gone."""
-    space = space_of(tmp_path)
-    shutil.copy(CORPUS / "sdl" / file, space / "deploy.yaml")
+    text = (CORPUS / "sdl" / file).read_text()
+    text = re.sub(r"units: [\d.]+", "units: 0.05", text)  # The tests' node is small.
+    space = space_of(tmp_path, deploy_yaml=text)
     job = job_for(provider, space, wallet)
     answer = send(provider, "job.assigned", job.data())
     assert answer.status_code == 202, answer.text
@@ -140,6 +139,7 @@ def test_a_space_of_the_corpus_runs(
     assert provider.remains(job.uuid, wallet=wallet) == []
 
 
+@pytest.mark.usefixtures("ingress_controller")
 def test_a_space_with_a_config_file_assigned_by_eip_191(
     provider: Provider, wallet: str, tmp_path: Path
 ) -> None:
@@ -207,11 +207,12 @@ def test_what_no_node_has_room_for_is_over_at_once(
     provider: Provider, wallet: str, tmp_path: Path
 ) -> None:
     """It fails with what is missing, and nothing of it was ever on the cluster."""
-    text = WITH_CONFIG.replace("units: 100m", "units: 1999m")
-    job = job_for(provider, space_of(tmp_path, deploy_yaml=text, index_html="x"), wallet)
+    text = WITH_CONFIG.replace("units: 100m", "units: 9999")
+    space = space_of(tmp_path, deploy_yaml=text, index_html="x")
+    job = job_for(provider, space, wallet, hardware="CPU only · 9999 vCPU · 4 GiB")
     assert send(provider, "job.assigned", job.data()).status_code == 202
     failed = provider.lagrange.wait_for(job.uuid, "failed", timeout_seconds=60)
-    assert failed.body["reason"].startswith("no_room: needs 1.999 CPU, ")
+    assert failed.body["reason"].startswith("no_room: needs 9999 CPU, ")
     assert provider.task(job).ended
     assert provider.statuses(job) == ["downloadSource", "failed"]
     assert provider.remains(job.uuid, wallet=wallet) == []

@@ -10,7 +10,8 @@ import pytest
 from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support.log_watcher import path, watching
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.waiting import eventually
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),

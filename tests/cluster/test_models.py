@@ -45,7 +45,8 @@ pytestmark = [
     pytest.mark.skipif(
         not PUBLIC, reason="CLUSTER_PUBLIC has to be an address here that pods may reach"
     ),
-    pytest.mark.timeout(180),
+    pytest.mark.usefixtures("fetch_image"),
+    pytest.mark.timeout(180, func_only=True),  # The image may take minutes.
 ]
 
 

@@ -116,7 +116,7 @@ def test_a_proof_that_does_not_end(cluster: Cluster, order: ProofJob, tmp_path: 
 
 
 def test_proofs_that_nobody_removed(cluster: Cluster, order: ProofJob, tmp_path: Path) -> None:
-    """What is left behind is removed after a while, and not before."""
+    """Orphaned proofs are removed after a while, and not before."""
     proof.start(cluster, order, overrides=overriding(tmp_path, "sleep 600"))
     proof.remove_old(cluster)
     assert left(cluster, order)

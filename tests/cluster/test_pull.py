@@ -23,8 +23,9 @@ from k8s.apply import pull_secrets
 from k8s.manifests.pull_secrets import NAME, Credentials, secret
 from k8s.naming import labels, names
 from tests.support import registry_proxy
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
 from tests.support.registry_proxy import REGISTRY, Asking
+from tests.support.waiting import eventually
 from tests.support.workloads import stored
 
 BUSYBOX = Path("/bin/busybox")

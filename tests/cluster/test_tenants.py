@@ -1,4 +1,4 @@
-"""What tenants' pods reach on a real cluster, and who reaches them."""
+"""The isolation of tenants' pods on a real cluster: whom they reach, and who reaches them."""
 
 import os
 import secrets
@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 
+@pytest.mark.usefixtures("ingress_controller")
 def test_a_workload_is_reached_and_kept_apart(cluster: Cluster, wallets: Callable[[], str]) -> None:
     """Services reach each other by name, the internet reaches the host, and tenants nobody else."""
     host = f"{secrets.token_hex(5)}.example.com"

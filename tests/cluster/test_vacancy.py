@@ -1,4 +1,4 @@
-"""Which namespaces count as left, and how they go, on a real cluster."""
+"""Namespaces that tenants have left, and their removal, on a real cluster."""
 
 import os
 from collections.abc import Callable

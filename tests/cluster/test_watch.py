@@ -42,7 +42,7 @@ class Line:
 
     @property
     def port(self) -> int:
-        """Where it is entered."""
+        """The path of its entry."""
         port: int = self._listener.getsockname()[1]
         return port
 
@@ -133,7 +133,7 @@ def put(cluster: Cluster, path: str, name: str) -> None:
 
 
 class Follower(threading.Thread):
-    """What someone knows who follows the ConfigMaps."""
+    """The state that a follower of ConfigMaps has."""
 
     def __init__(self, cluster: Cluster, path: str) -> None:
         super().__init__()
@@ -184,7 +184,7 @@ def follower(line: Line, path: str) -> Iterator[Follower]:
 
 
 def test_told(cluster: Cluster, path: str, follower: Follower) -> None:
-    """What happens is told, over watches that end and begin again, without another listing."""
+    """Changes are told over watches that end and begin again, without another listing."""
     for round_ in range(3):
         put(cluster, path, f"one-{round_}")
         wait(lambda: follower.known == {f"one-{round_}"})  # noqa: B023 - waits in this round.

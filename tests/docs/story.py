@@ -36,8 +36,9 @@ from tests.docs.examples import (
     Example,
     content,
 )
-from tests.support import documents, provider
+from tests.support import documents
 from tests.support.fake_storage import Storage
+from tests.support.ports import free_port
 from tests.support.recorder import Exchange, Recorder
 from tests.support.web_server import Web, serving
 
@@ -74,7 +75,7 @@ class Story:
         (self.folder / "config.toml").write_text(configuration)
         (self.folder / "private_key").write_text(private_key)
         (self.folder / "redis").mkdir()
-        self.redis_port = provider.free_port()
+        self.redis_port = free_port()
         self.start_redis()
         self.stack.callback(self.kill_redis)
         self.lagrange = self.stack.enter_context(Lagrange(access_token="example"))

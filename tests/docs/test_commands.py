@@ -18,7 +18,8 @@ from app.store.job_data import JobData
 from app.tasks import transitions
 from tests.support import documents, market
 from tests.support.documents import CONFIGURATION, INSTALL, ROOT, TENANTS
-from tests.support.provider import eventually, free_port
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 from tests.support.web_server import Web, wait_ready
 
 BY_CI = {"make demo", "make test", "make docs", "make install"}
@@ -130,9 +131,7 @@ def test_a_process(
 ) -> None:
     """The process starts, stays up, and stops cleanly on SIGTERM."""
     port, log = free_port(), tmp_path / "process.log"
-    settings = environment | {"CP_API_PORT": str(port), "CP_CLUSTER_SIMULATED": "false"}
-    if line.endswith("run"):
-        settings |= {"CP_CLUSTER_SIMULATED": "true", "CP_TASK_WORKERS": "1"}
+    settings = environment | {"CP_API_PORT": str(port), "CP_TASK_WORKERS": "1"}
     with log.open("w") as file:
         process = subprocess.Popen(shlex.split(line), env=settings, stdout=file, stderr=file)
     try:

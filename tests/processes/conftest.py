@@ -6,28 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.provider import Provider, running
-
-SPACE = """
-version: "2.0"
-services:
-  web:
-    image: nginx:1.27
-    depends-on: [cache]
-    expose:
-      - {port: 80, to: [{global: true}]}
-  cache:
-    image: redis:7
-    expose:
-      - {port: 6379}
-  api:
-    image: node:22
-    expose:
-      - {port: 3000, to: [{service: web}]}
-deployment:
-  web: {lagrange: {count: 1}}
-  cache: {lagrange: {count: 1}}
-  api: {lagrange: {count: 2}}
-"""
+from tests.support.simulated_cluster import SimulatedCluster, serving
+from tests.support.spaces import SPACE
 
 
 @pytest.fixture
@@ -40,7 +20,14 @@ def space(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[Provider]:
+def cluster(tmp_path: Path) -> Iterator[SimulatedCluster]:
+    """A simulated cluster, which has four GPUs."""
+    with serving(tmp_path / "simulated.kubeconfig") as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def provider(tmp_path: Path, cluster: SimulatedCluster) -> Iterator[Provider]:
     """A provider that runs, on the simulated cluster."""
-    with running(tmp_path / "provider", Simulated=True) as found:
-        yield found
+    with running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as provider:
+        yield provider

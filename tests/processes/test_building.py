@@ -11,6 +11,7 @@ from app.processes.supervisor import Child, own
 from app.store import redis_keys
 from tests.support.fake_registry import serving
 from tests.support.provider import WALLET, Provider, running
+from tests.support.simulated_cluster import SimulatedCluster
 
 NODE = "simulated-1"
 HARDWARE = "NVIDIA RTX A4000 · 2 vCPU · 4 GiB"
@@ -24,8 +25,10 @@ esac
 
 
 @pytest.fixture
-def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
-    """A provider on the simulated cluster, which has four GPUs; builds wait for a file `built`."""
+def provider(
+    tmp_path: Path, cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
+    """A provider whose builds wait for a file `built`."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "docker").write_text(BUILDER.format(folder=tmp_path))
@@ -37,7 +40,7 @@ def provider(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provid
         registry.answer = lambda _path, _authorization: (
             (200, {}, b"foo") if (tmp_path / "pushed").exists() else (404, {}, b"")
         )
-        with running(tmp_path / "provider", Simulated=True) as found:
+        with running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as found:
             found.supervisor.children = [
                 *found.supervisor.children,
                 Child("worker-2", own("worker")),
@@ -68,7 +71,7 @@ def held(provider: Provider, job: Job) -> tuple[Slot, ...]:
 
 
 def test_room_comes_before_the_build(provider: Provider, space: Path, tmp_path: Path) -> None:
-    """What has no room fails unbuilt; what is built has its room all the while, and runs there."""
+    """A job without room fails unbuilt; one that is built holds its room, and runs there."""
     first = assigned(provider, space, gpus=3)
     provider.lagrange.wait_for(first.uuid, "buildImage", timeout_seconds=30)
     room = held(provider, first)

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from tests.support.provider import Provider, eventually
+from tests.support.provider import Provider
+from tests.support.waiting import eventually
 
 
 def test_a_job_runs_and_ends(provider: Provider, space: Path) -> None:
@@ -35,7 +36,7 @@ def test_an_image_that_does_not_exist_is_reported_as_such(provider: Provider, sp
 
 
 def test_a_failing_redeploy_leaves_the_old_version_serving(provider: Provider, space: Path) -> None:
-    """What ran runs on when its new version cannot be, and the host name stays."""
+    """A running task runs on when its new version cannot, and keeps its host name."""
     job = provider.assign(space)
     provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=30)
     before = provider.task(job)

@@ -1,6 +1,5 @@
 """kill -9 of each process at each step: a task ends where it should, once, told in order."""
 
-import os
 import threading
 import time
 from collections.abc import Iterator
@@ -9,40 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from app.context import SIMULATED_KUBECONFIG
 from app.demo.fake_lagrange import Behaviour, Job, signed_requests
 from app.errors import Temporary
-from app.processes import supervisor
 from tests.support.intermediary import Intermediary, between
-from tests.support.provider import (
-    HARDWARE,
-    WALLET,
-    Provider,
-    eventually,
-    running,
-)
+from tests.support.provider import HARDWARE, WALLET, Provider, running
+from tests.support.simulated_cluster import SimulatedCluster
+from tests.support.waiting import eventually
 
 RUN = ["downloadSource", "deployToK8s", "running"]
 
 
 @pytest.fixture
-def cluster(tmp_path: Path) -> Iterator[Path]:
-    """The simulated cluster as a process that no test kills; its kubeconfig."""
-    folder = tmp_path / "cluster"
-    folder.mkdir()
-    environment = {**os.environ, "CP_PATH": str(folder)}
-    process = supervisor.start(supervisor.own("simulator"), environment)
-    kubeconfig = folder / SIMULATED_KUBECONFIG
-    eventually("the cluster serves", kubeconfig.exists)
-    yield kubeconfig
-    supervisor.end(process, 5)
-
-
-@pytest.fixture
-def intermediary(cluster: Path, tmp_path: Path) -> Iterator[Intermediary]:
-    """What stands between the provider and the cluster."""
-    with between(cluster, tmp_path / "kubeconfig") as found:
-        yield found
+def intermediary(cluster: SimulatedCluster, tmp_path: Path) -> Iterator[Intermediary]:
+    """The proxy between the provider and the cluster."""
+    with between(cluster.kubeconfig, tmp_path / "kubeconfig") as intermediary:
+        yield intermediary
 
 
 @pytest.fixture
@@ -129,7 +109,7 @@ def intermediary_slow(intermediary: Intermediary) -> None:
 
 
 def test_a_killed_watcher_misses_and_repeats_nothing(provider: Provider, space: Path) -> None:
-    """What came up while nobody watched is told once."""
+    """A task that came up while nobody watched is reported once."""
     provider.supervisor.children[2].start_at = time.monotonic() + 1e6
     provider.kill("watcher")
     eventually("it is gone", lambda: provider.supervisor.children[2].process is None)
@@ -150,7 +130,7 @@ def test_an_expiry_survives_the_clock_and_redis(provider: Provider, space: Path)
     provider.kill_redis()
     time.sleep(2)
     provider.start_redis()
-    eventually("the memory is back", lambda: provider.read("/readyz"))
+    eventually("Redis is back", lambda: provider.read("/readyz"))
     assert provider.task(job).state == "running"
     provider.lagrange.wait_for(job.uuid, "expired", timeout_seconds=90)
     assert provider.statuses(job) == [*RUN, "expired"]

@@ -15,9 +15,11 @@ import pytest
 
 from app.demo.fake_lagrange import Job
 from app.store.build_log import BuildLog
-from tests.processes.conftest import SPACE
 from tests.support.log_watcher import path, watching
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.simulated_cluster import SimulatedCluster, serving
+from tests.support.spaces import SPACE
+from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -25,11 +27,21 @@ _RATE = "SIMULATED_LINES_PER_SECOND"
 _WATCHERS, _STUCK = 200, 20
 
 
-@pytest.fixture(scope="module", name="provider")
-def one_for_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
-    """A provider that runs, on the simulated cluster."""
-    with running(tmp_path_factory.mktemp("logs") / "provider", Simulated=True) as found:
-        yield found
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCluster]:
+    """One simulated cluster for all tests."""
+    with serving(tmp_path_factory.mktemp("simulated") / "kubeconfig") as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="module")
+def provider(
+    cluster: SimulatedCluster, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Provider]:
+    """One provider for all tests."""
+    folder = tmp_path_factory.mktemp("logs") / "provider"
+    with running(folder, Kubeconfig=str(cluster.kubeconfig)) as provider:
+        yield provider
 
 
 def chatty(provider: Provider, folder: Path, rate: int) -> Job:
@@ -41,7 +53,7 @@ def chatty(provider: Provider, folder: Path, rate: int) -> Job:
 
 
 def address(provider: Provider, job: Job, kind: str = "container") -> str:
-    """Where a log is seen."""
+    """The address of a log."""
     return f"ws://127.0.0.1:{provider.port}{path(provider.context, job.uuid, kind)}"
 
 
@@ -50,16 +62,16 @@ def regular(lines: list[str]) -> list[int]:
     return [int(match[1]) for line in lines if (match := re.search(r"\] line (\d+)$", line))]
 
 
-def memory(provider: Provider, name: str) -> int:
+def resident_mib(pid: int) -> int:
     """MiB that a process has."""
-    status = Path(f"/proc/{provider.pids(name)[-1]}/status").read_text()
+    status = Path(f"/proc/{pid}/status").read_text()
     found = re.search(r"VmRSS:\s+(\d+)", status)
     assert found
     return int(found[1]) >> 10
 
 
 def threads(provider: Provider, name: str) -> int:
-    """How many threads a process has."""
+    """The number of a process's threads."""
     return len(list(Path(f"/proc/{provider.pids(name)[-1]}/task").iterdir()))
 
 
@@ -165,12 +177,15 @@ class _Client(asyncio.Protocol):
         self.lines += data.count(b"] line ")
 
 
-def test_200_watchers_of_thousands_of_lines(provider: Provider, tmp_path: Path) -> None:
+def test_200_watchers_of_thousands_of_lines(
+    provider: Provider, cluster: SimulatedCluster, tmp_path: Path
+) -> None:
     """200 watchers, some of whom take nothing, see thousands of lines a second; nothing grows."""
     job = chatty(provider, tmp_path / "space", 4000)
     provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=30)
     target = path(provider.context, job.uuid)
-    names = ("web", "watcher", "simulator")
+    pids = {name: provider.pids(name)[-1] for name in ("web", "watcher")}
+    pids["cluster"] = cluster.process.pid
 
     async def watch() -> tuple[dict[str, int], dict[str, int], list[int]]:
         loop = asyncio.get_running_loop()
@@ -184,10 +199,10 @@ def test_200_watchers_of_thousands_of_lines(provider: Provider, tmp_path: Path) 
             clients.append(client)
         await asyncio.sleep(4)
         first, began = [client.lines for client in clients], time.monotonic()
-        before = {name: memory(provider, name) for name in names}
+        before = {name: resident_mib(pid) for name, pid in pids.items()}
         await asyncio.sleep(6)
         seconds = time.monotonic() - began
-        after = {name: memory(provider, name) for name in names}
+        after = {name: resident_mib(pid) for name, pid in pids.items()}
         rates = [int((one.lines - was) / seconds) for one, was in zip(clients, first, strict=True)]
         for client in clients:
             client.transport.abort()
@@ -195,7 +210,7 @@ def test_200_watchers_of_thousands_of_lines(provider: Provider, tmp_path: Path) 
 
     before, after, rates = asyncio.run(watch())
     assert min(rates) > 3000
-    for name in names:
+    for name in pids:
         assert after[name] - before[name] < 16, (before, after)
     assert after["web"] < 200
     assert provider.read("/healthz")

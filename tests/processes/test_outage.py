@@ -10,32 +10,33 @@ from pathlib import Path
 import pytest
 
 from app.demo.fake_lagrange import Behaviour
-from tests.support.provider import Provider, eventually, running
+from tests.support.provider import Provider, running
+from tests.support.simulated_cluster import SimulatedCluster
+from tests.support.waiting import eventually
 
 RUN = ["downloadSource", "deployToK8s", "running"]
 
 
 @contextmanager
-def frozen(provider: Provider, name: str) -> Iterator[None]:
+def frozen(pid: int) -> Iterator[None]:
     """Stop a process without ending it: connections stay open and nobody answers."""
-    pids = provider.pids(name)
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.timeout(240)
-def test_the_api_server_is_away_for_a_minute(provider: Provider, space: Path) -> None:
+def test_the_api_server_is_away_for_a_minute(
+    provider: Provider, cluster: SimulatedCluster, space: Path
+) -> None:
     """A running task is left alone, and a new one comes up, once the cluster is back."""
     runs = provider.assign(space)
     provider.lagrange.wait_for(runs.uuid, "running", timeout_seconds=30)
     other = space.with_name("other")
     space.rename(other)
-    with frozen(provider, "simulator"):
+    with frozen(cluster.process.pid):
         waits = provider.assign(other)
         time.sleep(60)
         assert provider.task(runs).state == "running"
@@ -46,7 +47,7 @@ def test_the_api_server_is_away_for_a_minute(provider: Provider, space: Path) ->
 
 
 def test_redis_is_killed_while_a_job_is_deployed(provider: Provider, space: Path) -> None:
-    """What was accepted is on the disk; the job goes on when Redis is back."""
+    """Accepted events are on the disk; the job goes on when Redis is back."""
     job = provider.assign(space)
     eventually("work has begun", lambda: provider.task(job).state != "accepted")
     provider.kill_redis()
@@ -88,10 +89,13 @@ def test_lagrange_redirects_callbacks_to_a_private_address(provider: Provider, s
     assert provider.statuses(job) == RUN
 
 
-def test_a_task_that_never_runs_is_ended(tmp_path: Path, space: Path) -> None:
+def test_a_task_that_never_runs_is_ended(
+    tmp_path: Path, cluster: SimulatedCluster, space: Path
+) -> None:
     """A source that cannot be had is tried until the operator's patience ends, then told."""
     patience = {"StartTimeoutSeconds": 5}
-    with running(tmp_path / "provider", task=patience, Simulated=True) as provider:
+    kubeconfig = str(cluster.kubeconfig)
+    with running(tmp_path / "provider", task=patience, Kubeconfig=kubeconfig) as provider:
         provider.lagrange.behaviours["/spaces"] = Behaviour(status=503)
         job = provider.assign(space)
         failed = provider.lagrange.wait_for(job.uuid, "failed", timeout_seconds=60)

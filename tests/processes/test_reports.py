@@ -8,7 +8,8 @@ from contextlib import ExitStack
 import pytest
 
 from app.processes import supervisor
-from tests.support.provider import Provider, eventually
+from tests.support.provider import Provider
+from tests.support.waiting import eventually
 
 
 def count(provider: Provider, path: str) -> int:

@@ -10,12 +10,9 @@ import pytest
 from app.admission.reservations.ledger import Ledger
 from app.demo.fake_lagrange import Job
 from app.store import redis_keys
-from tests.support.provider import (
-    WALLET,
-    Provider,
-    eventually,
-    running,
-)
+from tests.support.provider import WALLET, Provider, running
+from tests.support.simulated_cluster import SimulatedCluster
+from tests.support.waiting import eventually
 
 NODE = "simulated-1"
 HARDWARE = "NVIDIA RTX A4000 · 2 vCPU · 4 GiB"
@@ -64,7 +61,7 @@ def told(provider: Provider, job: Job) -> str:
 
 
 def test_room_is_sold_once(provider: Provider, space: Path) -> None:
-    """What does not fit fails with what is missing; once that is known, it is refused at once."""
+    """A job that does not fit fails with what is missing; once that is known, it is refused."""
     first = accepted(provider, ordered(provider, space, gpus=2))
     provider.lagrange.wait_for(first.uuid, "running", timeout_seconds=30)
     assert held(provider) == {f"{first.uuid}:1": 2}
@@ -95,7 +92,7 @@ def test_room_is_sold_once(provider: Provider, space: Path) -> None:
 
 
 def _seen(provider: Provider) -> int:
-    """How many GPUs our pods take, as the watcher saw it last."""
+    """The number of GPUs that our pods take, as the watcher saw it last."""
     content = provider.context.store.value(redis_keys.INVENTORY)
     nodes = json.loads(content)["inventory"]["nodes"] if content else []
     return sum(pod["amounts"]["gpus"] for node in nodes for pod in node["tenants"])
@@ -147,10 +144,12 @@ def test_a_job_that_replaces_another_takes_over_its_room(provider: Provider, spa
 
 
 @pytest.fixture
-def choosy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Provider]:
+def choosy(
+    tmp_path: Path, cluster: SimulatedCluster, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Provider]:
     """A provider with a white list and prices."""
     monkeypatch.setenv("CP_ADMISSION_WHITELIST", "white.txt")
-    with running(tmp_path / "provider", Simulated=True) as found:
+    with running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as found:
         (found.folder / "white.txt").write_text(f"{WALLET.upper().replace('X', 'x')}\n")
         (found.folder / "price.toml").write_text('TARGET_CPU = "2"\nTARGET_GPU_A4000 = "10"\n')
         yield found

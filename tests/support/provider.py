@@ -3,10 +3,8 @@
 import json
 import os
 import signal
-import socket
 import threading
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -26,27 +24,11 @@ from k8s.api import url_paths
 from k8s.api.errors import NotFound
 from k8s.apply import apply
 from k8s.naming import labels, names
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
 
 WALLET = "0x" + "ab" * 20
 HARDWARE = "CPU only · 2 vCPU · 4 GiB"
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def eventually(what: str, condition: Callable[[], Any], *, seconds: float = 30) -> Any:
-    """Return the condition's first true value; fail when it does not come in time."""
-    deadline = time.monotonic() + seconds
-    while True:
-        if found := condition():
-            return found
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
 
 
 def descendants(pid: int) -> Iterator[int]:
@@ -71,12 +53,12 @@ class Provider:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """The address of web."""
         return f"http://127.0.0.1:{self.port}"
 
     @cached_property
     def context(self) -> Context:
-        """Its memory and its cluster, as its processes see them."""
+        """Its Redis and its cluster, as its processes see them."""
         return open_context(str(self.folder))
 
     def keep(self) -> None:
@@ -225,10 +207,7 @@ def running(
         )
         (folder / "config.toml").write_text(text)
         environment = {**os.environ, "CP_PATH": str(folder)}
-        names = ["web", "worker", "watcher", "clock"]
-        if cluster.get("Simulated"):
-            names.append("simulator")
-        children = [Child(name, own(name)) for name in names]
+        children = [Child(name, own(name)) for name in ("web", "worker", "watcher", "clock")]
         provider = Provider(
             folder, lagrange, port, redis_port, Supervisor(children, environment), redis_process
         )

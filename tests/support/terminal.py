@@ -29,7 +29,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        """What it wrote, without colours and movements."""
+        """Its output, without colours and movements."""
         return _SEQUENCE.sub("", self.written).replace("\r", "")
 
     def read(self, seconds: float) -> bool:

@@ -13,19 +13,18 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-import redis
-
 from app.context import Context
 from app.processes import supervisor
 from app.processes import web as web_process
 from tests.support import market
+from tests.support.ports import free_port
 
 _SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What came back; header names are lower case."""
+    """The answer to a request; header names are lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -39,7 +38,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Web:
-    """Where a provider listens."""
+    """The port of a provider, and requests to it."""
 
     port: int
 
@@ -97,26 +96,6 @@ def serving(context: Context) -> Iterator[Web]:
         thread.join(_SECONDS)
 
 
-def everything(redis_url: str) -> dict[bytes, Any]:
-    """Return all that Redis holds, but metrics."""
-    with redis.Redis.from_url(redis_url) as connection:
-        names = [name for name in connection.scan_iter(count=1000) if name != b"cp:metrics"]
-        return {name: _content(connection, name) for name in names}
-
-
-def _content(connection: Any, name: bytes) -> Any:
-    kind = connection.type(name)
-    if kind == b"string":
-        return connection.get(name)
-    if kind == b"hash":
-        return connection.hgetall(name)
-    if kind == b"set":
-        return connection.smembers(name)
-    if kind == b"zset":
-        return connection.zrange(name, 0, -1, withscores=True)
-    return connection.lrange(name, 0, -1)
-
-
 @contextmanager
 def processes(folder: Path, count: int, **environment: str) -> Iterator[list[int]]:
     """Run several processes `web` on one folder; yield their ports."""
@@ -129,13 +108,6 @@ def processes(folder: Path, count: int, **environment: str) -> Iterator[list[int
         for port in ports:
             wait_ready(Web(port))
         yield ports
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def wait_ready(web: Web) -> None:

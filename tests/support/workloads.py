@@ -68,7 +68,7 @@ def of(wallet: str, *components: Component) -> Workload:
 
 
 def eventually(look: Callable[[], T | None], what: str) -> T:
-    """What `look` finds, once it finds something."""
+    """The result of `look`, once it is not None."""
     end = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < end:
         if (found := look()) is not None:
@@ -124,7 +124,7 @@ def gone(cluster: Cluster, workload: Workload) -> None:
 
 
 def left(cluster: Cluster, workload: Workload) -> list[str]:
-    """What of the task is on the cluster, as `Kind/name`."""
+    """The task's objects on the cluster, as `Kind/name`."""
     namespace = names.namespace(workload.wallet)
     return [
         f"{one['kind']}/{one['metadata']['name']}"

@@ -11,14 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from app.demo.cluster import (
-    controllers,
-    discovery,
-    initial_objects,
-    url_paths,
-)
+from app.demo.cluster import discovery, initial_objects, url_paths
 from app.demo.cluster.api_errors import ApiError, unknown
-from app.demo.cluster.kubelet import Kubelet
+from app.demo.cluster.controllers import loop
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.requests import Requests, document
 
@@ -41,7 +37,7 @@ def create(
         startup_seconds: From a pod's creation until it is ready.
         termination_seconds: How long a pod takes to end, at most, whatever its grace period.
         bookmark_seconds: From one bookmark of a watch to the next; one comes at its end, too.
-        history: How many changes are known to watches; who asks for older ones gets a 410.
+        history: How many changes are known to watches; older ones are answered with a 410.
         token: The bearer token that every request has to carry; empty: none is asked for.
         capacity: Of the node, resource by resource.
         node_labels: Of the node.
@@ -56,7 +52,7 @@ def create(
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(controllers.run(store, kubelet))
+        task = asyncio.create_task(loop.run(store, kubelet))
         yield
         task.cancel()
         with suppress(asyncio.CancelledError):
@@ -70,8 +66,8 @@ def _answerer(requests: Requests, authorization: bytes) -> Callable[[Request], A
     async def answer(request: Request) -> Response:
         try:
             _authenticate(request, authorization)
-            if (said := _about_itself(request.url.path.rstrip("/"))) is not None:
-                return said
+            if (response := _about_itself(request.url.path.rstrip("/"))) is not None:
+                return response
             return await requests.answer(request, url_paths.parse(request.url.path))
         except ApiError as failure:
             return document(failure.status, failure.code)

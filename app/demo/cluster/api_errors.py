@@ -1,4 +1,4 @@
-"""What the API server says when it does not do what was asked: `Status` objects."""
+"""The API server's refusals: `Status` objects."""
 
 from http import HTTPStatus
 
@@ -55,7 +55,7 @@ def invalid(resource: Resource, name: str, field: str, message: str) -> ApiError
 
 
 def conflict(resource: Resource, name: str, message: str) -> ApiError:
-    """The object is not what the request took it for."""
+    """The object differs from the one that the request expects."""
     sentence = f'Operation cannot be fulfilled on {resource.qualified_kind} "{name}": {message}'
     details = _details(resource, name, resource.kind)
     return ApiError(HTTPStatus.CONFLICT, "Conflict", sentence, details)

@@ -1,15 +1,10 @@
-"""Server-side apply: an object becomes what its manifest says, and keeps what others gave it."""
+"""Server-side apply: an object takes its manifest's fields, and keeps those of other managers."""
 
 import copy
 import re
 from typing import Any
 
-from app.demo.cluster import (
-    api_errors,
-    defaults,
-    selectors,
-    validation,
-)
+from app.demo.cluster import api_errors, defaults, selectors, validation
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, Json, Resource
 
@@ -56,7 +51,7 @@ def _without_nulls(part: Any) -> Any:
     """A field that is null is a field that is left out."""
     if isinstance(part, dict):
         return {k: _without_nulls(v) for k, v in part.items() if v is not None}
-    return [_without_nulls(one) for one in part] if isinstance(part, list) else part
+    return [_without_nulls(item) for item in part] if isinstance(part, list) else part
 
 
 def _check(resource: Resource, namespace: str, name: str, manifest: Json) -> None:
@@ -102,7 +97,7 @@ def _check_deployment(name: str, merged: Json, live: Json | None) -> None:
 
 
 def _wanted(resource: Resource, namespace: str, name: str, manifest: Json) -> Json:
-    """The manifest without what is not a manager's to say."""
+    """The manifest without the fields that no manager may set."""
     wanted = copy.deepcopy(manifest)
     wanted.pop("status", None)
     for field in _SYSTEM_FIELDS:

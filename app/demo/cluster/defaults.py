@@ -1,4 +1,4 @@
-"""What the API server adds to an object: defaults, addresses and ports."""
+"""The API server's additions to an object: defaults, addresses and ports."""
 
 import ipaddress
 from itertools import chain
@@ -22,7 +22,7 @@ _DEFAULT_CLASS = "storageclass.kubernetes.io/is-default-class"
 
 
 def fill(store: ObjectStore, resource: Resource, merged: Json, live: Json | None) -> None:
-    """Add to `merged` what it leaves out; `live` is the object as it was, if it was."""
+    """Add to `merged` what it leaves out; `live` is the object as it was, if it existed."""
     name = merged["metadata"]["name"]
     if resource == NAMESPACES:
         merged["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
@@ -65,11 +65,12 @@ def _deployment(merged: Json) -> None:
 def _service(store: ObjectStore, merged: Json, live: Json | None) -> None:
     spec = merged.setdefault("spec", {})
     kind = spec.setdefault("type", "ClusterIP")
-    others = [one for one in store.find(SERVICES) if not _same(one, merged)]
+    others = [service for service in store.find(SERVICES) if not _same(service, merged)]
     if not spec.get("clusterIP"):
         spec["clusterIP"] = _free_address(others, _SERVICE_NETWORK)
     spec.setdefault("clusterIPs", [spec["clusterIP"]])
-    taken = {p.get("nodePort") for one in others for p in one["spec"].get("ports", [])} - {None}
+    ports = (port for service in others for port in service["spec"].get("ports", []))
+    taken = {port.get("nodePort") for port in ports} - {None}
     old = live["spec"].get("ports", []) if live else []
     for port in spec.get("ports", []):
         port.setdefault("protocol", "TCP")
@@ -82,15 +83,15 @@ def _service(store: ObjectStore, merged: Json, live: Json | None) -> None:
         merged["status"] = {"loadBalancer": {"ingress": [{"ip": address}]}}
 
 
-def _same(one: Json, other: Json) -> bool:
+def _same(service: Json, other: Json) -> bool:
     keys = ("namespace", "name")
-    return all(one["metadata"].get(key) == other["metadata"].get(key) for key in keys)
+    return all(service["metadata"].get(key) == other["metadata"].get(key) for key in keys)
 
 
 def _free_address(
     services: list[Json], network: ipaddress.IPv4Network | ipaddress.IPv6Network
 ) -> str:
-    taken = {one["spec"].get("clusterIP") for one in services}
+    taken = {service["spec"].get("clusterIP") for service in services}
     return next(str(address) for address in network.hosts() if str(address) not in taken)
 
 

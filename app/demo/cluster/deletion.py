@@ -1,4 +1,4 @@
-"""How objects go: at once, after a grace, or after what depends on them."""
+"""The deletion of objects: at once, after a grace period, or after their dependents."""
 
 import time
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _FOREGROUND = "foregroundDeletion"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How an object is to be deleted."""
+    """The options of a deletion."""
 
     uid: str | None = None
     version: str | None = None
@@ -55,9 +55,9 @@ def delete(
     if options.propagation == "Foreground" and _dependents(store, uid):
         return _mark(store, resource, old, 0, finalizer=_FOREGROUND)
     if options.propagation == "Orphan":
-        for kind, one in _dependents(store, uid):
-            metadata = {k: v for k, v in one["metadata"].items() if k != "ownerReferences"}
-            store.put(kind, {**one, "metadata": metadata})
+        for kind, dependent in _dependents(store, uid):
+            metadata = {k: v for k, v in dependent["metadata"].items() if k != "ownerReferences"}
+            store.put(kind, {**dependent, "metadata": metadata})
     store.remove(resource, old)
     return api_errors.success(resource, name, uid)
 
@@ -82,31 +82,31 @@ def _mark(
     return store.put(resource, {**old, "metadata": metadata, **changed})
 
 
-def _owners(one: Json) -> set[str]:
-    return {owner["uid"] for owner in one["metadata"].get("ownerReferences", [])}
+def _owners(item: Json) -> set[str]:
+    return {owner["uid"] for owner in item["metadata"].get("ownerReferences", [])}
 
 
 def _dependents(store: ObjectStore, uid: str) -> list[tuple[Resource, Json]]:
-    return [(kind, one) for kind, one in store.all() if uid in _owners(one)]
+    return [(kind, item) for kind, item in store.all() if uid in _owners(item)]
 
 
 def collect(store: ObjectStore) -> None:
-    """Delete what was owned by what is gone, and what ends with its namespace or its owner."""
-    uids = {one["metadata"]["uid"] for _, one in store.all()}
+    """Garbage-collect orphans, and what ends with its namespace or its owner."""
+    uids = {item["metadata"]["uid"] for _, item in store.all()}
     ending = {
-        one["metadata"]["uid"]
-        for _, one in store.all()
-        if _FOREGROUND in one["metadata"].get("finalizers", ())
+        item["metadata"]["uid"]
+        for _, item in store.all()
+        if _FOREGROUND in item["metadata"].get("finalizers", ())
     }
-    for resource, one in store.all():
-        owners = _owners(one)
+    for resource, item in store.all():
+        owners = _owners(item)
         if owners and (not owners & uids or owners & ending):
-            _delete(store, resource, one)
+            _delete(store, resource, item)
     for uid in ending:
         if not _dependents(store, uid):
-            for resource, one in store.all():
-                if one["metadata"]["uid"] == uid:
-                    store.remove(resource, one)
+            for resource, item in store.all():
+                if item["metadata"]["uid"] == uid:
+                    store.remove(resource, item)
     _collect_namespaces(store)
 
 
@@ -116,15 +116,15 @@ def _collect_namespaces(store: ObjectStore) -> None:
             continue
         name = namespace["metadata"]["name"]
         content = [
-            (kind, one) for kind, one in store.all() if one["metadata"].get("namespace") == name
+            (kind, item) for kind, item in store.all() if item["metadata"].get("namespace") == name
         ]
-        for resource, one in content:
-            _delete(store, resource, one)
+        for resource, item in content:
+            _delete(store, resource, item)
         if not content:
             store.remove(NAMESPACES, namespace)
 
 
-def _delete(store: ObjectStore, resource: Resource, one: Json) -> None:
-    metadata = one["metadata"]
+def _delete(store: ObjectStore, resource: Resource, item: Json) -> None:
+    metadata = item["metadata"]
     if "deletionTimestamp" not in metadata or resource == DEPLOYMENTS:
         delete(store, resource, metadata.get("namespace", ""), metadata["name"], Options())

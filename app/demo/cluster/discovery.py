@@ -1,4 +1,4 @@
-"""Which kinds are served where."""
+"""The discovery documents: groups, versions and kinds."""
 
 from app.demo.cluster.resources import ALL, GROUPS, Json
 
@@ -34,17 +34,17 @@ def _group(name: str, version: str) -> Json:
 
 def kinds(group: str, version: str) -> Json | None:
     """The kinds of a group and version, or None when there are none."""
-    found = [
+    kinds = [
         {
-            "name": one.plural,
-            "singularName": one.kind.lower(),
-            "namespaced": one.namespaced,
-            "kind": one.kind,
+            "name": kind.plural,
+            "singularName": kind.kind.lower(),
+            "namespaced": kind.namespaced,
+            "kind": kind.kind,
             "verbs": _VERBS,
         }
-        for one in ALL
-        if (one.group, one.version) == (group, version)
+        for kind in ALL
+        if (kind.group, kind.version) == (group, version)
     ]
     name = f"{group}/{version}" if group else version
     head = {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": name}
-    return {**head, "resources": found} if found else None
+    return {**head, "resources": kinds} if kinds else None

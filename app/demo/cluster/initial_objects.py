@@ -1,11 +1,11 @@
-"""What a cluster has before anything is put on it: namespaces, a node, storage and ingress."""
+"""The objects of a new cluster: namespaces, a node, a StorageClass and an IngressClass."""
 
 from collections.abc import Mapping
 from itertools import chain
 
 from app.demo.cluster import defaults
+from app.demo.cluster.controllers.pods import condition
 from app.demo.cluster.object_store import ObjectStore
-from app.demo.cluster.pods import condition
 from app.demo.cluster.resources import (
     BY_PATH,
     NAMESPACES,
@@ -15,6 +15,7 @@ from app.demo.cluster.resources import (
 )
 
 NODE = "simulated-1"
+INGRESS_CLASS = "nginx"
 CAPACITY = {
     "cpu": "64",
     "memory": "256Gi",
@@ -37,7 +38,7 @@ def put(store: ObjectStore, *, capacity: Mapping[str, str], labels: Mapping[str,
     store.put(STORAGE_CLASSES, {"metadata": standard, "provisioner": "simulated/none"})
     ingress_class = BY_PATH["networking.k8s.io", "v1", "ingressclasses"]
     spec = {"controller": "simulated/none"}
-    store.put(ingress_class, {"metadata": {"name": "nginx"}, "spec": spec})
+    store.put(ingress_class, {"metadata": {"name": INGRESS_CLASS}, "spec": spec})
 
 
 def _node(capacity: Mapping[str, str], labels: Mapping[str, str]) -> Json:

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from app.demo.cluster.containers import SECOND, Line, Moment
+from app.demo.cluster.controllers.containers import SECOND, Line, Moment
 
 _POLL_SECONDS = 0.05
 _MOST_KEPT = 200_000
@@ -16,7 +16,7 @@ _TIME = re.compile(r"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.\d{1,9})?(Z|[+-]\d\d:\
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What of a log is asked for.
+    """The part of a log that is asked for.
 
     Attributes:
         timestamps: Whether each line begins with its time.
@@ -36,14 +36,14 @@ class Wanted:
 
 
 def written(moment: Moment, wanted: Wanted, now: int) -> list[Line]:
-    """What a container has written before `now`, as much of it as is wanted."""
+    """The lines that a container has written before `now`, as far as they are wanted."""
     kept = _MOST_KEPT if wanted.tail is None else min(wanted.tail, _MOST_KEPT)
-    found = _between(moment, wanted.since, now, most=kept)
-    return found if wanted.tail is None else found[max(0, len(found) - kept) :]
+    lines = _between(moment, wanted.since, now, most=kept)
+    return lines if wanted.tail is None else lines[max(0, len(lines) - kept) :]
 
 
 async def follow(look: Callable[[], Moment | None], wanted: Wanted) -> AsyncIterator[bytes]:
-    """What a container has written and writes, until it ends.
+    """The lines that a container has written and writes, until it ends.
 
     Args:
         look: The container as it is; None once it is gone.
@@ -64,14 +64,14 @@ async def follow(look: Callable[[], Moment | None], wanted: Wanted) -> AsyncIter
 
 
 def _between(moment: Moment, start: int, end: int, *, most: int) -> list[Line]:
-    """What it wrote from `start` on and before `end`; of what is regular the last lines."""
-    found = [line for line in moment.log if start <= line[0] < end]
+    """The lines from `start` on and before `end`; of the regular ones the last."""
+    lines = [line for line in moment.log if start <= line[0] < end]
     writing = moment.writing
     if writing is None:
-        return found
+        return lines
     last = writing.count(end)
     numbers = range(max(writing.count(start), last - most), last)
-    return [*found, *map(writing.line, numbers)]
+    return [*lines, *map(writing.line, numbers)]
 
 
 def second(text: str) -> int:

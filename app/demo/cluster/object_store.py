@@ -52,10 +52,10 @@ class ObjectStore:
 
     def get(self, resource: Resource, namespace: str, name: str) -> Json:
         """The object; raises `Failure` when there is none."""
-        found = self._objects.get((resource, namespace, name))
-        if found is None:
+        stored = self._objects.get((resource, namespace, name))
+        if stored is None:
             raise api_errors.not_found(resource, name)
-        return found
+        return stored
 
     def has(self, resource: Resource, namespace: str, name: str) -> bool:
         """Whether there is such an object."""
@@ -63,17 +63,17 @@ class ObjectStore:
 
     def find(self, resource: Resource, namespace: str = "") -> list[Json]:
         """The objects of a kind, in one namespace or in all, in the order of their names."""
-        found = [
-            (key[1:], one)
-            for key, one in self._objects.items()
+        items = [
+            (key[1:], item)
+            for key, item in self._objects.items()
             if key[0] == resource and namespace in {"", key[1]}
         ]
-        return [one for _, one in sorted(found, key=lambda pair: pair[0])]
+        return [item for _, item in sorted(items, key=lambda pair: pair[0])]
 
     def all(self) -> Iterator[tuple[Resource, Json]]:
         """Every object, as they are at this moment."""
-        for (resource, _, _), one in list(self._objects.items()):
-            yield resource, one
+        for (resource, _, _), item in list(self._objects.items()):
+            yield resource, item
 
     def complete(self, resource: Resource, new: Json) -> Json:
         """The object with the metadata that it would get if it were put."""
@@ -91,7 +91,7 @@ class ObjectStore:
         return {"apiVersion": resource.api_version, "kind": resource.kind, **new}
 
     def put(self, resource: Resource, new: Json) -> Json:
-        """Keep the object, new or changed, and return it; what has not changed stays as it is."""
+        """Keep the object, new or changed, and return it; an unchanged one keeps its version."""
         new = self.complete(resource, new)
         metadata = new["metadata"]
         key = (resource, metadata.get("namespace", ""), metadata["name"])
@@ -120,7 +120,7 @@ class ObjectStore:
         return "deletionTimestamp" in self.get(NAMESPACES, "", namespace)["metadata"]
 
     def since(self, version: int) -> list[ObjectChange]:
-        """What has happened after `version`; raises `Failure` when that is no longer known."""
+        """The changes after `version`; raises `Failure` when they are no longer known."""
         if version < self._forgotten:
             message = f"too old resource version: {version} ({self._forgotten})"
             raise api_errors.expired(message)

@@ -1,4 +1,4 @@
-"""What is done about each kind of request."""
+"""The answer to each kind of request."""
 
 import time
 from collections.abc import Mapping
@@ -10,18 +10,11 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response, StreamingResponse
 
-from app.demo.cluster import (
-    api_errors,
-    apply,
-    deletion,
-    logs,
-    selectors,
-    watches,
-)
+from app.demo.cluster import api_errors, apply, deletion, logs, selectors, watches
 from app.demo.cluster.api_errors import ApiError
-from app.demo.cluster.containers import Moment
+from app.demo.cluster.controllers.containers import Moment
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.deletion import Options
-from app.demo.cluster.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import PODS, Json
 from app.demo.cluster.url_paths import Target
@@ -152,10 +145,10 @@ class Requests:
         """A container as it is now; None when its pod is no more."""
         if not self._store.has(PODS, target.namespace, target.name):
             return None
-        there = self._store.get(PODS, target.namespace, target.name)
-        if there["metadata"]["uid"] != pod["metadata"]["uid"]:
+        now = self._store.get(PODS, target.namespace, target.name)
+        if now["metadata"]["uid"] != pod["metadata"]["uid"]:
             return None
-        return self._kubelet.look(there, container, time.time())
+        return self._kubelet.look(now, container, time.time())
 
 
 def document(content: Any, code: int = HTTPStatus.OK) -> Response:
@@ -198,7 +191,7 @@ def _moment(query: Mapping[str, str], name: str) -> int:
 
 
 def _fields(text: str) -> tuple[Field, ...]:
-    """What a field selector asks for; raises `ApiError` when it is none."""
+    """The fields that a field selector compares; raises `ApiError` when it is none."""
     pairs = [part.replace("==", "=").split("=") for part in text.split(",") if part]
     if any(len(pair) != 2 for pair in pairs):  # noqa: PLR2004 - a pair.
         raise api_errors.bad_request(f"invalid field selector: {text!r}")

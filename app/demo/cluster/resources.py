@@ -1,4 +1,4 @@
-"""The kinds of objects that there are."""
+"""The kinds of objects that are served."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -67,5 +67,5 @@ ALL = (
     Resource("gateway.networking.k8s.io", "v1", "httproutes", "HTTPRoute"),
 )
 
-BY_PATH = {(one.group, one.version, one.plural): one for one in ALL}
-GROUPS = sorted({(one.group, one.version) for one in ALL if one.group})
+BY_PATH = {(kind.group, kind.version, kind.plural): kind for kind in ALL}
+GROUPS = sorted({(kind.group, kind.version) for kind in ALL if kind.group})

@@ -19,7 +19,7 @@ _REQUIREMENT = re.compile(
 
 
 def parse(text: str) -> Selector:
-    """What a `labelSelector` selects; raises `Failure` when it is none."""
+    """The test that a `labelSelector` stands for; raises `Failure` when it is none."""
     requirements: list[Selector] = []
     position = 0
     while position < len(text):
@@ -55,16 +55,15 @@ def expression(key: str, operator: str, values: list[str]) -> Selector:
 
 
 def of(selector: Json) -> Selector:
-    """What a `matchLabels` and `matchExpressions` of an object select."""
+    """The test that an object's `matchLabels` and `matchExpressions` stand for."""
     requirements = [expression(k, "In", [v]) for k, v in selector.get("matchLabels", {}).items()]
     requirements += [
-        expression(one["key"], one["operator"], one.get("values", []))
-        for one in selector.get("matchExpressions", [])
+        expression(requirement["key"], requirement["operator"], requirement.get("values", []))
+        for requirement in selector.get("matchExpressions", [])
     ]
     return lambda labels: all(holds(labels) for holds in requirements)
 
 
-def labels(one: Json) -> Labels:
+def labels(item: Json) -> Labels:
     """The labels of an object."""
-    found: Labels = one["metadata"].get("labels") or {}
-    return found
+    return dict(item["metadata"].get("labels") or {})

@@ -55,6 +55,12 @@ def serve(
             kubeconfig.unlink(missing_ok=True)
 
 
+def command(kubeconfig: Path, **options: object) -> list[str]:
+    """Return the command line that serves; the options are those of `serve`."""
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", __package__, *flags, str(kubeconfig)]
+
+
 def _server(app: Starlette) -> uvicorn.Server:
     return uvicorn.Server(
         uvicorn.Config(

@@ -1,4 +1,4 @@
-"""What a path of the API names."""
+"""The paths of the API, and the objects that they name."""
 
 from dataclasses import dataclass
 

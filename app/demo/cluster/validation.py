@@ -5,8 +5,9 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from app.demo.cluster import api_errors, quantities
+from app.demo.cluster import api_errors
 from app.demo.cluster.resources import Json, Resource
+from k8s.inventory import quantities
 
 _Count = Annotated[int, Meta(ge=0)]
 _Port = Annotated[int, Meta(ge=1, le=65535)]
@@ -164,15 +165,16 @@ def check(resource: Resource, name: str, manifest: Json) -> None:
 
 
 def _check_amounts(part: Any) -> None:
-    """Raise `ValueError` for what is no quantity where one has to be."""
+    """Raise `ValueError` for what is no quantity, or negative, where one has to be."""
     if isinstance(part, list):
-        for one in part:
-            _check_amounts(one)
+        for item in part:
+            _check_amounts(item)
     if not isinstance(part, dict):
         return
     for field, value in part.items():
         if field in _AMOUNTS and isinstance(value, dict):
             for amount in value.values():
-                quantities.parse(amount)
+                if quantities.parse(amount) < 0:
+                    raise ValueError(f"{amount} must be greater than or equal to 0")
         else:
             _check_amounts(value)

@@ -30,7 +30,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Collection:
-    """What a request is about: the objects of a kind that a selector selects."""
+    """The objects of a kind that a request's selectors select."""
 
     resource: Resource
     namespace: str
@@ -39,22 +39,22 @@ class Collection:
 
     def of(self, store: ObjectStore) -> list[Json]:
         """Those that there are, in the order of their names."""
-        return [one for one in store.find(self.resource, self.namespace) if self.has(one)]
+        return [item for item in store.find(self.resource, self.namespace) if self.has(item)]
 
-    def has(self, one: Json | None) -> bool:
+    def has(self, item: Json | None) -> bool:
         """Whether the object is one of them."""
-        if one is None or self.namespace not in {"", one["metadata"].get("namespace", "")}:
+        if item is None or self.namespace not in {"", item["metadata"].get("namespace", "")}:
             return False
-        return self.selector(selectors.labels(one)) and all(
-            (_field(one, field.path) == field.value) is field.equal for field in self.fields
+        return self.selector(selectors.labels(item)) and all(
+            (_field(item, field.path) == field.value) is field.equal for field in self.fields
         )
 
 
-def _field(one: Json, path: str) -> str:
-    found: object = one
+def _field(item: Json, path: str) -> str:
+    value: object = item
     for part in path.split("."):
-        found = found.get(part, "") if isinstance(found, dict) else ""
-    return str(found)
+        value = value.get(part, "") if isinstance(value, dict) else ""
+    return str(value)
 
 
 def page(store: ObjectStore, collection: Collection, *, limit: int, token: str) -> Json:
@@ -78,8 +78,8 @@ def page(store: ObjectStore, collection: Collection, *, limit: int, token: str) 
     return {**head, "metadata": metadata, "items": items}
 
 
-def _key(one: Json) -> tuple[str, str]:
-    return one["metadata"].get("namespace", ""), one["metadata"]["name"]
+def _key(item: Json) -> tuple[str, str]:
+    return item["metadata"].get("namespace", ""), item["metadata"]["name"]
 
 
 def _read(token: str) -> _Token:
@@ -151,5 +151,5 @@ def _bookmark(resource: Resource, version: int) -> Json:
     return head | ({"spec": {"containers": None}, "status": {}} if resource.kind == "Pod" else {})
 
 
-def _line(sort: str, one: Json) -> bytes:
-    return msgspec.json.encode({"type": sort, "object": one}) + b"\n"
+def _line(sort: str, item: Json) -> bytes:
+    return msgspec.json.encode({"type": sort, "object": item}) + b"\n"

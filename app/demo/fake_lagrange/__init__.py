@@ -1,4 +1,7 @@
-"""A stand-in for Lagrange: serves Spaces, assigns jobs with real signatures, takes callbacks."""
+"""A stand-in for Lagrange: serves Spaces, assigns jobs with real signatures, takes callbacks.
+
+It imports nothing of the provider but its HTTP client and signatures.
+"""
 
 from app.demo.fake_lagrange.misbehaviour import Behaviour
 from app.demo.fake_lagrange.recorded import ReceivedCallback, SignatureState

@@ -1,4 +1,4 @@
-"""The stand-in's own HTTP: Spaces and their files out, what providers tell Lagrange in."""
+"""The stand-in's own HTTP: serves Spaces and their files, takes providers' reports."""
 
 import hmac
 import os
@@ -73,7 +73,7 @@ class ServedSpace:
 
 @dataclass(slots=True, kw_only=True)
 class Site:
-    """What is served and what was received.
+    """Everything that is served, and everything that was received.
 
     Attributes:
         access_token: The bearer token that providers have to carry.
@@ -81,8 +81,8 @@ class Site:
         spaces: By uuid.
         documents: JSON served instead of a Space's own, by uuid.
         behaviours: Misbehaviour by path prefix; the longest that fits counts.
-        payment: What providers are told of every Space's earnings.
-        payments: What they are told of a Space instead, by its uuid; any JSON.
+        payment: The answer about every Space's earnings.
+        payments: The answer about a Space instead, by its uuid; any JSON.
         on_callback: Called with each callback, in the server's thread.
     """
 
@@ -116,7 +116,7 @@ class Site:
 
     @web.middleware
     async def _misbehave(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        prefixes = [one for one in self.behaviours if request.path.startswith(one)]
+        prefixes = [prefix for prefix in self.behaviours if request.path.startswith(prefix)]
         if not prefixes:
             return await handler(request)
         prefix = max(prefixes, key=len)

@@ -17,11 +17,11 @@ class LoopThread:
         self._thread.start()
 
     def run(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
-        """Return a coroutine's result, or raise what it raised."""
+        """Return a coroutine's result, or raise its error."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
 
     def stop(self) -> None:
-        """Cancel what still runs, and end the thread."""
+        """Cancel all that still runs, and end the thread."""
         self.run(_cancel_others())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()

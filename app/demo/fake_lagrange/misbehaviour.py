@@ -1,4 +1,4 @@
-"""How the stand-in misbehaves on demand."""
+"""Misbehaviour of the stand-in, on demand."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ _CHUNK = b"0" * 65536
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behaviour:
-    """What happens to a request instead of its answer.
+    """The treatment of a request instead of its answer.
 
     Attributes:
         delay_seconds: Passes first; with nothing else given, the true answer follows.

@@ -1,4 +1,4 @@
-"""What the stand-in was told by providers, and whether it was told properly."""
+"""Reports and callbacks from providers, and whether they were correct."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class ReceivedCallback:
         job_uuid: Lower case.
         sequence: As sent; None when it was not.
         message_id: Its `webhook-id`; empty when it has none.
-        body: All of what was sent.
+        body: Everything that was sent.
         headers: With lower-case names.
         signature: `unchecked` when the provider's key is not known here.
         in_order: Its sequence is one more than that of the job's last callback (the first has 1).
@@ -75,7 +75,8 @@ class Records:
         """Tell whether a provider has registered."""
         with self.changed:
             return any(
-                one.path == "/cp" and one.body.get("node_id") == node_id for one in self.reports
+                report.path == "/cp" and report.body.get("node_id") == node_id
+                for report in self.reports
             )
 
     def callback(
@@ -116,11 +117,15 @@ class Records:
             self.changed.notify_all()
         return callback
 
-    def _place(self, told: _Told, message_id: str) -> tuple[bool, bool]:
-        earlier = [one for one in self.callbacks if one.job_uuid == told.job_uuid.lower()]
-        repeated = message_id != "" and any(one.message_id == message_id for one in earlier)
-        last = max((one.sequence or 0 for one in earlier), default=0)
-        return repeated, repeated or told.sequence == last + 1
+    def _place(self, report: _Told, message_id: str) -> tuple[bool, bool]:
+        earlier = [
+            callback for callback in self.callbacks if callback.job_uuid == report.job_uuid.lower()
+        ]
+        repeated = message_id != "" and any(
+            callback.message_id == message_id for callback in earlier
+        )
+        last = max((callback.sequence or 0 for callback in earlier), default=0)
+        return repeated, repeated or report.sequence == last + 1
 
 
 def _check(raw: bytes, headers: Mapping[str, str], provider_key: str, now: float) -> SignatureState:

@@ -34,9 +34,9 @@ class Lagrange:
     """Serves on `url` between `start` and `stop`; a context manager does both.
 
     Its methods may be called from any thread and block; from an event loop, call them by
-    `asyncio.to_thread` when what they talk to runs in the same loop.
+    `asyncio.to_thread` when the other side runs in the same loop.
 
-    `signer` is what `signed_requests` makes requests with, to change or repeat by `send`.
+    `signer` signs the requests of `signed_requests`, to change or repeat by `send`.
 
     Args:
         host: Address to listen on.
@@ -106,7 +106,7 @@ class Lagrange:
 
     @property
     def payments(self) -> dict[str, Any]:
-        """What providers are told of a Space's earnings and status instead, by its uuid."""
+        """The answers about a Space's earnings and status instead, by its uuid."""
         return self._site.payments
 
     def know(self, *, account: str, node_id: str, provider_key: str) -> None:
@@ -192,23 +192,29 @@ class Lagrange:
     def callbacks(self, job_uuid: str) -> list[ReceivedCallback]:
         """Return a job's callbacks as they arrived, repeated ones included."""
         with self.records.changed:
-            return [one for one in self.records.callbacks if one.job_uuid == job_uuid.lower()]
+            return [
+                callback
+                for callback in self.records.callbacks
+                if callback.job_uuid == job_uuid.lower()
+            ]
 
     def wait_for(self, job_uuid: str, status: str, *, timeout_seconds: float) -> ReceivedCallback:
         """Return a job's first callback with this status, once it is there.
 
         Raises:
-            TimeoutError: It did not arrive; the message says what did.
+            TimeoutError: It did not arrive; the message lists those that did.
         """
         deadline = time.monotonic() + timeout_seconds
         with self.records.changed:
             while True:
                 arrived = self.callbacks(job_uuid)
-                if found := [one for one in arrived if one.status == status]:
-                    return found[0]
+                if matching := [callback for callback in arrived if callback.status == status]:
+                    return matching[0]
                 if not self.records.changed.wait(deadline - time.monotonic()):
-                    told = ", ".join(one.status for one in arrived) or "nothing"
-                    raise TimeoutError(f"{status} was not reported of {job_uuid}; so far: {told}")
+                    statuses = ", ".join(callback.status for callback in arrived) or "nothing"
+                    raise TimeoutError(
+                        f"{status} was not reported of {job_uuid}; so far: {statuses}"
+                    )
 
     def start(self) -> None:
         """Begin to serve.
@@ -225,7 +231,7 @@ class Lagrange:
             raise
 
     def stop(self) -> None:
-        """Stop serving; what was received stays readable, and `start` serves it again."""
+        """Stop serving; received reports stay readable, and `start` serves again."""
         thread = self._running()
         thread.run(self._runner.cleanup())
         thread.stop()

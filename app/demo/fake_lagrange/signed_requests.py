@@ -27,7 +27,7 @@ _JSON = {"Content-Type": "application/json"}
 class Job:
     """A job as Lagrange knows it; `source_uri` is where its Space is described.
 
-    `bid_price` is what the tenant pays, in SWAN; empty: the market's price.
+    `bid_price` is the tenant's price in SWAN; empty: the market's price.
     """
 
     uuid: str

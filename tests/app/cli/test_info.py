@@ -16,7 +16,7 @@ from app.store.records import Report
 from tests.support import market
 
 KEYS = ["node_id", "address", "callback_public_key", "folder", "domain", "multi_address"]
-TOKEN = '[LAG]\nAccessToken = "t"\n[CLUSTER]\nSimulated = true'
+TOKEN = '[LAG]\nAccessToken = "t"\n[CLUSTER]\nKubeconfig = "/nowhere"'
 
 
 @pytest.fixture

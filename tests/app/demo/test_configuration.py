@@ -7,7 +7,7 @@ import redis
 from app import config
 from app.demo import configuration
 from app.demo.fake_lagrange import Lagrange
-from app.demo.redis_choice import memory
+from app.demo.redis_choice import database
 from k8s.manifests.templates import Templates
 
 
@@ -28,23 +28,23 @@ def test_the_operators_other_provider_does_not_count(tmp_path: Path) -> None:
 
 
 def test_the_configuration_is_a_providers(tmp_path: Path) -> None:
-    """What is written is read back as it was meant, and is its owner's alone."""
+    """The file is read back as it was meant, and is its owner's alone."""
     with (
         Lagrange() as lagrange,
-        memory(tmp_path / "redis", {}) as remembered,
+        database(tmp_path / "redis", {}) as chosen,
     ):
         configuration.write(
             tmp_path,
             lagrange=lagrange,
-            memory=remembered,
+            redis=chosen,
             kubeconfig=tmp_path / 'a "quoted" name',
             ingress_class="kong",
         )
         configuration.write_templates(tmp_path)
         found = config.load(tmp_path, {})
         assert found.lag.server_url == lagrange.url
-        assert found.api.redis_url == remembered.url
-        assert redis.Redis.from_url(remembered.url).ping()
+        assert found.api.redis_url == chosen.url
+        assert redis.Redis.from_url(chosen.url).ping()
     assert found.cluster.kubeconfig == str(tmp_path / 'a "quoted" name')
     assert found.cluster.ingress_class == "kong"
     assert (tmp_path / "config.toml").stat().st_mode & 0o077 == 0

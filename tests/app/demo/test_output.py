@@ -1,4 +1,4 @@
-"""What the demonstration looks like."""
+"""The demonstration's output."""
 
 import errno
 import io

@@ -53,5 +53,5 @@ from k8s.api.objects import (
     ],
 )
 def test_a_pods_state_is_a_few_words(pod: Pod, expected: str) -> None:
-    """What matters most about a pod is what is told."""
+    """The most telling fact about a pod is its state."""
     assert state(pod) == expected

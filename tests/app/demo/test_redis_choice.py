@@ -1,19 +1,19 @@
-"""Where the demonstration remembers."""
+"""The demonstration's choice of a Redis."""
 
 from pathlib import Path
 
 import pytest
 import redis
 
-from app.demo.redis_choice import memory
+from app.demo.redis_choice import database
 from app.demo.waiting import Failed
 
 
 def test_a_configured_redis_is_left_as_it_was(tmp_path: Path, redis_url: str) -> None:
     """It is used when it is empty, and our keys go with us."""
     with redis.Redis.from_url(redis_url) as connection:
-        with memory(tmp_path / "redis", {"CP_API_REDISURL": redis_url}) as remembered:
-            assert remembered.url == redis_url
+        with database(tmp_path / "redis", {"CP_API_REDISURL": redis_url}) as chosen:
+            assert chosen.url == redis_url
             connection.mset({"cp:tasks": "ours", "rq:queues": "ours", "other": "theirs"})
         assert connection.keys() == [b"other"]
     with pytest.raises(Failed, match="CP_API_REDISURL"):
@@ -21,5 +21,5 @@ def test_a_configured_redis_is_left_as_it_was(tmp_path: Path, redis_url: str) ->
 
 
 def _use(folder: Path, url: str) -> None:
-    with memory(folder, {"CP_API_REDISURL": url}):
+    with database(folder, {"CP_API_REDISURL": url}):
         pass

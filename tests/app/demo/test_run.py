@@ -36,7 +36,7 @@ deployment:
 
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed demonstrations leave to be read goes with the tests."""
+    """Keep in the test's folder what failed demonstrations leave to be read."""
     monkeypatch.setenv("TMPDIR", str(tmp_path))
 
 
@@ -159,7 +159,7 @@ def test_a_signal_leaves_nothing(words: str, number: signal.Signals, times: int)
 
 
 def test_even_its_violent_death_leaves_no_process() -> None:
-    """What kill -9 does to the demonstration ends everything that it has started."""
+    """A kill -9 of the demonstration ends everything that it has started."""
     with running("demo") as demo:
         demo.read_until("202 Accepted")
         assert len(demo.left()) >= 6
@@ -198,7 +198,7 @@ def test_a_redis_in_use_is_left_alone(redis_url: str) -> None:
 
 
 def test_an_ingress_needs_a_real_cluster() -> None:
-    """What would have no effect is refused."""
+    """An option that would have no effect is refused."""
     with running("demo", "--ingress", "10.0.0.1") as demo:
         assert demo.end() == 2
     assert "--ingress needs --kubeconfig" in demo.text

@@ -22,7 +22,7 @@ def test_the_space_counts_its_visitors(redis_url: str) -> None:
             )
         assert b"&lt;Hi&gt;" in _read(f"http://127.0.0.1:{port}/")
         process.terminate()
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
 
 
 def _read(url: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What the demonstration asks of a cluster, on the simulated one."""
+"""The demonstration's questions to a cluster, on the simulated one."""
 
 import queue
 from typing import Any
@@ -11,10 +11,17 @@ from app.demo.pods import Pods
 from app.demo.waiting import Failed
 from k8s.api.client import Cluster
 from k8s.naming import labels
+from tests.support.api_servers import Start
 
 TASK = "6f1c1f0a-0a4e-4d0e-9c39-0d5a0d2a8b11"
 NODE = "10.200.0.2"
 OURS = {labels.MANAGED_BY: labels.MANAGER, labels.TASK: TASK, labels.COMPONENT: "web"}
+
+
+@pytest.fixture(scope="module")
+def cluster(start: Start) -> Cluster:
+    """A simulated cluster without the Services of other tests."""
+    return start().cluster
 
 
 def make_namespace(cluster: Cluster, name: str) -> None:

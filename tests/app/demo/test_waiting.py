@@ -1,4 +1,4 @@
-"""How the demonstration waits."""
+"""The demonstration's waits."""
 
 import os
 import signal

@@ -12,14 +12,7 @@ from app.intake.payloads import Renewal, Termination
 from app.store import job_data
 from app.store.job_data import JobData
 from tests.support import market
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3)
-    ),
-    max_leaves=8,
-)
+from tests.support.arbitrary_json import JSON
 
 
 def wrong(document: Any, kind: Any = JobData) -> dict[str, str]:

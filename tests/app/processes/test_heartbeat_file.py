@@ -12,7 +12,7 @@ from app.context import Context, open_context
 from app.processes import watcher, worker
 from app.processes.heartbeat_file import HeartbeatFile
 from tests.support import market
-from tests.support.provider import free_port
+from tests.support.ports import free_port
 
 
 def test_a_beat_is_the_time_of_a_file(tmp_path: Path) -> None:

@@ -67,7 +67,7 @@ def reader(context: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Contex
     thread.start()
     yield context
     stopped.set()
-    thread.join(5)
+    thread.join(20)
     assert not thread.is_alive()
 
 

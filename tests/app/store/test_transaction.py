@@ -23,7 +23,7 @@ from app.store.job_data import JobData
 from app.store.records import Callback, Reason, Receipt, State, Task
 from app.tasks import transitions
 from tests.support import market
-from tests.support.web_server import everything
+from tests.support.redis_contents import everything
 
 NOW = 1_800_000_000.123456
 

@@ -7,8 +7,9 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.context import Context
-from tests.app.web.test_webhooks import end, problem
 from tests.support import market
+from tests.support.held_tasks import end
+from tests.support.problem_documents import problem
 from tests.support.web_server import Web, processes
 
 

@@ -30,7 +30,7 @@ from tests.docs.directions.jobs import (
 from tests.docs.directions.words import means
 from tests.docs.story import Story
 from tests.support import market
-from tests.support.provider import eventually
+from tests.support.waiting import eventually
 
 _GET = AsyncStore.get
 _SOON = Schedule(every=0.5, timeout=5)

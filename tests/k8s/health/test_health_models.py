@@ -1,7 +1,7 @@
 """Health of workloads while their models are fetched, or cannot be."""
 
 from k8s.health.health import Category, Health
-from tests.k8s.health.test_health import HALF_A_MINUTE, assess, observed
+from tests.support.observed_pods import HALF_A_MINUTE, assess, observed
 
 
 def test_a_model_that_cannot_be_fetched() -> None:

@@ -33,7 +33,10 @@ def test_quantities_are_exact(text: str | int, number: Fraction) -> None:
     assert quantities.parse(text) == number
 
 
-@pytest.mark.parametrize("text", ["", "x", "1 Gi", "1gi", "--1", "1e999", "m", "0x10", "1" * 40])
+@pytest.mark.parametrize(
+    "text",
+    ["", "x", "Gi", "1 Gi", "1gi", "--1", "1/0", "nan", "1e999", "m", "0x10", "1" * 40],
+)
 def test_what_is_no_quantity(text: str) -> None:
     """Malformed quantities are errors, whatever their size."""
     with pytest.raises(ValueError, match="is no quantity"):

@@ -6,72 +6,11 @@ import pytest
 
 from app.admission.reservations import free as free_room
 from app.admission.reservations import placement
-from app.admission.reservations.ledger import Ledger, Slot
+from app.admission.reservations.ledger import Ledger
 from app.admission.reservations.placement import Demand, NoRoom
-from k8s.inventory.inventory import Inventory, Node, Tenant
+from k8s.inventory.inventory import Tenant
 from k8s.inventory.quantities import ResourceAmounts
-from k8s.workload import Component, Container, Gpu, Resources, Volume, Workload
-
-GI = 1 << 30
-HAS = ResourceAmounts(cpu_millis=8000, memory_bytes=32 * GI, storage_bytes=100 * GI, pods=10)
-
-
-def node(name: str, **amounts: int) -> Node:
-    """A node of 8 cores, 32 GiB, 100 GiB, 10 pods; with GPUs it is labelled NVIDIA-A4000."""
-    return Node(
-        name=name,
-        allocatable=replace(HAS, **amounts),
-        gpu_labels=("NVIDIA-A4000",) if amounts.get("gpus") else (),
-    )
-
-
-def inventory(*nodes: Node) -> Inventory:
-    """These nodes."""
-    return Inventory(nodes=nodes)
-
-
-def demand(
-    cpu: float = 1, gpus: int = 0, *, replicas: int = 1, model: str = "", component: str = "web"
-) -> Demand:
-    """Pods of so much each."""
-    return Demand(
-        component=component,
-        replicas=replicas,
-        amounts=ResourceAmounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1),
-        models=((model,),) if model else (),
-    )
-
-
-def placed(
-    seen: Inventory, *wanted: Demand, book: Ledger | None = None, before: tuple[Slot, ...] = ()
-) -> list[str]:
-    """The nodes of the slots that are found for revision 2 of task `t`, in order."""
-    slots = placement.place(wanted, seen, book or Ledger(), task_id="t", revision=2, before=before)
-    return sorted(slot.node for slot in slots)
-
-
-def refused(seen: Inventory, *wanted: Demand, book: Ledger | None = None) -> str:
-    """Why there is no room."""
-    with pytest.raises(NoRoom) as caught:
-        placed(seen, *wanted, book=book)
-    return str(caught.value)
-
-
-def held(name: str, on: str, *, cpu: float = 1, gpus: int = 0) -> Slot:
-    """A slot that somebody has."""
-    amounts = ResourceAmounts(cpu_millis=int(cpu * 1000), gpus=gpus, pods=1)
-    return Slot(name=name, component="web", node=on, amounts=amounts)
-
-
-def pod(task_id: str, *, revision: int = 1, cpu: float = 1, ending: bool = False) -> Tenant:
-    """A pod of a task."""
-    return Tenant(
-        task_id=task_id,
-        component="web",
-        revision=str(revision),
-        amounts=ResourceAmounts(cpu_millis=int(cpu * 1000), pods=1),
-        ending=ending,
-    )
+from tests.support.placing import GI, demand, held, inventory, node, placed, pod, refused
 
 
 def test_a_fit_is_per_node_and_not_in_sum() -> None:
@@ -253,58 +192,6 @@ def test_slots_of_the_same_revision_are_given_up() -> None:
     seen = inventory(node("a", cpu_millis=1000))
     book = Ledger({"t:2": (held("t:2:web:0", "a"),)})
     assert placed(seen, demand(), book=book) == ["a"]
-
-
-def container(cpu: int, gpu: Gpu | None = None) -> Container:
-    """A container of so many thousandths of a core."""
-    resources = Resources(cpu_millis=cpu, memory_bytes=GI, storage_bytes=2 * GI, gpu=gpu)
-    return Container(name=f"c{cpu}", image="x", resources=resources)
-
-
-def workload(*components: Component) -> Workload:
-    """A workload of these components."""
-    return Workload(task_id="t", space_uuid="s", space_name="S", wallet="0x", components=components)
-
-
-def test_what_a_workload_needs() -> None:
-    """GPUs of several containers add up, each of its product; components by their labels."""
-    first = Component(
-        name="Web!",
-        replicas=2,
-        containers=(
-            container(100, Gpu(count=1, models=("NVIDIA-A4000",))),
-            container(250, Gpu(count=2)),
-        ),
-    )
-    claim = Volume(name="data", size_bytes=1, kind="claim")
-    second = Component(name="db", containers=(container(1),), volumes=(claim,))
-    web, database = placement.demands(workload(first, second))
-    assert web.amounts == ResourceAmounts(
-        cpu_millis=350, memory_bytes=2 * GI, storage_bytes=4 * GI, gpus=3, pods=1
-    )
-    assert (web.replicas, web.models, web.succeeds) == (2, (("NVIDIA-A4000",),), False)
-    assert web.component.startswith("web-")
-    assert (database.component, database.succeeds) == ("db", True)
-
-
-def test_products_are_rendered_as_nodes_spell_them() -> None:
-    """A tenant's `rtxa4000` selects nodes that are labelled `NVIDIA-A4000`, and prefers its own."""
-    wanted = workload(
-        Component(name="web", containers=(container(1, Gpu(count=1, models=("rtxa4000",))),)),
-        Component(name="db", containers=(container(1, Gpu(count=1)),)),
-    )
-    seen = inventory(
-        node("a", gpus=1),
-        replace(node("b", gpus=1), gpu_labels=("NVIDIA-RTX-A4000", "NVIDIA-T4")),
-        replace(node("c", gpus=1), gpu_labels=("NVIDIA-H100",)),
-    )
-    slots = (held("x", "b"),)
-    web, database = placement.steered(wanted, seen, slots).components
-    assert web.containers[0].resources.gpu == Gpu(
-        count=1, models=("NVIDIA-A4000", "NVIDIA-RTX-A4000")
-    )
-    assert (web.nodes, database.nodes) == (("b",), ())
-    assert database.containers[0].resources.gpu == Gpu(count=1)
 
 
 def test_what_is_held_is_kept() -> None:

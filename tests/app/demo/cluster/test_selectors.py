@@ -32,7 +32,7 @@ def test_selects(text: str, *, selected: bool) -> None:
 
 @pytest.mark.parametrize("text", ["a==b==c", ",", "a,", "team in a", "a=b c=d", "=x", "(a)"])
 def test_no_selector(text: str) -> None:
-    """What is no selector is a bad request."""
+    """Anything that is no selector is a bad request."""
     with pytest.raises(ApiError) as failure:
         selectors.parse(text)
     assert failure.value.code == 400

@@ -188,6 +188,6 @@ def test_spoiled_deployments(start: Any) -> None:
         },
     }
     cluster.apply(f"{path}/good", {**head, "metadata": {"name": "good"}, "spec": good})
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 20
     while not cluster.get(f"{path}/good")["status"].get("readyReplicas"):
         assert time.monotonic() < deadline

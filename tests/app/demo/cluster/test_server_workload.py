@@ -1,4 +1,4 @@
-"""What is rendered for tenants runs on the simulated API server, applied as on a real one."""
+"""Rendered workloads run on the simulated API server, applied as on a real one."""
 
 import time
 from datetime import UTC, datetime
@@ -50,7 +50,7 @@ def workload(*, image: str = "nginx", revision: int = 1) -> Workload:
 
 
 def look(cluster: Cluster, revision: int) -> health.Health:
-    """How the workload is."""
+    """The workload's health."""
     selector = labels.task_selector(TASK)
     pods = cluster.list("/api/v1/pods", selector=selector)
     deployments = cluster.list("/apis/apps/v1/deployments", selector=selector)

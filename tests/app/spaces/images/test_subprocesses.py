@@ -98,7 +98,7 @@ def test_its_end_is_the_end_of_all(order: BuildRequest, end: str) -> None:
     with pytest.raises(TooSlow if end == "deadline" else KeyError):
         run(script, order, OutputLines(told.append), seconds=seconds, check=check)
     assert told == ["begun"]
-    deadline = time.monotonic() + 3
+    deadline = time.monotonic() + 20
     while alive(marker) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert alive(marker) == 0
@@ -111,7 +111,7 @@ def test_it_ends_with_us(order: BuildRequest) -> None:
     if child == 0:
         run(f"setsid sleep {marker} & sleep {marker}", order, OutputLines(print), check=nothing)
         os._exit(0)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while alive(marker) < 3 and time.monotonic() < deadline:
         time.sleep(0.05)
     assert alive(marker) >= 3

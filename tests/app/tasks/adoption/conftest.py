@@ -6,18 +6,18 @@ from pathlib import Path
 import pytest
 
 from app.context import Context
-from tests.support import simulated_cluster
+from tests.support.simulated_cluster import SimulatedCluster, provider, serving
 
 
 @pytest.fixture(scope="module")
-def cluster_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a simulated cluster that runs."""
-    with simulated_cluster.serving(tmp_path_factory.mktemp("cluster")) as folder:
-        yield folder
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCluster]:
+    """A simulated cluster of its own, of which adoption reads all."""
+    with serving(tmp_path_factory.mktemp("simulated") / "kubeconfig") as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def context(cluster_folder: Path, redis_url: str) -> Iterator[Context]:
-    """A provider on that cluster, with an empty memory."""
-    with simulated_cluster.provider(cluster_folder, redis_url) as found:
-        yield found
+def context(tmp_path: Path, cluster: SimulatedCluster, redis_url: str) -> Iterator[Context]:
+    """A provider on that cluster, with an empty Redis."""
+    with provider(tmp_path, cluster, redis_url) as context:
+        yield context

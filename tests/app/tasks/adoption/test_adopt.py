@@ -10,7 +10,7 @@ from app.admission.reservations import free as free_room
 from app.admission.reservations.ledger import Ledger
 from app.context import Context
 from app.errors import Temporary
-from app.store import Conflict, redis_keys, rq_queue
+from app.store import Conflict, redis_keys
 from app.store.records import State, Task
 from app.tasks import (
     advance,
@@ -18,47 +18,13 @@ from app.tasks import (
     transitions,
 )
 from app.tasks.adoption import adopt
-from app.tasks.adoption.unclaimed_pods import UnclaimedPods
 from k8s.api import url_paths
 from k8s.api.errors import NotFound, Unavailable
-from k8s.api.objects import Metadata, Pod
 from k8s.apply import apply
 from k8s.inventory import inventory
 from k8s.legacy import discovery
 from k8s.naming import labels
-from tests.support.legacy_objects import Left, ready
-from tests.support.provider import eventually
-
-
-def left(context: Context, **fields: str) -> Left:
-    """Leave a Space that runs, and its record."""
-    found = Left().deploy(context.cluster)
-    eventually("its pod is ready", ready(found, context.cluster))
-    return found.write(context.redis, **fields)
-
-
-def adopted(context: Context, one: Left) -> Task:
-    """Adopt; return the task."""
-    adopt.adopt(context, "")
-    found = context.store.get(one.job_uuid)
-    assert found
-    return found
-
-
-def whole(context: Context) -> dict[bytes, Any]:
-    """Return everything of v0.3.0 in Redis."""
-    connection: Any = context.redis
-    found: dict[bytes, Any] = {}
-    for key in connection.scan_iter():
-        if not key.startswith((b"cp:", b"rq:")):
-            is_hash = connection.type(key) == b"hash"
-            found[key] = connection.hgetall(key) if is_hash else connection.get(key)
-    return found
-
-
-def why(context: Context, key: str) -> str:
-    """Return why a record was left alone."""
-    return context.store.field(redis_keys.ADOPTED, key) or ""
+from tests.support.legacy_objects import adopted, left, whole, why
 
 
 def test_a_job_becomes_a_task(context: Context) -> None:
@@ -189,101 +155,6 @@ def test_uuids_in_upper_case(context: Context) -> None:
     assert adopted(context, one).space_uuid == one.space_uuid
 
 
-def test_a_record_without_url(context: Context) -> None:
-    """The host name is the one of the Ingress."""
-    one = left(context)
-    context.redis.hdel(one.key, "url", "hardware")
-    task = adopted(context, one)
-    assert (task.host, task.hardware) == (one.host, "CPU")
-
-
-@pytest.mark.parametrize(
-    ("fields", "reason"),
-    [
-        ({"job_uuid": ""}, "job_uuid is missing"),
-        ({"wallet_address": "0x12"}, "wallet_address is '0x12'"),
-        ({"expire_time": "tomorrow"}, "expire_time is 'tomorrow'"),
-        ({"expire_time": ""}, "expire_time is missing"),
-        ({"expire_time": "9999999999999"}, "expire_time is '9999999999999'"),
-        ({"space_uuid": "11111111-1111-1111-1111-111111111111"}, "it is about Space 11111111"),
-        ({"space_uuid": "../x"}, "space_uuid is '../x'"),
-        ({"url": "https://a b/"}, "url is 'https://a b/'"),
-    ],
-)
-def test_a_broken_record_is_left_alone(
-    context: Context, fields: dict[str, str], reason: str
-) -> None:
-    """One broken record holds up no other; it and what it is about stay as they are."""
-    broken, whole_one = left(context), left(context)
-    context.redis.delete(broken.key)
-    broken.write(context.redis, **fields)
-    before = whole(context)
-    adopted(context, whole_one)
-    assert why(context, broken.key).startswith(reason)
-    assert whole(context) == before
-    assert len(list(context.store.tasks())) == 1
-    [pod] = broken.pods(context.cluster)
-    assert labels.TASK not in pod["metadata"]["labels"]
-
-
-def test_others_keys_are_left_alone(context: Context) -> None:
-    """Keys of other types and of other people under `FULL:` are no records."""
-    context.redis.set("FULL:text", "x")
-    context.redis.rpush("FULL:list", "x")
-    context.redis.hset("FULL:stranger", "a", "b")
-    context.redis.hset("FULL:binary", mapping={"space_uuid": b"\xff\xfe"})
-    before = {key: context.redis.dump(key) for key in context.redis.scan_iter(match="FULL:*")}
-    adopt.adopt(context, "")
-    reasons = {key.decode(): why(context, key.decode()) for key in before}
-    assert reasons == {
-        "FULL:text": "it is no hash",
-        "FULL:list": "it is no hash",
-        "FULL:stranger": "space_uuid is missing",
-        "FULL:binary": "space_uuid is '\ufffd\ufffd'",
-    }
-    assert before == {key: context.redis.dump(key) for key in before}
-
-
-def test_a_reason_is_told_once(context: Context, capsys: pytest.CaptureFixture[str]) -> None:
-    """The log has one line for each record that is left alone, however often it is looked at."""
-    context.redis.set("FULL:text", "x")
-    adopt.adopt(context, "")
-    adopt.adopt(context, "")
-    told = capsys.readouterr()
-    assert (told.out + told.err).count("left alone") == 1
-
-
-def test_a_record_of_what_is_gone(context: Context) -> None:
-    """What the cluster says is not there is no task."""
-    one = Left().write(context.redis)
-    adopt.adopt(context, "")
-    assert why(context, one.key) == "nothing of it is on the cluster"
-    assert context.store.get(one.job_uuid) is None
-
-
-def test_a_deployment_of_somebody_else(context: Context) -> None:
-    """What has the name and not the shape of v0.3.0's Deployment is left as it is."""
-    one = Left()
-    deployment = one.objects()[1]
-    deployment["spec"]["selector"]["matchLabels"]["app"] = "mine"
-    deployment["spec"]["template"]["metadata"]["labels"]["app"] = "mine"
-    for stated in (one.objects()[0], deployment):
-        context.cluster.apply(url_paths.object_path(stated), stated)
-    one.write(context.redis)
-    adopt.adopt(context, "")
-    assert "does not select its pods as v0.3.0 does" in why(context, one.key)
-
-
-def test_two_records_of_one_host_name(context: Context) -> None:
-    """A host name leads to one task; the other record is left alone."""
-    first, second = left(context), left(context)
-    second.write(context.redis, url=f"https://{first.host}")
-    adopt.adopt(context, "")
-    assert len(list(context.store.tasks())) == 1
-    reasons = why(context, first.key) + why(context, second.key)
-    assert reasons.startswith(f"{first.host} belongs to task ")
-
-
 def test_when_the_cluster_is_away(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing is decided while the cluster cannot be asked; afterwards everything is adopted."""
     one = left(context)
@@ -361,72 +232,6 @@ def test_several_at_once(context: Context) -> None:
         thread.join()
     assert {task.id for task in context.store.tasks()} == {one.job_uuid for one in several}
     assert all(len(context.store.timeline(one.job_uuid)) == 1 for one in several)
-
-
-def test_a_pod_that_takes_the_place_of_another(context: Context) -> None:
-    """It is claimed when somebody comes upon it, and only for a task that runs as it was found."""
-    one = left(context)
-    task = adopted(context, one)
-    [before] = one.pods(context.cluster)
-    context.cluster.delete(
-        url_paths.object_path({**before, "kind": "Pod"}), uid=before["metadata"]["uid"]
-    )
-    eventually("another pod is ready", ready(one, context.cluster))
-    [stranger] = one.pods(context.cluster)
-    assert labels.TASK not in stranger["metadata"]["labels"]
-    adopt.claim(context, task.id)
-    [claimed] = one.pods(context.cluster)
-    assert claimed["metadata"]["labels"][labels.TASK] == task.id
-
-
-def test_who_is_met_is_claimed(context: Context) -> None:
-    """A worker is called for a pod of an adopted task, and for nobody else's."""
-    one, other = left(context), Left().deploy(context.cluster)
-    task = adopted(context, one)
-    strangers = UnclaimedPods(context)
-    for each in (one, other):
-        metadata = Metadata(namespace=each.namespace, labels={labels.SPACE: each.space_uuid})
-        strangers.meet(Pod(metadata=metadata))
-    elsewhere = Metadata(namespace="default", labels={labels.SPACE: other.space_uuid})
-    strangers.meet(Pod(metadata=elsewhere))
-    strangers.report()
-    strangers.report()
-    called = rq_queue.queue_on(context.redis).jobs
-    assert [(job.func_name, job.args) for job in called] == [(rq_queue.CLAIM, [task.id])]
-
-
-def test_nothing_is_claimed_of_a_deployment_of_ours(context: Context) -> None:
-    """After a redeploy that failed, the Deployment of the first revision may be one of ours."""
-    one = left(context)
-    task = adopted(context, one)
-    path = f"{url_paths.collection('Deployment', one.namespace)}/deploy-{one.space_uuid}"
-    context.cluster.delete(path)
-    eventually("it is gone", lambda: not one.pods(context.cluster))
-    workload = context.store.workload(task.id, 1)
-    assert workload
-    apply.deploy(context.cluster, workload, context.capabilities)
-    adopt.claim(context, task.id)
-
-
-def test_what_would_run_again(context: Context) -> None:
-    """The workload of its first revision is what v0.3.0 deployed."""
-    one = left(context)
-    task = adopted(context, one)
-    workload = context.store.workload(task.id, 1)
-    assert workload
-    [component] = workload.components
-    [container] = component.containers
-    assert (container.image, container.env) == (one.image, (("GREETING", "hello"),))
-    assert (container.ports[0].number, container.ports[0].hosts) == (8080, (one.host,))
-    assert task.components == {component.name: 1}
-
-
-def test_after_a_redeploy_nothing_is_claimed(context: Context) -> None:
-    """Once another revision is wanted, pods belong to whom their labels say."""
-    task = adopted(context, left(context))
-    change = transitions.redeployed(task, task.job, now=time.time())
-    assert adopt.is_as_found(task)
-    assert not adopt.is_as_found(change.after)
 
 
 def test_the_namespace_is_ours_by_its_labels(context: Context) -> None:

@@ -1,6 +1,5 @@
 """What is removed of tenants who have left, on a real Redis and the simulated cluster."""
 
-import os
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,8 +11,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace as changed
 
-from app.context import SIMULATED_KUBECONFIG, Context, open_context
-from app.processes import supervisor
+from app.context import Context
 from app.store import Change
 from app.store.job_data import JobData
 from app.store.records import State, Task
@@ -27,28 +25,24 @@ from k8s.apply.namespaces import MARK, MarkedNamespace, mark, remove
 from k8s.naming import labels, names
 from k8s.workload import Capabilities, Component, Container, Resources, Workload
 from tests.support import market
-from tests.support.provider import eventually
+from tests.support.simulated_cluster import SimulatedCluster, provider, serving
+from tests.support.waiting import eventually
 
 RESOURCES = Resources(cpu_millis=10, memory_bytes=32 << 20, storage_bytes=64 << 20)
 
 
 @pytest.fixture(scope="module")
-def simulated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The folder of a simulated cluster that runs."""
-    folder = tmp_path_factory.mktemp("cluster")
-    environment = {**os.environ, "CP_PATH": str(folder)}
-    process = supervisor.start(supervisor.own("simulator"), environment)
-    eventually("the cluster serves", (folder / SIMULATED_KUBECONFIG).exists)
-    yield folder
-    supervisor.end(process, 5)
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimulatedCluster]:
+    """A simulated cluster of its own, all of whose tenants are cleaned up."""
+    with serving(tmp_path_factory.mktemp("simulated") / "kubeconfig") as cluster:
+        yield cluster
 
 
 @pytest.fixture
-def context(simulated: Path, redis_url: str) -> Context:
+def context(tmp_path: Path, cluster: SimulatedCluster, redis_url: str) -> Iterator[Context]:
     """A provider on that cluster."""
-    table = "[CLUSTER]\nSimulated = true\n"
-    (simulated / "config.toml").write_text(market.configuration(redis_url, more=table))
-    return open_context(str(simulated))
+    with provider(tmp_path, cluster, redis_url) as context:
+        yield context
 
 
 @pytest.fixture

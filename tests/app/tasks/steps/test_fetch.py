@@ -14,7 +14,8 @@ from app.context import Context
 from app.store.job_data import JobData
 from app.store.records import State, Task
 from app.tasks import advance, transitions
-from tests.support import market, simulated_cluster
+from tests.support import market
+from tests.support.simulated_cluster import SimulatedCluster, provider
 from tests.support.web_server import Web
 
 WALLET = "0x" + "ab" * 20
@@ -79,14 +80,11 @@ def source() -> Iterator[Source]:
 
 
 @pytest.fixture
-def fetching(tmp_path: Path, redis_url: str) -> Iterator[Context]:
+def fetching(tmp_path: Path, simulated: SimulatedCluster, redis_url: str) -> Iterator[Context]:
     """A provider that may fetch from this machine."""
     more = "[SOURCE]\nAllowPrivateAddresses = true\n"
-    with (
-        simulated_cluster.serving(tmp_path),
-        simulated_cluster.provider(tmp_path, redis_url, more=more) as found,
-    ):
-        yield found
+    with provider(tmp_path, simulated, redis_url, more=more) as context:
+        yield context
 
 
 def advanced(context: Context, source: Source) -> Task:

@@ -8,9 +8,9 @@ import pytest
 from app.store import build_log
 from app.store.build_log import BuildLog
 from app.web.logs import build
-from tests.app.web.logs.conftest import Watchable
-from tests.app.web.test_webhooks import end
+from tests.support.held_tasks import end
 from tests.support.log_watcher import watching
+from tests.support.watched_logs import Watchable
 
 _LINES, _WATCHERS = 2500, 20
 

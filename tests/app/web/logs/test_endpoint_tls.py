@@ -17,13 +17,14 @@ import pytest
 from app.context import Context
 from app.store.job_data import JobData
 from app.tasks import transitions
-from tests.app.processes.test_web import secured
-from tests.app.web.logs.conftest import Watchable
-from tests.app.web.logs.test_endpoint import eventually, refused
 from tests.support import market
+from tests.support.certificates import secured
 from tests.support.documents import ROOT
-from tests.support.log_watcher import watching
-from tests.support.web_server import Web, free_port, serving
+from tests.support.log_watcher import refused, watching
+from tests.support.ports import free_port
+from tests.support.waiting import eventually
+from tests.support.watched_logs import Watchable
+from tests.support.web_server import Web, serving
 
 CONFIGURATION = ROOT / "docs" / "nginx.conf"
 MAIN = """
@@ -70,7 +71,7 @@ def test_the_provider_itself(
             for number in range(100):
                 task.write(*(f"{number} {line} {'x' * 100}" for line in range(100)))
             assert len(watcher.until("99 99 ")) == 10_000
-        eventually(lambda: not task.is_wanted())
+        eventually("nobody wants the log", lambda: not task.is_wanted())
 
 
 @contextmanager
@@ -91,7 +92,7 @@ def nginx(program: str, folder: Path, port: int, certificate: tuple[Path, Path])
     command = [program, "-e", f"{folder}/error.log", "-c", f"{folder}/nginx.conf"]
     with subprocess.Popen(command) as process:
         try:
-            eventually(lambda: _answers(listens))
+            eventually("nginx answers", lambda: _answers(listens))
             yield listens
         finally:
             process.terminate()
@@ -127,7 +128,7 @@ def test_nginx_in_front(
             assert len(watcher.until("99 99 ")) == 10_000
             watcher.pass_time(3.5)
             assert watcher.pings
-        eventually(lambda: not task.is_wanted())
+        eventually("nobody wants the log", lambda: not task.is_wanted())
         with watching(address, tls=trusting) as watcher:
             task.write("last", over="the task is terminated")
             assert watcher.end() == (1000, "the task is terminated")

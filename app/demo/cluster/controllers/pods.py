@@ -2,7 +2,7 @@
 
 import time
 
-from app.demo.cluster.containers import Moment
+from app.demo.cluster.controllers.containers import Moment
 from app.demo.cluster.object_store import at
 from app.demo.cluster.resources import Json
 
@@ -10,8 +10,8 @@ from app.demo.cluster.resources import Json
 def is_ready(pod: Json) -> bool:
     """Whether a pod serves."""
     return any(
-        one["type"] == "Ready" and one["status"] == "True"
-        for one in pod.get("status", {}).get("conditions", [])
+        condition["type"] == "Ready" and condition["status"] == "True"
+        for condition in pod.get("status", {}).get("conditions", [])
     )
 
 
@@ -21,30 +21,30 @@ def condition(kind: str, *, holds: bool = False, **why: str) -> Json:
     return {"type": kind, "status": word, "lastTransitionTime": at(time.time()), **why}
 
 
-def settled(told: Json, before: Json) -> Json:
+def settled(status: Json, before: Json) -> Json:
     """A status whose conditions keep the times at which they became what they are."""
-    was = {one["type"]: one for one in before.get("conditions", [])}
+    was = {condition["type"]: condition for condition in before.get("conditions", [])}
     conditions = []
-    for one in told["conditions"]:
-        old = was.get(one["type"], {})
-        since = old if old.get("status") == one["status"] else one
-        conditions.append({**one, "lastTransitionTime": since["lastTransitionTime"]})
-    return {**told, "conditions": conditions}
+    for condition in status["conditions"]:
+        old = was.get(condition["type"], {})
+        since = old if old.get("status") == condition["status"] else condition
+        conditions.append({**condition, "lastTransitionTime": since["lastTransitionTime"]})
+    return {**status, "conditions": conditions}
 
 
 def status(pod: Json, first: list[Moment], moments: list[Moment]) -> Json:
     """The status of a pod that has a node; `first` are its init containers."""
     spec, old = pod["spec"], pod.get("status", {})
-    started = any("waiting" not in one.state or one.restarts for one in moments)
-    told = {
+    started = any("waiting" not in moment.state or moment.restarts for moment in moments)
+    status = {
         "phase": "Running" if started or old.get("phase") == "Running" else "Pending",
         "startTime": old.get("startTime", at(time.time())),
         "conditions": _conditions(spec, first, moments),
         "containerStatuses": _statuses(spec["containers"], moments),
     }
     if first:
-        told["initContainerStatuses"] = _statuses(spec["initContainers"], first)
-    return told
+        status["initContainerStatuses"] = _statuses(spec["initContainers"], first)
+    return status
 
 
 def _conditions(spec: Json, first: list[Moment], moments: list[Moment]) -> list[Json]:

@@ -1,4 +1,4 @@
-"""What a simulated container does: a state for every age that it may have. Pure."""
+"""The states of a simulated container, by its age. Pure."""
 
 import math
 from dataclasses import dataclass, field
@@ -24,7 +24,7 @@ class Writing:
     Attributes:
         began: Unix nanoseconds.
         rate: Lines a second.
-        text: What each says before its number.
+        text: The text before each number.
     """
 
     began: int
@@ -50,8 +50,8 @@ class Moment:
         ready: Whether it is ready.
         restarts: How often it has been restarted.
         last: The state that came before the last restart.
-        log: What it has written, with the time of each line.
-        writing: What it writes beside that.
+        log: The lines that it has written, with the time of each.
+        writing: The lines that it writes besides.
     """
 
     state: Json
@@ -102,7 +102,7 @@ def _running(container: Json, age: float, startup: float, born: float) -> Moment
 
 
 def _writing(container: Json, began: int) -> Writing | None:
-    known = {one["name"]: one.get("value", "") for one in container.get("env", [])}
+    known = {entry["name"]: entry.get("value", "") for entry in container.get("env", [])}
     try:
         rate = min(float(known.get(_RATE, "0")), _HIGHEST_RATE)
     except ValueError:

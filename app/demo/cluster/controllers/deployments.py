@@ -9,12 +9,8 @@ from datetime import datetime
 
 import msgspec
 
-from app.demo.cluster import (
-    deletion,
-    pods,
-    scheduler,
-    selectors,
-)
+from app.demo.cluster import deletion, selectors
+from app.demo.cluster.controllers import pods, scheduler
 from app.demo.cluster.deletion import Options
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import DEPLOYMENTS, PODS, Json
@@ -37,8 +33,12 @@ class _Pods:
 
 def step(store: ObjectStore) -> float | None:
     """Bring every Deployment a step nearer; the unix time of the next deadline, if any."""
-    found = [one for one in store.find(DEPLOYMENTS) if "deletionTimestamp" not in one["metadata"]]
-    due = [when for one in found if (when := _step(store, one)) is not None]
+    deployments = [
+        deployment
+        for deployment in store.find(DEPLOYMENTS)
+        if "deletionTimestamp" not in deployment["metadata"]
+    ]
+    due = [when for deployment in deployments if (when := _step(store, deployment)) is not None]
     return min(due, default=None)
 
 
@@ -126,7 +126,7 @@ def _pod(deployment: Json, mark: str) -> Json:
 
 
 def _retire(store: ObjectStore, deployment: Json, own: _Pods) -> None:
-    """Delete what is too much: old pods that do not serve, then those that others replace."""
+    """Delete surplus pods: old ones that do not serve, then those that others replace."""
     _, least = _room(deployment)
     spare = own.ready - least
     for pod in own.old:
@@ -199,8 +199,9 @@ def _available(*, enough: bool) -> Json:
 def _was_done(deployment: Json) -> bool:
     """Whether the present template was once up: what happens to its pods later is not progress."""
     return any(
-        one.get("reason") == "NewReplicaSetAvailable" and _replica_set(deployment) in one["message"]
-        for one in deployment.get("status", {}).get("conditions", [])
+        condition.get("reason") == "NewReplicaSetAvailable"
+        and _replica_set(deployment) in condition["message"]
+        for condition in deployment.get("status", {}).get("conditions", [])
     )
 
 

@@ -1,11 +1,12 @@
-"""The loop that brings the objects nearer to what they are asked to be."""
+"""The loop that reconciles objects with their specifications."""
 
 import asyncio
 import logging
 import time
 
-from app.demo.cluster import deletion, deployments
-from app.demo.cluster.kubelet import Kubelet
+from app.demo.cluster import deletion
+from app.demo.cluster.controllers import deployments
+from app.demo.cluster.controllers.kubelet import Kubelet
 from app.demo.cluster.object_store import ObjectStore
 
 _PAUSE_SECONDS = 0.01

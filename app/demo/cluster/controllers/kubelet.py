@@ -1,14 +1,10 @@
-"""What becomes of pods: they get a node, their containers start, they end when told to."""
+"""The kubelet: pods get a node, their containers start, and they end when deleted."""
 
 import time
 
-from app.demo.cluster import (
-    api_errors,
-    containers,
-    pods,
-    scheduler,
-)
-from app.demo.cluster.containers import Moment
+from app.demo.cluster import api_errors
+from app.demo.cluster.controllers import containers, pods, scheduler
+from app.demo.cluster.controllers.containers import Moment
 from app.demo.cluster.object_store import ObjectStore
 from app.demo.cluster.resources import (
     CONFIG_MAPS,
@@ -41,9 +37,9 @@ class Kubelet:
 
     def step(self) -> float | None:
         """Bring every pod up to date; the unix time of the next change to come, if any."""
-        found = self._store.find(PODS)
-        due = [when for pod in found if (when := self._step(pod)) is not None]
-        uids = {pod["metadata"]["uid"] for pod in found}
+        pods = self._store.find(PODS)
+        due = [when for pod in pods if (when := self._step(pod)) is not None]
+        uids = {pod["metadata"]["uid"] for pod in pods}
         for times in (self._bound, self._ending):
             for uid in times.keys() - uids:
                 del times[uid]
@@ -89,12 +85,12 @@ class Kubelet:
         self._addresses += 1
         return f"10.244.{self._addresses // 254 % 256}.{self._addresses % 254 + 1}"
 
-    def _tell(self, pod: Json, told: Json) -> None:
+    def _tell(self, pod: Json, status: Json) -> None:
         before = pod.get("status", {})
-        self._store.put(PODS, {**pod, "status": pods.settled(told, before)})
+        self._store.put(PODS, {**pod, "status": pods.settled(status, before)})
 
     def look(self, pod: Json, container: Json, now: float) -> Moment:
-        """How one container of a pod that has a node is."""
+        """The state of one container of a pod that has a node."""
         born = self._bound.get(pod["metadata"]["uid"], now)
         first = container in pod["spec"].get("initContainers", [])
         return containers.look(
@@ -117,7 +113,7 @@ class Kubelet:
         return ""
 
     def logged(self, pod: Json, name: str, *, previous: bool) -> tuple[Json, Moment]:
-        """A container and how it is; raises `Failure` when there can be no log of it."""
+        """A container and its state; raises `Failure` when it can have no log."""
         spec = pod["spec"]
         every = [*spec["containers"], *spec.get("initContainers", [])]
         if not name and len(spec["containers"]) > 1:

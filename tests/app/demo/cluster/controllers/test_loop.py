@@ -1,4 +1,4 @@
-"""What becomes of what is applied to the simulated API server."""
+"""The reconciliation of objects that are applied to the simulated API server."""
 
 import time
 import uuid
@@ -54,7 +54,7 @@ class Space:
         return [pod for pod in found if "deletionTimestamp" not in pod["metadata"]]
 
     def ready(self, image: str = "nginx") -> int:
-        """How many pods with this image are ready."""
+        """The number of ready pods with this image."""
         return sum(
             pod["spec"]["containers"][0]["image"] == image
             and any(
@@ -217,7 +217,7 @@ def _is_gone(space: Space) -> bool:
 
 
 def test_short_memory(start: Any) -> None:
-    """What is older than the last changes is gone, for a list that goes on as for a watch."""
+    """Versions older than the last changes are gone, for the next page as for a watch."""
     cluster = start(history=5).cluster
     path = "/api/v1/namespaces/default/configmaps"
     for name in "abc":

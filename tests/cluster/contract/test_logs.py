@@ -1,4 +1,4 @@
-"""What the API server does about logs, on the simulated one and on a real one."""
+"""Logs from the simulated API server and from a real one, with one outcome."""
 
 import re
 import threading
@@ -9,18 +9,14 @@ import pytest
 from k8s.api import responses
 from k8s.api.client import Cluster
 from k8s.api.errors import Refused, Unavailable
-from tests.cluster.test_api_contract import (
-    cluster,
+from tests.support.contract_objects import (
     deployment,
     deployment_of,
     is_ready,
     live_pods,
-    namespace,
     pods_of,
     wait,
 )
-
-__all__ = ["cluster", "namespace"]
 
 SCRIPT = "trap exit TERM; i=0; while true; do echo line $i; i=$((i+1)); sleep 0.1 & wait $!; done"
 LINE = re.compile(rb"(20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}(?:Z|[+-]\d\d:\d\d)) line (\d+)")

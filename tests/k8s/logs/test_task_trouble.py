@@ -9,8 +9,8 @@ import pytest
 
 from k8s.api.client import Cluster
 from k8s.logs import session
-from tests.k8s.logs.conftest import Show
 from tests.support.api_servers import Request, Script
+from tests.support.task_logs import Show
 
 POD = {
     "metadata": {"name": "web-abcde", "namespace": "ns", "uid": "u-1"},

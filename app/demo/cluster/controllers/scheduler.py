@@ -1,11 +1,10 @@
-"""Which node a pod goes to, and which pods may be made at all."""
+"""The scheduler, which places pods on nodes; and the quotas that refuse them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from fractions import Fraction
 
-from app.demo.cluster import quantities, selectors
+from app.demo.cluster import selectors
 from app.demo.cluster.object_store import ObjectStore
-from app.demo.cluster.quantities import Amounts
 from app.demo.cluster.resources import (
     CLAIMS,
     NODES,
@@ -13,6 +12,9 @@ from app.demo.cluster.resources import (
     QUOTAS,
     Json,
 )
+from k8s.inventory import quantities
+
+Amounts = dict[str, Fraction]
 
 _TO_BE_SAID = {f"{side}.{name}" for side in ("requests", "limits") for name in ("cpu", "memory")}
 _NO_HELP = "Preemption is not helpful for scheduling."
@@ -52,12 +54,12 @@ def _why_not(store: ObjectStore, pod: Json, node: Json) -> list[str]:
     if not _is_wanted(pod, selectors.labels(node)):
         return ["node(s) didn't match Pod's node affinity/selector"]
     name = node["metadata"]["name"]
-    others = [one for one in store.find(PODS) if one["spec"].get("nodeName") == name]
-    used = quantities.total(quantities.of_pod(one) for one in others if not _is_over(one))
+    others = [other for other in store.find(PODS) if other["spec"].get("nodeName") == name]
+    used = _total(_of_pod(other) for other in others if not _is_over(other))
     room = {k: quantities.parse(v) for k, v in node["status"]["allocatable"].items()}
     return [
         f"Insufficient {resource}"
-        for resource, asked in quantities.of_pod(pod).items()
+        for resource, asked in _of_pod(pod).items()
         if asked and used.get(resource, Fraction(0)) + asked > room.get(resource, Fraction(0))
     ]
 
@@ -79,8 +81,8 @@ def _is_wanted(pod: Json, labels: Mapping[str, str]) -> bool:
 def refusal(store: ObjectStore, pod: Json) -> str:
     """Why the namespace's quotas do not allow the pod, in the API server's words, or nothing."""
     metadata = pod["metadata"]
-    others = [one for one in store.find(PODS, metadata["namespace"]) if not _is_over(one)]
-    used = quantities.total(_counted(one) for one in others)
+    others = store.find(PODS, metadata["namespace"])
+    used = _total(_counted(other) for other in others if not _is_over(other))
     asked = _counted(pod)
     for quota in store.find(QUOTAS, metadata["namespace"]):
         hard = {k: quantities.parse(v) for k, v in quota["spec"].get("hard", {}).items()}
@@ -92,14 +94,14 @@ def refusal(store: ObjectStore, pod: Json) -> str:
         ]
         if over:
             parts = zip(("requested", "used", "limited"), (asked, used, hard), strict=True)
-            said = ", ".join(f"{word}: {_written(amounts, over)}" for word, amounts in parts)
-            return _forbidden(pod, quota, f"exceeded quota: {{}}, {said}")
+            sums = ", ".join(f"{word}: {_written(amounts, over)}" for word, amounts in parts)
+            return _forbidden(pod, quota, f"exceeded quota: {{}}, {sums}")
     return ""
 
 
 def _counted(pod: Json) -> Amounts:
-    """What a pod takes of quotas, by the names that quotas have for it."""
-    requests, limits = quantities.of_pod(pod), quantities.of_pod(pod, "limits")
+    """The amounts that a pod takes of quotas, by the names that quotas have for them."""
+    requests, limits = _of_pod(pod), _of_pod(pod, "limits")
     return {
         "pods": Fraction(1),
         **{k: v for k, v in requests.items() if k in {"cpu", "memory", "ephemeral-storage"}},
@@ -108,8 +110,41 @@ def _counted(pod: Json) -> Amounts:
     }
 
 
+def _of_pod(pod: Json, side: str = "requests") -> Amounts:
+    """The sum of the requests of a pod's containers, or of their limits (`side="limits"`)."""
+    spec = pod["spec"]
+    sidecars = [init for init in spec.get("initContainers", []) if init.get("restartPolicy")]
+    return _total(_of_container(container, side) for container in (*sidecars, *spec["containers"]))
+
+
+def _of_container(container: Json, side: str) -> Amounts:
+    resources = container.get("resources") or {}
+    limits = resources.get("limits") or {}
+    asked = limits | (resources.get("requests") or {}) if side == "requests" else limits
+    return {name: quantities.parse(amount) for name, amount in asked.items()}
+
+
+def _total(parts: Iterable[Amounts]) -> Amounts:
+    """The sums, name by name."""
+    sums: Amounts = {}
+    for part in parts:
+        for name, amount in part.items():
+            sums[name] = sums.get(name, Fraction(0)) + amount
+    return sums
+
+
+def written(amount: Fraction) -> str:
+    """The shortest usual form of an amount: `16Gi`, `2`, `100m`."""
+    if amount.denominator != 1:
+        return f"{int(amount * 1000)}m"
+    for suffix, bits in (("Gi", 30), ("Mi", 20), ("Ki", 10)):
+        if amount and amount % (1 << bits) == 0:
+            return f"{amount // (1 << bits)}{suffix}"
+    return str(amount)
+
+
 def _written(amounts: Amounts, keys: list[str]) -> str:
-    return ",".join(f"{key}={quantities.write(amounts.get(key, Fraction(0)))}" for key in keys)
+    return ",".join(f"{key}={written(amounts.get(key, Fraction(0)))}" for key in keys)
 
 
 def _forbidden(pod: Json, quota: Json, why: str) -> str:
