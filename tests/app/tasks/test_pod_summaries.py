@@ -1,4 +1,4 @@
-"""What the watcher writes down of pods, for people to see."""
+"""Summaries of pods, as the watcher writes them for `task get`."""
 
 from contextlib import closing
 from datetime import UTC, datetime
@@ -10,8 +10,8 @@ from app.context import Context
 from app.store import redis_keys
 from app.store.glance import Glance
 from app.store.records import JobData, PodSummary
-from app.tasks import observation, transitions
-from app.tasks.observation import Observation
+from app.tasks import pod_summaries, transitions
+from app.tasks.observe import Observation
 from k8s.api.objects import (
     ContainerState,
     ContainerStatus,
@@ -54,10 +54,10 @@ def pod(task_id: str, *containers: ContainerStatus, deleting: bool = False) -> P
 
 
 def shown(context: Context, task_id: str) -> tuple[PodSummary, ...]:
-    """Return the pods that people see."""
+    """Return the pods that `task get` shows."""
     with closing(Glance(context.config.api.redis_url, "")) as glance:
-        found = glance.pods(task_id)
-    return found.pods if found else ()
+        summaries = glance.pods(task_id)
+    return summaries.pods if summaries else ()
 
 
 def test_pods_are_shown(context: Context, task_id: str) -> None:
@@ -91,7 +91,7 @@ def test_only_news_is_written(context: Context, task_id: str) -> None:
     seen.take(Pod, listed)
     seen.look(1)
     key = redis_keys.pods(task_id)
-    assert 0 < context.redis.ttl(key) <= observation.PODS_KEPT.total_seconds()
+    assert 0 < context.redis.ttl(key) <= pod_summaries.KEPT.total_seconds()
     context.redis.delete(key)
     seen.take(Pod, listed)
     seen.look(2)
