@@ -14,7 +14,7 @@ from k8s.manifests.scope import tenant_labels
 from k8s.naming import labels, names
 from k8s.policy import network
 from k8s.policy import pod as pod_policy
-from k8s.policy.violation import Violation, require
+from k8s.policy.violation import Violation, require, require_only
 from k8s.workload import Capabilities, Workload
 
 __all__ = ["Violation", "check"]
@@ -95,7 +95,7 @@ def _object(manifest: Mapping[str, Any], workload: Workload, capabilities: Capab
         case "NetworkPolicy":
             network.check(manifest, workload, capabilities)
         case "Ingress":
-            _keys(manifest, _INGRESS_KEYS)
+            require_only(manifest, manifest.get("spec", {}), _INGRESS_KEYS, "spec")
         case "HTTPRoute":
             _route(manifest, capabilities)
 
@@ -117,11 +117,6 @@ def _pod_security(manifest: Mapping[str, Any]) -> None:
     for key, value in tenant.POD_SECURITY.items():
         allowed = {value, "restricted"}
         require(found.get(key) in allowed, manifest, f"label {key} has to be {value} or stricter")
-
-
-def _keys(manifest: Mapping[str, Any], allowed: set[str]) -> None:
-    for key in manifest.get("spec", {}):
-        require(key in allowed, manifest, f"spec.{key} is not allowed")
 
 
 def _deployment(
@@ -157,7 +152,7 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
 
 
 def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capabilities) -> None:
-    _keys(manifest, _SERVICE_KEYS)
+    require_only(manifest, manifest.get("spec", {}), _SERVICE_KEYS, "spec")
     spec = manifest["spec"]
     offered = {
         "ClusterIP": True,
@@ -172,7 +167,7 @@ def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capa
 
 
 def _route(manifest: Mapping[str, Any], capabilities: Capabilities) -> None:
-    _keys(manifest, _ROUTE_KEYS)
+    require_only(manifest, manifest.get("spec", {}), _ROUTE_KEYS, "spec")
     for rule in manifest["spec"].get("rules", ()):
         for backend in rule.get("backendRefs", ()):
             require("namespace" not in backend, manifest, "leads to another namespace")
