@@ -25,10 +25,11 @@ from app.spaces.images import (
     context_image,
 )
 from app.store import build_log
-from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
-from k8s.inventory.capabilities import resolve
+from k8s.inventory.capabilities import offered
+from k8s.jobs import build as job_build
+from k8s.jobs import build_progress
 from k8s.manifests import networks
 from k8s.naming import names
 from k8s.policy.violation import Violation
@@ -120,15 +121,14 @@ def builder(cluster: Cluster) -> JobBuilder:
         cluster=cluster,
         task_id=str(uuid.uuid4()),
         image=IMAGE,
-        blocked_networks=capabilities.blocked_networks,
+        capabilities=capabilities,
     )
 
 
 def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
     """Build and push."""
-    return images.build(
+    return builder.build(
         order,
-        builder,
         check=lambda: None,
         tell=log.append,
         pushing=lambda: log.append("(pushing)"),
@@ -137,13 +137,11 @@ def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
 
 def left(cluster: Cluster, task_id: str) -> list[str]:
     """Return what the cluster has of a task's builds."""
-    selector = f"{cluster_jobs.BUILD}={names.label_value(task_id)}"
+    selector = f"{job_build.BUILD}={names.label(task_id)}"
     return [
         f"{kind}/{one['metadata']['name']}"
         for kind in ("Job", "Pod", "Secret")
-        for one in cluster.list(
-            url_paths.collection(kind, cluster_jobs.NAMESPACE), selector=selector
-        )
+        for one in cluster.list(url_paths.collection(kind, job_build.NAMESPACE), selector=selector)
     ]
 
 
@@ -151,7 +149,7 @@ def test_a_build_and_its_push(
     order: BuildRequest, builder: JobBuilder, cluster: Cluster, private: Asking
 ) -> None:
     """It arrives at a registry that asks; steps see no credentials and only what they may reach."""
-    closed = networks.hosts(builder.blocked_networks)[0]
+    closed = networks.hosts(builder.capabilities.blocked_networks)[0]
     wanted = prepared(
         order,
         "RUN cat '/www/.wh.odd $(IMAGE)' && cat /proc/self/status && ! ls /proc/1/root/credentials"
@@ -210,12 +208,12 @@ def test_a_build_is_taken_up(order: BuildRequest, builder: JobBuilder, cluster: 
     """Who comes back finds the Job of the same files; what it wrote before is told again."""
     wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
     builder._start(wanted)
-    job = cluster_jobs.name(builder.task_id, wanted.context.digest)
-    eventually("it runs", lambda: cluster_jobs.look(cluster, job).has_log)
-    uid = cluster.get(f"{url_paths.collection('Job', cluster_jobs.NAMESPACE)}/{job}")["metadata"][
+    job = job_build.name(builder.task_id, wanted.context.digest)
+    eventually("it runs", lambda: build_progress.look(cluster, job).has_log)
+    uid = cluster.get(f"{url_paths.collection('Job', job_build.NAMESPACE)}/{job}")["metadata"][
         "uid"
     ]
-    secret = cluster.get(f"{url_paths.collection('Secret', cluster_jobs.NAMESPACE)}/{job}")
+    secret = cluster.get(f"{url_paths.collection('Secret', job_build.NAMESPACE)}/{job}")
     assert [one["uid"] for one in secret["metadata"]["ownerReferences"]] == [uid]
     log: list[str] = []
     assert built(wanted, builder, log).startswith("sha256:")
@@ -299,8 +297,8 @@ def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Pa
 
 def jobs(provider: Provider, task: Job) -> dict[str, Any]:
     """Return the Jobs that build for a task: name → uid."""
-    selector = f"{cluster_jobs.BUILD}={names.label_value(task.uuid)}"
-    path = url_paths.collection("Job", cluster_jobs.NAMESPACE)
+    selector = f"{job_build.BUILD}={names.label(task.uuid)}"
+    path = url_paths.collection("Job", job_build.NAMESPACE)
     found = provider.context.cluster.list(path, selector=selector)
     return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}
 

@@ -8,7 +8,7 @@ from app.context import Context
 from app.store import locks
 from app.store.records import Task
 from app.tasks.steps.apply import translated
-from k8s.apply import pull_secrets
+from k8s.apply import conditional_removal, pull_secrets
 from k8s.manifests.pull_secrets import is_needed
 
 log = structlog.get_logger()
@@ -64,10 +64,10 @@ def withdraw(context: Context, task: Task) -> None:
     if context.credentials is None:
         return
     with translated():
-        mark = pull_secrets.find(context.cluster, task.wallet)
-        if mark is None:
+        secret = pull_secrets.find(context.cluster, task.wallet)
+        if secret is None:
             return
-        active = context.store.active()
-        if any(one.wallet == task.wallet for one in active if one.id != task.id):
+        others = (other for other in context.store.active() if other.id != task.id)
+        if any(other.wallet == task.wallet for other in others):
             return
-        pull_secrets.remove(context.cluster, mark)
+        conditional_removal.remove(context.cluster, secret)

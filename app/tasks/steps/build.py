@@ -21,7 +21,7 @@ from app.tasks import transitions
 from app.tasks.cleanup import image_gc
 from app.tasks.step import StepContext, Superseded
 from app.tasks.steps.apply import overrides, translated
-from k8s import jobs
+from k8s.jobs import build_jobs
 from k8s.logs import Filter
 from k8s.workload import Resources
 
@@ -92,7 +92,7 @@ def planned(
         The step with the task as it is by now, and the plan.
 
     Raises:
-        Permanent: The Dockerfile cannot be built, see `images.build`; `build_refused`.
+        Permanent: The Dockerfile cannot be built, see `images.Builder`; `build_refused`.
         Superseded: The task was changed meanwhile; nothing of the build is left.
         Temporary: Try again later.
     """
@@ -118,7 +118,7 @@ def abandon(work: StepContext) -> None:
     """
     if work.context.config.build.builder == images.JOB:
         with translated():
-            jobs.remove_of(work.context.cluster, work.task.id)
+            build_jobs.remove_of(work.context.cluster, work.task.id)
 
 
 def _later(reason: str) -> Temporary:
@@ -161,9 +161,8 @@ def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -
     log.info("image build begun", image=image, builder=builder.program)
     try:
         with translated():
-            return images.build(
+            return builder.build(
                 order,
-                builder,
                 check=_also(work.check, journal.flush),
                 tell=journal.tell,
                 pushing=lambda: _commit(work, transitions.pushing),
@@ -172,8 +171,8 @@ def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -
         journal.end()
 
 
-def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
-    """Return who builds.
+def _builder(work: StepContext) -> images.Builder:
+    """Return the operator's builder.
 
     Raises:
         Permanent: `no_builder`.
@@ -188,8 +187,7 @@ def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
         cluster=context.cluster,
         task_id=work.task.id,
         image=table.buildkit_image,
-        blocked_networks=capabilities.blocked_networks,
-        runtime_class=capabilities.runtime_class,
+        capabilities=capabilities,
         overrides=overrides(context),
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from app.errors import Permanent, Temporary
-from app.spaces.images import BuildLimits, BuildRequest, build
+from app.spaces.images import BuildLimits, BuildRequest, ProgramBuilder
 from app.spaces.images.build_request import Command
 from tests.support.fake_registry import FakeRegistry
 
@@ -60,9 +60,8 @@ class Journal:
 
     def run(self, order: BuildRequest, builder: Script) -> str:
         """Run a build."""
-        return build(
+        return ProgramBuilder(builder).build(
             order,
-            builder,
             check=lambda: None,
             tell=self.lines.append,
             pushing=lambda: self.lines.append("(pushing)"),
@@ -191,9 +190,8 @@ def test_what_stops_a_build(order: BuildRequest) -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        build(
+        ProgramBuilder(Script(building="sleep 60")).build(
             order,
-            Script(building="sleep 60"),
             check=check,
             tell=lambda _: None,
             pushing=lambda: None,

@@ -13,7 +13,7 @@ from app.spaces.images.buildkit_job import PROGRAM, _addresses
 from app.spaces.images.detect import choose
 from app.spaces.images.job_logs import JobLogs
 from k8s.api.client import Cluster
-from k8s.jobs import Progress
+from k8s.jobs.build_progress import Progress
 from tests.support.fake_registry import FakeRegistry
 
 DIGEST = "sha256:" + "ab" * 32

@@ -22,7 +22,8 @@ from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
 from k8s.apply import apply
-from k8s.apply.namespaces import MARK, MarkedNamespace, mark, remove
+from k8s.apply.conditional_removal import Version, remove
+from k8s.apply.namespaces import MARK, mark
 from k8s.naming import labels, names
 from k8s.workload import Capabilities, Component, Container, Resources, Workload
 from tests.support import market
@@ -181,7 +182,7 @@ def test_a_task_that_comes_in_between(
     """A task that gets its plan after the first look is seen at the second."""
     namespace = vacated(context, workload)
 
-    def marking(cluster: Cluster, name: str) -> MarkedNamespace:
+    def marking(cluster: Cluster, name: str) -> Version:
         remember(context, workload, state=State.DEPLOYING)
         return mark(cluster, name)
 
