@@ -31,11 +31,6 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(tuple[Slot, ...])
 
 
-def holder(task_id: str, revision: int) -> str:
-    """Return the name under which a revision of a task holds its slots."""
-    return redis_keys.holder(task_id, revision)
-
-
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """All slots, by holder, at one moment.
@@ -56,11 +51,11 @@ class Ledger:
 
     def of(self, task_id: str, revision: int) -> Slots:
         """Return the slots of a revision of a task."""
-        return self.held.get(holder(task_id, revision), ())
+        return self.held.get(redis_keys.holder(task_id, revision), ())
 
     def without(self, task_id: str, revision: int) -> "Ledger":
         """Return the book without what one revision holds."""
-        name = holder(task_id, revision)
+        name = redis_keys.holder(task_id, revision)
         return Ledger({key: held for key, held in self.held.items() if key != name}, self.version)
 
     def reserving(self, task_id: str, revision: int, slots: Slots) -> Iterator[Guard]:
@@ -68,7 +63,7 @@ class Ledger:
 
         Slots that are held as they are have to be held still, whatever else was reserved.
         """
-        name = holder(task_id, revision)
+        name = redis_keys.holder(task_id, revision)
         before = self.held.get(name)
         was = None if before is None else _encoded(before)
         if before != slots:

@@ -5,12 +5,8 @@ from dataclasses import dataclass, replace
 
 from app.admission.reservations import free as free_room
 from app.admission.reservations import shortage
-from app.admission.reservations.ledger import (
-    Ledger,
-    Slot,
-    Slots,
-    holder,
-)
+from app.admission.reservations.ledger import Ledger, Slot, Slots
+from app.store import redis_keys
 from k8s.inventory import gpus
 from k8s.inventory.inventory import Inventory, Node
 from k8s.inventory.quantities import NAMES, ResourceAmounts, total
@@ -112,7 +108,7 @@ def place(
     search = _Search(inventory, free_room.free(inventory, others))
     known = free_room.located(inventory, others)
     found: list[Slot] = []
-    prefix = holder(task_id, revision)
+    prefix = redis_keys.holder(task_id, revision)
     for demand in sorted(wanted, key=search.rank, reverse=True):
         inherited = _inherited(demand, before, known, search)
         found += inherited

@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from app.admission.reservations.ledger import Ledger, Slot, holder
+from app.admission.reservations.ledger import Ledger, Slot
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import Conflict, locks, redis_keys
@@ -15,11 +15,11 @@ from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.adoption import legacy_records
 from app.tasks.adoption.legacy_records import Record, Unusable
-from app.tasks.steps import apply
+from app.tasks.steps.apply import translated
 from k8s.inventory import pod_requests
 from k8s.legacy import discovery
-from k8s.legacy.discovery import LegacyDeployment, NotLegacy
-from k8s.naming import labels
+from k8s.legacy.discovery import LegacyDeployment, Unlike
+from k8s.naming import labels, names
 from k8s.workload import Workload
 
 log = structlog.get_logger()
@@ -59,20 +59,20 @@ def _leave_alone(context: Context, key: str, reason: str) -> None:
 def _adopt(context: Context, record: Record) -> None:
     if context.store.field(redis_keys.ADOPTED, record.job_uuid):
         return
-    names = f"task:{record.job_uuid}", f"space:{record.space_uuid}"
-    with locks.held(context.redis, *names):
+    leases = f"task:{record.job_uuid}", f"space:{record.space_uuid}"
+    with locks.held(context.redis, *leases):
         found = _found(context, record)
         task, workload = _planned(context, record, found)
         _refuse_taken(context, task)
-        with apply.translated():
+        with translated():
             pods = discovery.claim(context.cluster, found, workload, context.capabilities)
         _commit(context, record, task, workload, _slots(task, pods))
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
 
 def _found(context: Context, record: Record) -> LegacyDeployment:
-    with apply.translated():
-        namespace = apply.namespace_of(record.wallet)
+    with translated():
+        namespace = names.namespace(record.wallet)
         found = discovery.find(context.cluster, namespace, record.space_uuid)
     if found is None:
         raise Unusable("nothing of it is on the cluster")
@@ -143,7 +143,7 @@ def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
         if pod.spec.node_name and not pod.finished:
             component = pod.metadata.labels[labels.COMPONENT]
             slot = Slot(
-                name=f"{holder(task.id, task.revision)}:{component}:{number}",
+                name=f"{redis_keys.holder(task.id, task.revision)}:{component}:{number}",
                 component=component,
                 node=pod.spec.node_name,
                 amounts=pod_requests.effective(pod),
@@ -192,8 +192,8 @@ def claim(context: Context, task_id: str) -> None:
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
-        with apply.translated(), suppress(NotLegacy):
-            namespace = apply.namespace(task)
+        with translated(), suppress(Unlike):
+            namespace = names.namespace(task.wallet)
             found = discovery.find(context.cluster, namespace, task.space_uuid)
             if found is not None:
                 discovery.claim(context.cluster, found, workload, context.capabilities)

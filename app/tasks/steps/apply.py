@@ -8,7 +8,6 @@ from pathlib import Path
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import locks, redis_keys
-from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.step import StepContext
 from k8s.api.errors import Refused, Unavailable, Unsupported
@@ -109,13 +108,3 @@ def translated() -> Iterator[None]:
         raise Permanent(str(error), category="unsupported") from error
     except (Violation, TemplateError) as error:
         raise Permanent(f"the operator's templates: {error}", category="template") from error
-
-
-def namespace(task: Task) -> str:
-    """Return the namespace of the task's tenant."""
-    return namespace_of(task.wallet)
-
-
-def namespace_of(wallet: str) -> str:
-    """Return the namespace of a tenant."""
-    return names.namespace(wallet)
