@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from app.errors import Permanent
 from app.spaces import ldl
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.inference import ModelDescription
@@ -170,10 +169,3 @@ class _Below(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._inner)
-
-
-def refusal(refused: ldl.InvalidDeployment) -> Permanent:
-    """Return what a task fails with when its file is refused."""
-    return Permanent(
-        "; ".join(str(problem) for problem in refused.problems), category="ldl_refused"
-    )

@@ -1,4 +1,4 @@
-"""The way of a Space with a Dockerfile: its files to an image in the operator's registry."""
+"""The build of a Space with a Dockerfile: its files to an image in the operator's registry."""
 
 import asyncio
 import time
@@ -23,7 +23,6 @@ from app.tasks.step import StepContext, Superseded
 from app.tasks.steps.apply import overrides, translated
 from k8s.jobs import build_jobs
 from k8s.logs import Filter
-from k8s.workload import Resources
 
 log = structlog.get_logger()
 
@@ -76,17 +75,15 @@ def planned(
     path: str,
     *,
     names: planning.WorkloadNames,
-    hardware: Resources,
 ) -> tuple[StepContext, planning.Plan]:
     """Build what is not built yet, and plan what has to run.
 
     Args:
         work: The step.
-        space: Whose Dockerfile it is.
+        space: The Space.
         folder: Ours, with the Space's files in `files`.
         path: The Dockerfile.
-        names: What the workload is called after.
-        hardware: The order's.
+        names: The names of the workload.
 
     Returns:
         The step with the task as it is by now, and the plan.
@@ -105,7 +102,7 @@ def planned(
     image = images.name(registry(work), space.uuid, context.digest)
     digest = _digest(work, folder, context, image)
     repository = image.rpartition(":")[0]
-    plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=hardware)
+    plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=space.order)
     return work.current(), plan
 
 

@@ -13,6 +13,8 @@ import pytest
 from app.context import Context
 from app.store.records import JobData, State, Task
 from app.tasks import advance, transitions
+from k8s import render
+from k8s.manifests.scope import Manifest
 from tests.support import market, simulated_cluster
 from tests.support.web_server import Web
 
@@ -117,6 +119,23 @@ def test_a_space_is_asked_for_once(fetching: Context, source: Source) -> None:
     task = advanced(fetching, source)
     assert (task.state, task.wallet) == (State.DEPLOYING, WALLET)
     assert [path.split("/")[1] for path in source.asked] == ["spaces", "file"]
+
+
+def test_a_workload_is_rendered_twice(
+    fetching: Context, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once to be counted, and once with the addresses that the cluster gave its services."""
+    rendered: list[bool] = []
+    original = render.workload
+
+    def workload(*args: Any, **options: Any) -> list[Manifest]:
+        rendered.append(options.get("addresses") is not None)
+        return original(*args, **options)
+
+    monkeypatch.setattr(render, "workload", workload)
+    task = advanced(fetching, source)
+    assert task.applied_revision == task.revision
+    assert rendered == [False, True]
 
 
 @pytest.mark.parametrize(
