@@ -48,7 +48,7 @@ def candidates(cluster: Cluster, *, now: datetime | None = None) -> Iterator[str
 
 
 def is_vacant(cluster: Cluster, namespace: str) -> bool:
-    """Whether a namespace has no workload and nothing of one, whoever made it.
+    """Tell whether a namespace has no workload and nothing of one, whoever made it.
 
     Raises:
         ClusterError: The API server is away, or refuses, so that nobody knows.

@@ -70,8 +70,8 @@ def start(cluster: Cluster, order: ProofJob, *, overrides: Path | None = None) -
     """Have the cluster run a proof; the same one again changes nothing.
 
     Args:
-        cluster: Where.
-        order: What is to be proven.
+        cluster: The operator's.
+        order: The proof.
         overrides: The operator's folder of templates, or None.
 
     Raises:
@@ -161,7 +161,7 @@ def remove(cluster: Cluster, order_id: str) -> None:
 
 
 def remove_old(cluster: Cluster, *, now: datetime | None = None) -> None:
-    """Remove proofs that nobody has removed.
+    """Garbage-collect proofs that were left behind.
 
     Raises:
         ClusterError: The API server is away, or refuses.

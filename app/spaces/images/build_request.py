@@ -98,7 +98,7 @@ class BuildProgram(Protocol):
 
     @property
     def runs_steps(self) -> bool:
-        """Whether its own processes run the Dockerfile's steps, and not those of a daemon."""
+        """True if its own processes run the Dockerfile's steps, and not those of a daemon."""
 
     def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return the variables that it needs beside those that all have."""

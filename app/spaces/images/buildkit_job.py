@@ -122,9 +122,9 @@ def _addresses(host: str, *, plain_http: bool) -> Iterator[tuple[str, int]]:
     name, _, port = host.partition(":")
     number = int(port or (_HTTP_PORT if plain_http else _HTTPS_PORT))
     try:
-        found = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)
     except OSError as error:
         message = f"the registry's name {name} cannot be resolved"
         raise Temporary(message, category="registry") from error
-    for address in sorted({str(one[4][0]) for one in found}):
+    for address in sorted({str(entry[4][0]) for entry in entries}):
         yield address, number

@@ -1,4 +1,4 @@
-"""What a builder's processes are put into: namespaces, limits and an environment of their own."""
+"""The sandbox of a builder's processes: namespaces, limits and an environment of their own."""
 
 import os
 from collections.abc import Mapping

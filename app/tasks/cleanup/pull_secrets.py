@@ -41,8 +41,8 @@ def _served(context: Context) -> Iterator[str]:
     capabilities = context.capabilities
     for task in context.store.active():
         revisions = {task.revision, task.running_revision, *_fallback(task)} - {0, None}
-        workloads = (context.store.workload(task.id, one) for one in revisions)
-        if task.wallet and any(one and is_needed(one, capabilities) for one in workloads):
+        workloads = (context.store.workload(task.id, revision) for revision in revisions)
+        if task.wallet and any(run and is_needed(run, capabilities) for run in workloads):
             yield task.wallet
 
 

@@ -1,4 +1,4 @@
-"""The step from a plan to objects on the cluster."""
+"""The step that applies a workload to the cluster."""
 
 import time
 from collections.abc import Iterator, Sequence

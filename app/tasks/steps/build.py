@@ -58,14 +58,14 @@ def registry(work: StepContext) -> Registry:
     Raises:
         Permanent: `no_registry`, `registry_invalid`.
     """
-    found = images.configured(work.context.config.registry)
-    if found is None:
+    configured = images.configured(work.context.config.registry)
+    if configured is None:
         message = (
             "this Space has to be built from its Dockerfile, and this provider has no registry for"
             " images; its operator has to set [Registry] ServerAddress"
         )
         raise Permanent(message, category="no_registry")
-    return found
+    return configured
 
 
 def planned(

@@ -1,4 +1,4 @@
-"""The step from a task that is to end to one of which nothing is left."""
+"""The step that ends a task: its objects are deleted, or the version before it is restored."""
 
 import time
 

@@ -11,13 +11,13 @@ from app.spaces.images import BuildRequest, choose, sandbox
 from app.spaces.images.build_request import BuildProgram, Command, Network
 from app.spaces.images.detect import PROGRAMS
 
-every_builder = pytest.mark.parametrize("builder", PROGRAMS, ids=lambda one: one.program)
+every_builder = pytest.mark.parametrize("builder", PROGRAMS, ids=lambda program: program.program)
 
 
 def commands(builder: BuildProgram, order: BuildRequest) -> list[Command]:
     """Return all command lines of a builder."""
     others = [builder.ready(), builder.clean(order)]
-    return [builder.build(order), builder.push(order), *(one for one in others if one)]
+    return [builder.build(order), builder.push(order), *filter(None, others)]
 
 
 @every_builder
@@ -37,7 +37,7 @@ def test_credentials_are_in_no_command(
 def test_credentials_are_there_for_the_push_alone(
     builder: BuildProgram, order: BuildRequest
 ) -> None:
-    """What the builder reads has none at first, and only we can read it when it has."""
+    """The file that the builder reads has none at first, and only we can read it when it has."""
     sandbox.prepare(order)
     path = order.docker_folder / "config.json"
     environment = sandbox.environment(order, builder)
@@ -69,7 +69,9 @@ def test_the_network(builder: BuildProgram, order: BuildRequest, network: Networ
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="cgroups are root's")
-@pytest.mark.parametrize("builder", [one for one in PROGRAMS if one.program != "buildctl"])
+@pytest.mark.parametrize(
+    "builder", [program for program in PROGRAMS if program.program != "buildctl"]
+)
 def test_the_limits(builder: BuildProgram, order: BuildRequest) -> None:
     """CPU and memory of a Dockerfile's steps are limited where the builder can."""
     words = builder.build(order)

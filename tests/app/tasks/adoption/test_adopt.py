@@ -1,4 +1,4 @@
-"""What v0.3.0 left becomes tasks: a real Redis, and the simulated cluster."""
+"""Adoption of v0.3.0's jobs as tasks: a real Redis, and the simulated cluster."""
 
 import threading
 import time
@@ -113,7 +113,7 @@ def test_its_doors_are_closed(context: Context) -> None:
 
 
 def test_its_room_is_reserved_once(context: Context) -> None:
-    """What its pod takes is taken once, and stays taken while the pod is replaced."""
+    """The room of its pod is taken once, and stays taken while the pod is replaced."""
     one = left(context)
     free = total_free(context)
     task = adopted(context, one)
@@ -155,7 +155,7 @@ def end(context: Context, task: Task) -> None:
 
 
 def test_its_end(context: Context) -> None:
-    """What v0.3.0 made of it goes, and room and names are given back; its records stay."""
+    """Its objects of v0.3.0 go, and room and names are given back; its records stay."""
     one = left(context)
     before = whole(context)
     task = adopted(context, one)
@@ -254,7 +254,7 @@ def test_a_reason_is_told_once(context: Context, capsys: pytest.CaptureFixture[s
 
 
 def test_a_record_of_what_is_gone(context: Context) -> None:
-    """What the cluster says is not there is no task."""
+    """A record without anything on the cluster is no task."""
     one = Left().write(context.redis)
     adopt.adopt(context, "")
     assert why(context, one.key) == "nothing of it is on the cluster"
@@ -262,7 +262,7 @@ def test_a_record_of_what_is_gone(context: Context) -> None:
 
 
 def test_a_deployment_of_somebody_else(context: Context) -> None:
-    """What has the name and not the shape of v0.3.0's Deployment is left as it is."""
+    """An object with the name and not the shape of v0.3.0's Deployment is left as it is."""
     one = Left()
     deployment = one.objects()[1]
     deployment["spec"]["selector"]["matchLabels"]["app"] = "mine"

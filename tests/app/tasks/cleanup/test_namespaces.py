@@ -1,4 +1,4 @@
-"""What is removed of tenants who have left, on a real Redis and the simulated cluster."""
+"""Garbage collection of vacant namespaces, on a real Redis and the simulated cluster."""
 
 import os
 import time
@@ -149,7 +149,7 @@ def test_a_namespace_with_something_in_it(
 
 @pytest.mark.parametrize("missing", [labels.MANAGED_BY, labels.WALLET, labels.NAMESPACE])
 def test_a_namespace_of_others(context: Context, workload: Workload, missing: str) -> None:
-    """What is not ours by all its labels stays: v0.3.0's, a cluster's, another provider's."""
+    """A namespace without all our labels stays: v0.3.0's, a cluster's, another provider's."""
     name = f"ns-0x{uuid.uuid4().hex}"
     said = {labels.MANAGED_BY: labels.MANAGER, labels.WALLET: "0x1", labels.NAMESPACE: name}
     del said[missing]

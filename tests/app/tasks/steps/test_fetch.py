@@ -1,4 +1,4 @@
-"""When and how often a Space is asked for: a real server, a real Redis, the simulated cluster."""
+"""Requests for a Space: a real server, a real Redis, the simulated cluster."""
 
 import json
 import threading
@@ -24,7 +24,7 @@ JOBS = "/api/v1/computing/lagrange/jobs"
 
 
 class Source(ThreadingHTTPServer):
-    """Where Spaces are; it counts, and describes a Space otherwise each time it is asked."""
+    """A server of Spaces; it counts, and describes a Space otherwise each time it is asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -85,9 +85,9 @@ def fetching(tmp_path: Path, redis_url: str) -> Iterator[Context]:
     more = "[SOURCE]\nAllowPrivateAddresses = true\n"
     with (
         simulated_cluster.serving(tmp_path),
-        simulated_cluster.provider(tmp_path, redis_url, more=more) as found,
+        simulated_cluster.provider(tmp_path, redis_url, more=more) as context,
     ):
-        yield found
+        yield context
 
 
 def advanced(context: Context, source: Source) -> Task:
@@ -156,7 +156,7 @@ def test_no_words_of_a_tenant_reach_another_folder(
     source.name, source.path = name, path
     task = advanced(fetching, source)
     assert victim.read_text() == "mine"
-    assert [one.name for one in (fetching.folder / "scratch").iterdir()] == []
+    assert list((fetching.folder / "scratch").iterdir()) == []
     if path != "deploy.yaml":
         assert task.reason
         assert task.reason.category == "source_invalid"
