@@ -184,7 +184,7 @@ class Observation:
 
 
 def _is_watched(task: Task) -> bool:
-    """Whether the cluster decides the task's state."""
+    """Tell whether the cluster decides the task's state."""
     return (
         not task.ended
         and not task.stopping
@@ -194,7 +194,7 @@ def _is_watched(task: Task) -> bool:
 
 
 def _is_news(task: Task, seen: Health) -> bool:
-    """Whether the health of a watched task differs from its record."""
+    """Tell whether the health of a watched task differs from its record."""
     if seen.ready:
         return task.state is not State.RUNNING
     if seen.problem is None:
