@@ -130,7 +130,7 @@ class Observation:
         return health.assess(
             self._objects(task.id, Pod),
             self._objects(task.id, Deployment),
-            components={names.safe(name): count for name, count in task.components.items()},
+            components={names.dns_label(name): count for name, count in task.components.items()},
             revision=task.revision,
             now=datetime.now(UTC),
         )

@@ -199,7 +199,7 @@ def _delete(cluster: Cluster, live: dict[str, Any]) -> None:
     propagation = "Foreground" if live["kind"] == "Deployment" else "Background"
     with suppress(Conflict):  # It has changed: the next look tells its owner by now.
         cluster.delete(
-            url_paths.of(live),
+            url_paths.object_path(live),
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             propagation=propagation,
@@ -211,6 +211,6 @@ def service_addresses(cluster: Cluster, namespace: str, space_uuid: str) -> dict
     path = url_paths.collection("Service", namespace)
     return {
         service["metadata"]["name"]: address
-        for service in cluster.list(path, selector=labels.of_space(space_uuid))
+        for service in cluster.list(path, selector=labels.space_selector(space_uuid))
         if (address := service.get("spec", {}).get("clusterIP", "None")) != "None"
     }

@@ -36,14 +36,14 @@ def candidates(cluster: Cluster, *, now: datetime | None = None) -> Iterator[str
         ClusterError: The API server is away, or refuses.
     """
     oldest = (now or datetime.now(UTC)) - OLD_ENOUGH
-    selector = f"{labels.OURS},{labels.NAMESPACE},{labels.WALLET}"
+    selector = f"{labels.MANAGED_SELECTOR},{labels.NAMESPACE},{labels.WALLET}"
     listed = cluster.list(url_paths.collection("Namespace", ""), selector=selector)
     for namespace in msgspec.convert(listed, list[Object]):
         metadata = namespace.metadata
         born = metadata.creation_timestamp
         if namespace.deleting or born is None or born > oldest:
             continue
-        if metadata.labels[labels.NAMESPACE] == names.label(metadata.name):
+        if metadata.labels[labels.NAMESPACE] == names.label_value(metadata.name):
             yield metadata.name
 
 

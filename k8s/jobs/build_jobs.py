@@ -89,7 +89,7 @@ def remove_of(cluster: Cluster, task_id: str, *, but: str = "") -> None:
     Raises:
         ClusterError: The API server is away, or refuses.
     """
-    for job in _jobs(cluster, f"{BUILD}={names.label(task_id)}"):
+    for job in _jobs(cluster, f"{BUILD}={names.label_value(task_id)}"):
         if job.metadata.name != but:
             remove(cluster, job.metadata.name)
 

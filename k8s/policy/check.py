@@ -146,7 +146,7 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
     component = manifest["spec"]["selector"]["matchLabels"].get(labels.COMPONENT)
     fetching = {container["name"] for container in pod.get("initContainers", ())}
     for part in workload.components:
-        if names.safe(part.name) == component:
+        if names.dns_label(part.name) == component:
             missing = model_downloads.fetchers(part) - fetching
             require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
@@ -161,7 +161,7 @@ def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capa
     }
     kind = spec.get("type", "ClusterIP")
     require(offered.get(kind, False), manifest, f"type {kind} is not offered")
-    space = names.label(workload.space_uuid)
+    space = names.label_value(workload.space_uuid)
     selected = spec.get("selector", {}).get(labels.SPACE)
     require(selected == space, manifest, "has to select the Space's pods alone")
 

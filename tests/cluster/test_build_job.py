@@ -27,7 +27,7 @@ from app.spaces.images import (
 from app.store import build_log
 from k8s.api import url_paths
 from k8s.api.client import Cluster
-from k8s.inventory.capabilities import offered
+from k8s.inventory.capabilities import resolve
 from k8s.jobs import build as job_build
 from k8s.jobs import build_progress
 from k8s.manifests import networks
@@ -137,7 +137,7 @@ def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
 
 def left(cluster: Cluster, task_id: str) -> list[str]:
     """Return what the cluster has of a task's builds."""
-    selector = f"{job_build.BUILD}={names.label(task_id)}"
+    selector = f"{job_build.BUILD}={names.label_value(task_id)}"
     return [
         f"{kind}/{one['metadata']['name']}"
         for kind in ("Job", "Pod", "Secret")
@@ -297,7 +297,7 @@ def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Pa
 
 def jobs(provider: Provider, task: Job) -> dict[str, Any]:
     """Return the Jobs that build for a task: name → uid."""
-    selector = f"{job_build.BUILD}={names.label(task.uuid)}"
+    selector = f"{job_build.BUILD}={names.label_value(task.uuid)}"
     path = url_paths.collection("Job", job_build.NAMESPACE)
     found = provider.context.cluster.list(path, selector=selector)
     return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}

@@ -166,7 +166,7 @@ def test_a_deployment_that_comes_between(cluster: Cluster) -> None:
     assert mark is not None
     assert not pull_secrets.refresh(cluster, wallet, credentials)
     again = secret(replace(workload, revision=workload.revision + 1), credentials)
-    cluster.apply(url_paths.of(again), again)
+    cluster.apply(url_paths.object_path(again), again)
     assert not conditional_removal.remove(cluster, mark)
     mark = pull_secrets.find(cluster, wallet)
     assert mark is not None

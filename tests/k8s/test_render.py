@@ -33,8 +33,8 @@ def _workload(name: str) -> Workload:
 
 
 def _addresses(manifests: list[render.Manifest]) -> dict[str, str]:
-    found = [item["metadata"]["name"] for item in manifests if item["kind"] == "Service"]
-    return {name: f"10.96.0.{number}" for number, name in enumerate(found, start=10)}
+    services = [m["metadata"]["name"] for m in manifests if m["kind"] == "Service"]
+    return {name: f"10.96.0.{number}" for number, name in enumerate(services, start=10)}
 
 
 def _of(manifests: list[render.Manifest], kind: str) -> list[Any]:
@@ -64,7 +64,7 @@ def _single(**changes: Any) -> Workload:
     ],
 )
 def test_rendered_as_before(name: str, capabilities: Capabilities, golden: str) -> None:
-    """Every workload renders to its golden file; `UPDATE_RENDERED=1` writes it anew."""
+    """Manifests equal the golden file; `UPDATE_RENDERED=1` rewrites it."""
     workload = _workload(name)
     first = render.workload(workload, capabilities)
     manifests = render.workload(workload, capabilities, addresses=_addresses(first))
@@ -190,7 +190,7 @@ MODEL = Model(url="https://x", directory="/m", name="m")
     ],
 )
 def test_unsupported_names_the_place(changes: dict[str, Any], path: str) -> None:
-    """A workload that cannot be had is refused with its place in the file."""
+    """An unsupported feature is refused with its place in the file."""
     with pytest.raises(render.Unsupported) as refused:
         render.workload(_single(**changes), Capabilities())
     assert refused.value.path == path

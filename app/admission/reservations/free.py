@@ -79,7 +79,7 @@ def _open(inventory: Inventory, ledger: Ledger) -> dict[str, Iterable[ResourceAm
         for slot in held:
             if slot.name not in taken:
                 open_slots = by_node.setdefault(slot.node, {})
-                open_slots[slot.name] = quantities.most(
+                open_slots[slot.name] = quantities.maximum(
                     open_slots.get(slot.name, ResourceAmounts()), slot.amounts
                 )
     return {node: slots.values() for node, slots in by_node.items()}

@@ -241,7 +241,7 @@ def _steered(component: Component, inventory: Inventory, slots: Slots) -> Compon
     label = names.dns_label(component.name)
     preferred = sorted({slot.node for slot in slots if slot.component == label})
     models = demand_of(component).models
-    nodes = [node for node in inventory.offered if carries(node, models)]
+    nodes = [node for node in inventory.schedulable if carries(node, models)]
     return replace(
         component,
         nodes=tuple(preferred),

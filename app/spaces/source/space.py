@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
@@ -14,7 +14,7 @@ from app.net import typed_json
 from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.ldl import InvalidDeployment, hardware
 from app.spaces.source import paths
-from app.spaces.source.fields import Fields
+from app.store.records import Uuid
 from k8s.workload import Resources
 
 _DOCUMENT_BYTES = 4 << 20

@@ -18,7 +18,7 @@ from app.tasks.adoption.legacy_records import Record, Unusable
 from app.tasks.steps.apply import translated
 from k8s.inventory import pod_requests
 from k8s.legacy import discovery
-from k8s.legacy.discovery import LegacyDeployment, Unlike
+from k8s.legacy.discovery import LegacyDeployment, NotLegacy
 from k8s.naming import labels, names
 from k8s.workload import Workload
 
@@ -97,14 +97,14 @@ def _planned(context: Context, record: Record, legacy: LegacyDeployment) -> tupl
         revision=discovery.REVISION,
         components=(component,),
     )
-    duration = max(1, round(record.expires_at - legacy.born_at))
+    duration = max(1, round(record.expires_at - legacy.deployed_at))
     task = Task(
         id=record.job_uuid,
         job=_job(context, record, duration),
         host=host,
-        created_at=legacy.born_at,
-        start_deadline=legacy.born_at,
-        started_at=legacy.born_at,
+        created_at=legacy.deployed_at,
+        start_deadline=legacy.deployed_at,
+        started_at=legacy.deployed_at,
         expires_at=record.expires_at,
         duration=duration,
         space_uuid=record.space_uuid,
@@ -192,7 +192,7 @@ def claim(context: Context, task_id: str) -> None:
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
-        with translated(), suppress(Unlike):
+        with translated(), suppress(NotLegacy):
             namespace = names.namespace(task.wallet)
             legacy = discovery.find(context.cluster, namespace, task.space_uuid)
             if legacy is not None:

@@ -127,7 +127,7 @@ def _counted(context: Context, workload: Workload) -> Counted:
     """Render a workload, the operator's own templates included: that is what has to be reserved."""
     with translated():
         manifests = render.workload(workload, context.capabilities, overrides=overrides(context))
-    demands = placement.demands(workload, pod_requests.rendered(manifests))
+    demands = placement.demands(workload, pod_requests.by_component(manifests))
     return Counted(workload, manifests, demands)
 
 
