@@ -27,11 +27,11 @@ def workload(
     addresses: Mapping[str, str] | None = None,
     overrides: Path | None = None,
 ) -> list[Manifest]:
-    """The manifests of everything that runs for one task, namespace first.
+    """Render all manifests of one task's workload, namespace first.
 
     Args:
-        workload: What must run.
-        capabilities: What the operator's cluster offers.
+        workload: The workload.
+        capabilities: Those of the operator's cluster.
         addresses: Name of a Kubernetes Service → its ClusterIP, once known: services then reach
             each other by the names in the file.
         overrides: The operator's folder of templates, or None.
@@ -41,16 +41,16 @@ def workload(
         TemplateError: A template of the operator's is no template.
         policy.Violation: A template of the operator's weakens the isolation of tenants.
     """
-    frame = Scope(workload=workload, capabilities=capabilities, templates=Templates(overrides))
+    scope = Scope(workload=workload, capabilities=capabilities, templates=Templates(overrides))
     manifests = [
-        *tenant.objects(frame),
-        *volumes.config_maps(frame),
-        *volumes.claims(frame),
-        *network_policies.policies(frame),
-        *services.services(frame),
-        *deployments.deployments(frame, addresses or {}),
-        *deployments.disruption_budgets(frame),
-        *routes.routes(frame),
+        *tenant.objects(scope),
+        *volumes.config_maps(scope),
+        *volumes.claims(scope),
+        *network_policies.policies(scope),
+        *services.services(scope),
+        *deployments.deployments(scope, addresses or {}),
+        *deployments.disruption_budgets(scope),
+        *routes.routes(scope),
     ]
     check.check(manifests, workload, capabilities)
     return manifests

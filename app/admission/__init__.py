@@ -1,1 +1,1 @@
-"""Whose jobs come in, and for how much: the operator's lists of wallets, prices and quotas."""
+"""Admission of jobs: the operator's lists of wallets, prices and quotas, and reservations."""

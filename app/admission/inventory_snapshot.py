@@ -1,4 +1,4 @@
-"""The inventory as the watcher saw it a moment ago, for who must not wait for the cluster."""
+"""A snapshot of the inventory in Redis, for readers that must not wait for the cluster."""
 
 import threading
 import time
@@ -25,13 +25,13 @@ _FACTS_KEPT_SECONDS = 60.0
 
 
 class InventorySnapshot(msgspec.Struct, frozen=True):
-    """What was seen, and when (unix seconds)."""
+    """The inventory at one moment, in unix seconds."""
 
     at: float
     inventory: Inventory
 
     def is_valid(self, now: float) -> bool:
-        """Whether it is young enough to refuse a job upon."""
+        """Tell whether it is recent enough for a refusal of a job."""
         return abs(now - self.at) <= VALID.total_seconds()
 
 
@@ -39,7 +39,7 @@ _decoder = msgspec.json.Decoder(InventorySnapshot)
 
 
 def read(content: bytes | None) -> InventorySnapshot | None:
-    """Return what was written under `keys.INVENTORY`; None when nothing was, or by others."""
+    """Decode a snapshot; None when there is none, or another version wrote it."""
     if content is None:
         return None
     try:
@@ -49,36 +49,36 @@ def read(content: bytes | None) -> InventorySnapshot | None:
 
 
 class SnapshotLoop:
-    """Takes stock again and again; the exporters' logs change slowly and are read less often."""
+    """Takes snapshots in a loop; the exporters' logs change slowly and are read less often."""
 
     def __init__(self, context: Context) -> None:
         self._context = context
         self._facts: tuple[float, dict[str, GpuFacts]] | None = None
 
     def run(self, changed: threading.Event, stopped: threading.Event) -> None:
-        """Take stock every few seconds, and soon after `changed` is set, until `stopped` is."""
+        """Take a snapshot every few seconds, and soon after `changed` is set."""
         while not stopped.is_set():
             changed.clear()
             try:
                 self.take()
             except (ClusterError, Temporary) as error:
-                log.warning("stock not taken", error=str(error))
+                log.warning("inventory not read", error=str(error))
             stopped.wait(_AT_MOST_EVERY_SECONDS)
             changed.wait(_EVERY_SECONDS - _AT_MOST_EVERY_SECONDS)
 
     def take(self) -> None:
-        """Look at the cluster once and write down what is seen.
+        """Read the cluster's inventory and write it to Redis.
 
         Raises:
             ClusterError: The cluster is away, or refuses.
             Temporary: Redis is away.
         """
         at = time.time()
-        seen = inventory.read(self._context.cluster, facts=self._told())
+        seen = inventory.read(self._context.cluster, facts=self._exported())
         content = msgspec.json.encode(InventorySnapshot(at, seen))
         self._context.store.set_value(redis_keys.INVENTORY, content, KEPT)
 
-    def _told(self) -> dict[str, GpuFacts]:
+    def _exported(self) -> dict[str, GpuFacts]:
         known = self._facts
         if known is None or time.monotonic() - known[0] > _FACTS_KEPT_SECONDS:
             known = time.monotonic(), gpu_exporter.read(self._context.cluster)

@@ -146,7 +146,7 @@ def number(text: str) -> Decimal | None:
 
 
 def bids(job: JobData) -> bool:
-    """Whether a job comes with a bid of its own, or should."""
+    """Tell whether a job comes with a bid of its own, or should."""
     return bool(job.bid_price.strip()) or job.job_type == _CUSTOM
 
 

@@ -1,4 +1,4 @@
-"""`resource_policy.json`: how much has to be free for the provider to take on more.
+"""`resource_policy.json`: the least that has to be free for the provider to take on more.
 
 As v0.3.0 has it (protocol section 4): `{"cpu": {"quota": 2}, "gpu": [{"name": "Nvidia-3080",
 "quota": 1}], "memory": {"quota": 4, "unit": "GiB"}, "storage": {"quota": 50, "unit": "GiB"}}`.
@@ -52,7 +52,7 @@ class Gpus(msgspec.Struct, frozen=True):
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """How much has to be free; nothing unless it says so."""
+    """The least that has to stay free; nothing by default."""
 
     cpu: Cores = Cores()
     gpu: tuple[Gpus, ...] = ()
@@ -95,7 +95,7 @@ def active(inventory: Inventory, reservations: Ledger, policy: Policy) -> bool:
         return False
     if whole.memory_bytes <= policy.memory.bytes or whole.storage_bytes <= policy.storage.bytes:
         return False
-    return all(_spare(one, inventory, left) for one in policy.gpu)
+    return all(_spare(quota, inventory, left) for quota in policy.gpu)
 
 
 def _spare(quota: Gpus, inventory: Inventory, left: dict[str, ResourceAmounts]) -> bool:

@@ -51,22 +51,22 @@ def parse(text: str) -> Wallets:
         Unreadable: It has entries, and not one of them is an address: an error page, not a list.
     """
     entries = [entry.lower() for entry in _entries(text)]
-    found = frozenset(entry for entry in entries if _WALLET.fullmatch(entry))
-    wrong = [entry[:60] for entry in entries if entry not in found]
-    if wrong and not found:
+    wallets = frozenset(entry for entry in entries if _WALLET.fullmatch(entry))
+    wrong = [entry[:60] for entry in entries if entry not in wallets]
+    if wrong and not wallets:
         raise UnreadableList(f"{wrong[0]!r} is no wallet's address (0x and 40 hex digits)")
     if wrong:
         log.warning("wallets not understood", entries=wrong[:10], count=len(wrong))
-    if len(found) > MAX_WALLETS:
+    if len(wallets) > MAX_WALLETS:
         raise UnreadableList(f"it has more than {MAX_WALLETS:,} wallets")
-    return found
+    return wallets
 
 
 def _entries(text: str) -> Iterable[str]:
     text = text.removeprefix("\ufeff").strip()
     if text.startswith("["):
         try:
-            return [one.strip() for one in msgspec.json.decode(text, type=list[str])]
+            return [entry.strip() for entry in msgspec.json.decode(text, type=list[str])]
         except msgspec.DecodeError as error:
             raise UnreadableList(f"it is no JSON array of addresses: {error}") from error
     lines = (line.partition("#")[0].strip() for line in text.splitlines())

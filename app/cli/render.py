@@ -86,7 +86,7 @@ def _plan(
         config = configuration.load(
             configuration.resolve_folder(click.get_current_context().find_root().obj)
         )
-        return plan_step.plan(config, files[kind.path], names=names, hardware=hardware)
+        return plan_step.of_model(config, files[kind.path], names=names, hardware=hardware)
     return planning.plan(names, files, kind.path, hardware=hardware, capabilities=capabilities)
 
 

@@ -1,4 +1,4 @@
-"""The process `clock`: ends what is due, wakes what stalled, keeps books, and reports."""
+"""The process `clock`: ends what is due, wakes what stalled, purges, and reports."""
 
 import signal
 import threading
@@ -25,71 +25,54 @@ log = structlog.get_logger()
 
 _TICK_SECONDS = 1.0
 _GOODBYE_SECONDS = 5.0
+_EVERY_TICK = timedelta(0)
 _JANITOR_EVERY = timedelta(seconds=5)
 _PURGE_EVERY = timedelta(minutes=10)
 _CLEAN_EVERY = timedelta(minutes=15)
 _ADOPT_EVERY = timedelta(minutes=5)
+_ENDED_KEPT_SECONDS = ENDED_KEPT.total_seconds()
+
+Duty = Callable[[], object]
 
 
 class Clock:
     """Several may run: whatever they do is a compare-and-set, or harmless twice."""
 
     def __init__(self, context: Context) -> None:
-        self._context = context
-        self._queue = rq_queue.queue_on(context.redis)
+        store, self._queue = context.store, rq_queue.queue_on(context.redis)
         # RQ's scheduler carries no annotations.
         self._scheduler: Any = RQScheduler([self._queue], context.redis, serializer="json")
-        self._next: dict[str, float] = {}
+        # What dead workers left is retried by RQ's own registry.
+        registry = StartedJobRegistry(queue=self._queue)
+        self._duties: tuple[tuple[str, timedelta, Duty], ...] = (
+            ("end_due", _EVERY_TICK, lambda: deadlines.end_due(context)),
+            ("wake_stalled", _EVERY_TICK, lambda: deadlines.wake_stalled(context)),
+            ("schedule", _EVERY_TICK, self._schedule),
+            ("upload", _EVERY_TICK, lambda: result_upload.upload_due(context)),
+            ("sweep_queue", _JANITOR_EVERY, registry.cleanup),
+            ("purge", _PURGE_EVERY, lambda: store.purge(time.time() - _ENDED_KEPT_SECONDS)),
+            ("clean", _CLEAN_EVERY, lambda: store.call(rq_queue.CLEAN, "tenants")),
+            ("adopt", _ADOPT_EVERY, lambda: store.call(rq_queue.ADOPT, "v0.3.0")),
+        )
+        self._due: dict[str, float] = {}
 
     def tick(self) -> None:
-        """Do once what is to be done every second, and now and then."""
-        for duty in (self._end_due, self._wake_stalled, self._schedule, self._upload):
-            self._kept_going(duty)
-        self._seldom(self._sweep_queue, _JANITOR_EVERY)
-        self._seldom(self._purge, _PURGE_EVERY)
-        self._seldom(self._clean, _CLEAN_EVERY)
-        self._seldom(self._adopt, _ADOPT_EVERY)
-
-    def _kept_going(self, duty: Callable[[], object]) -> None:
-        """One duty that fails holds up no other."""
-        try:
-            duty()
-        except (Temporary, RedisError, OSError) as error:
-            log.warning("duty failed", duty=duty.__name__.strip("_"), error=str(error))
-
-    def _seldom(self, duty: Callable[[], object], every: timedelta) -> None:
-        now = time.monotonic()
-        if self._next.get(duty.__name__, 0) <= now:
-            self._next[duty.__name__] = now + every.total_seconds()
-            self._kept_going(duty)
-
-    def _end_due(self) -> None:
-        deadlines.end_due(self._context)
-
-    def _wake_stalled(self) -> None:
-        deadlines.wake_stalled(self._context)
+        """Carry out every duty that is due; one that fails holds up no other."""
+        for name, every, duty in self._duties:
+            now = time.monotonic()
+            if self._due.get(name, 0) > now:
+                continue
+            self._due[name] = now + every.total_seconds()
+            try:
+                duty()
+            except (Temporary, RedisError, OSError) as error:
+                log.warning("duty failed", duty=name, error=str(error))
 
     def _schedule(self) -> None:
-        """Put what RQ retries later back on its queue; a worker's own would outlive it."""
+        """Put what RQ retries later back on its queue; a worker's own scheduler outlives it."""
         self._scheduler.acquire_locks()
         if self._scheduler.acquired_locks:
             self._scheduler.enqueue_scheduled_jobs()
-
-    def _upload(self) -> None:
-        result_upload.upload_due(self._context)
-
-    def _clean(self) -> None:
-        self._context.store.call(rq_queue.CLEAN, "tenants")
-
-    def _adopt(self) -> None:
-        self._context.store.call(rq_queue.ADOPT, "v0.3.0")
-
-    def _sweep_queue(self) -> None:
-        """Retry what dead workers left."""
-        StartedJobRegistry(queue=self._queue).cleanup()
-
-    def _purge(self) -> None:
-        self._context.store.purge(time.time() - ENDED_KEPT.total_seconds())
 
 
 def serve(context: Context, heartbeat: HeartbeatFile) -> None:

@@ -17,7 +17,7 @@ from app.errors import Temporary
 from app.lagrange.callbacks import Sender
 from app.processes.heartbeat_file import HeartbeatFile
 from app.processes.log_reader import LogReader
-from app.tasks.observation import Observation
+from app.tasks.observe import Observation
 from k8s.api import watch
 from k8s.api.objects import Deployment, Object, Pod
 from k8s.naming import labels

@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from app.errors import Permanent
 from app.spaces import ldl
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.inference import ModelDescription
@@ -30,7 +29,7 @@ _CACHE_VARIABLES = ("HF_HOME", "HUGGINGFACE_HUB_CACHE")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkloadNames:
-    """What a workload is called: ids in lower case, the rest as the owner wrote it."""
+    """The names of a workload: ids in lower case, the rest as the owner wrote it."""
 
     task_id: str
     space_uuid: str
@@ -43,7 +42,7 @@ class WorkloadNames:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What has to run, and what the file's author should know."""
+    """The workload, and warnings for the file's author."""
 
     workload: Workload
     warnings: tuple[str, ...]
@@ -60,14 +59,14 @@ def plan(
     """Read the deployment file of a Space.
 
     Args:
-        names: What the objects are called after.
+        names: Names of the objects.
         files: Path in the Space → content; `deploy_file` is one of them.
         deploy_file: The LDL file.
         hardware: The order's, which the file may not exceed; None: nothing bounds it.
-        capabilities: What the operator's cluster offers.
+        capabilities: Those of the operator's cluster.
 
     Raises:
-        ldl.Refused: With every problem, by its path in the file.
+        ldl.InvalidDeployment: With every problem, by its path in the file.
     """
     folder = deploy_file.rpartition("/")[0]
     inner = {
@@ -92,8 +91,8 @@ def plan_image(
     """Plan the one service of a Space that is built from its Dockerfile.
 
     Args:
-        names: What the objects are called after; the service is called after the Space.
-        image: What was built.
+        names: Names of the objects; the service is called after the Space.
+        image: The image that was built.
         dockerfile: Its port gets the host name.
         hardware: The order's, all of which the service gets; None: a usual share.
     """
@@ -116,9 +115,9 @@ def plan_model(
     """Plan the one service of a Space that serves a model.
 
     Args:
-        names: What the objects are called after; the service is called after the Space.
-        model: What is served.
-        image: What serves it, on port 80.
+        names: Names of the objects; the service is called after the Space.
+        model: The model.
+        image: The image that serves it, on port 80.
         hardware: The order's, all of which the service gets; None: a usual share.
         cache_bytes: The most that it may keep of models; a part of its ephemeral storage.
     """
@@ -170,10 +169,3 @@ class _Below(Mapping[str, bytes]):
 
     def __len__(self) -> int:
         return len(self._inner)
-
-
-def refusal(refused: ldl.InvalidDeployment) -> Permanent:
-    """Return what a task fails with when its file is refused."""
-    return Permanent(
-        "; ".join(str(problem) for problem in refused.problems), category="ldl_refused"
-    )

@@ -1,7 +1,7 @@
-"""What a worker does when it is called for a task: whatever its record says is to be done next."""
+"""The loop of a worker that is called for a task: its next step, until there is none."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
 
@@ -12,17 +12,20 @@ from app.store.records import Reason, State, Task
 from app.tasks import transitions
 from app.tasks.step import StepContext, Superseded
 from app.tasks.steps import apply, fetch, remove
+from k8s.manifests.scope import Manifest
 
 log = structlog.get_logger()
 
-Step = Callable[[StepContext], None]
+# What a step rendered, if anything, is for the step after it.
+Rendered = Sequence[Manifest] | None
+Step = Callable[[StepContext], Rendered]
 
 
 def advance(context: Context, task_id: str) -> None:
     """Take a task as far as it goes; harmless when there is nothing to do or it is taken.
 
-    Who holds the task looks at its record again after every step, so that nothing is missed by
-    leaving it alone.
+    The holder of the task reads its record again after every step, so that a call that finds the
+    task taken misses nothing.
 
     Raises:
         Temporary: Try again later.
@@ -34,12 +37,13 @@ def advance(context: Context, task_id: str) -> None:
 
 
 def _advance(context: Context, task_id: str) -> None:
+    rendered: Rendered = None
     with leases.held(context.redis, f"task:{task_id}") as lock:
         while (task := context.store.get(task_id)) and (run := next_step(task)):
-            step = StepContext(context, task, lock)
+            step, rendered = StepContext(context, task, lock, rendered), None
             with structlog.contextvars.bound_contextvars(task=task_id, step=run.__name__):
                 try:
-                    run(step)
+                    rendered = run(step)
                 except Superseded:
                     log.info("step superseded")
                 except Permanent as error:
@@ -47,12 +51,14 @@ def _advance(context: Context, task_id: str) -> None:
 
 
 def next_step(task: Task) -> Step | None:
-    """Return what there is to do for a task; None: nothing, or cluster and clock have the word."""
+    """Return the next step of a task; None: nothing, or it is up to the cluster and the clock."""
     if task.ended:
         return None
     if task.stopping:
         return remove.remove
-    if task.state in {State.ACCEPTED, State.FETCHING, State.BUILDING}:
+    if task.state in {State.ACCEPTED, State.BUILDING}:
+        return fetch.begin
+    if task.state is State.FETCHING:
         return fetch.fetch
     if task.applied_revision != task.revision:
         return apply.apply
@@ -76,7 +82,7 @@ def _fail(step: StepContext, reason: Reason) -> None:
 
 
 def failure(task: Task, reason: Reason, *, now: float) -> Change:
-    """Return what becomes of a task whose wanted revision cannot be."""
+    """Return the change of a task whose wanted revision has failed."""
     if task.fallback and task.fallback.task_id == task.id:
         return transitions.rolled_back(task, reason, now=now)
     if task.fallback or task.applied_revision or task.state is State.DEPLOYING:

@@ -1,4 +1,4 @@
-"""What the clock does: end what is due, and call workers for what nobody works on."""
+"""Deadlines that the clock watches: tasks that are due to end, and stalled work."""
 
 import time
 
@@ -16,7 +16,7 @@ _LOOK_AGAIN_SECONDS = 30
 
 
 def end_due(context: Context) -> int:
-    """Begin the end of every task whose time has come; return how many.
+    """Begin to end every task that is due; return how many.
 
     The work is proportional to what is due. A task that was renewed meanwhile goes on. A record
     that cannot be read holds up no other.
@@ -42,7 +42,8 @@ def end_due(context: Context) -> int:
 
 
 def _end(context: Context, task: Task, now: float) -> bool:
-    outcome, reason = State.EXPIRED, Reason("expired", f"its {task.duration} s are over")
+    outcome = State.EXPIRED
+    reason = Reason("expired", f"the paid duration of {task.duration} s has elapsed")
     if task.expires_at is None:
         outcome = State.FAILED
         waited = round(now - task.created_at)
@@ -60,7 +61,7 @@ def _why(task: Task) -> str:
 
 
 def wake_stalled(context: Context) -> int:
-    """Call a worker for every pending task that nobody was seen at for a while; return how many.
+    """Call a worker for every pending task that no worker has held for a while; return how many.
 
     A worker that died, a queue entry that was lost, an outage longer than RQ's retries: the record
     still says what there is to do.

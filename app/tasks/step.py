@@ -1,6 +1,7 @@
-"""One worker at one task: what a step may use, and how it notices that it is not wanted."""
+"""The context of one step of a task: what it may use, and whether it is still wanted."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
@@ -9,6 +10,7 @@ from app.errors import Temporary
 from app.store import Change, Conflict
 from app.store.leases import Lease
 from app.store.records import Task
+from k8s.manifests.scope import Manifest
 
 
 class Superseded(Exception):
@@ -23,11 +25,14 @@ class StepContext:
         context: What operations may use.
         task: As it was when the step began.
         lock: The task's.
+        rendered: Manifests of the task's workload that the step before this one rendered, without
+            addresses; None: it rendered nothing.
     """
 
     context: Context
     task: Task
     lock: Lease
+    rendered: Sequence[Manifest] | None = None
 
     def check(self) -> None:
         """Return while the task is as the step found it and the lock is ours.

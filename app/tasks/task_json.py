@@ -29,47 +29,47 @@ def summary(task: Task) -> dict[str, Any]:
     }
 
 
-def callback(one: Callback) -> dict[str, Any]:
-    """Return a callback and how its delivery goes."""
+def callback(callback: Callback) -> dict[str, Any]:
+    """Return a callback and the state of its delivery."""
     return {
-        "sequence": one.sequence,
-        "status": one.status,
-        "reason": one.reason or None,
-        "timestamp": iso(one.timestamp),
-        "delivery": one.state,
-        "attempts": one.attempts,
-        "delivered_at": iso(one.delivered_at),
-        "last_error": one.last_error or None,
+        "sequence": callback.sequence,
+        "status": callback.status,
+        "reason": callback.reason or None,
+        "timestamp": iso(callback.timestamp),
+        "delivery": callback.state,
+        "attempts": callback.attempts,
+        "delivered_at": iso(callback.delivered_at),
+        "last_error": callback.last_error or None,
     }
 
 
-def happening(one: TimelineEntry) -> dict[str, Any]:
+def happening(entry: TimelineEntry) -> dict[str, Any]:
     """Return a line of the timeline."""
-    return {"at": iso(one.at), "what": one.what, "detail": one.detail or None}
+    return {"at": iso(entry.at), "what": entry.what, "detail": entry.detail or None}
 
 
-def market(said: MarketStatus | None) -> dict[str, Any] | None:
-    """Return what Lagrange says of a task's Space, in its own words; None when it said nothing."""
-    if said is None:
+def market(status: MarketStatus | None) -> dict[str, Any] | None:
+    """Return Lagrange's own status of a task's Space, if it was fetched."""
+    if status is None:
         return None
     return {
-        "space_status": said.space_status,
-        "running_time": said.running_time or None,
-        "remaining_time": said.remaining_time or None,
-        "payment_amount": said.payment_amount or None,
-        "at": iso(said.at),
+        "space_status": status.space_status,
+        "running_time": status.running_time or None,
+        "remaining_time": status.remaining_time or None,
+        "payment_amount": status.payment_amount or None,
+        "at": iso(status.at),
     }
 
 
-def pod(one: PodSummary) -> dict[str, Any]:
+def pod(summary: PodSummary) -> dict[str, Any]:
     """Return a pod of a task."""
     return {
-        "name": one.name,
-        "phase": one.phase or None,
-        "ready": one.ready,
-        "restarts": one.restarts,
-        "node": one.node or None,
-        "reason": one.reason or None,
+        "name": summary.name,
+        "phase": summary.phase or None,
+        "ready": summary.ready,
+        "restarts": summary.restarts,
+        "node": summary.node or None,
+        "reason": summary.reason or None,
     }
 
 

@@ -1,4 +1,4 @@
-"""How a task changes: each function says what becomes of it, and what Lagrange is told.
+"""Transitions of a task: each function returns the new record, and what is reported of it.
 
 Pure: the task and the time go in, a Change comes out; the store carries it out if the task is still
 as it was. The one place in which states, callbacks and the timeline are tied together.
@@ -63,7 +63,7 @@ def adopted(
 ) -> Change:
     """Return the birth of a task that v0.3.0 runs, as it wrote down under `key`.
 
-    Lagrange knows of it, so nothing is told.
+    Lagrange knows of it, so nothing is reported.
     """
     claims = (
         Guard(redis_keys.ADOPTED, task.id, None, key),
@@ -120,28 +120,28 @@ def called_terminated(task: Task, *, now: float) -> Change:
 
 def uploaded(task: Task, url: str, *, now: float) -> Change:
     """Return that the task's result document can be read at `url`."""
-    told = _told(task, replace(task, result_url=url), now, status="uploadResult")
-    callbacks = tuple(replace(one, reason="") for one in told.callbacks)
+    change = _reported(task, replace(task, result_url=url), now, status="uploadResult")
+    callbacks = tuple(replace(callback, reason="") for callback in change.callbacks)
     happening = TimelineEntry(at=now, what="result uploaded", detail=url)
-    return replace(told, callbacks=callbacks, happenings=(happening,))
+    return replace(change, callbacks=callbacks, happenings=(happening,))
 
 
 def ended(task: Task, *, now: float, claims: Iterable[Guard] = ()) -> Change:
     """Return the end of a task of which nothing is left on the cluster."""
     outcome = task.outcome or State.TERMINATED
     after = replace(task, state=outcome, ended_at=now, fallback=None)
-    return _told(task, after, now, guards=tuple(claims))
+    return _reported(task, after, now, guards=tuple(claims))
 
 
 def failed_early(task: Task, reason: Reason, *, now: float) -> Change:
     """Return the end of a task that never reached the cluster."""
     after = replace(task, state=State.FAILED, outcome=State.FAILED, reason=reason, ended_at=now)
-    return _told(task, after, now)
+    return _reported(task, after, now)
 
 
 def fetching(task: Task, *, now: float) -> Change:
     """Return the first step of a worker."""
-    return _told(task, replace(task, state=State.FETCHING), now)
+    return _reported(task, replace(task, state=State.FETCHING), now)
 
 
 def reserved(task: Task, where: str, *, guards: Iterable[Guard], now: float) -> Change:
@@ -151,15 +151,15 @@ def reserved(task: Task, where: str, *, guards: Iterable[Guard], now: float) -> 
 
 def building(task: Task, *, now: float) -> Change:
     """Return that the Space's image is being built."""
-    return _told(task, replace(task, state=State.BUILDING), now)
+    return _reported(task, replace(task, state=State.BUILDING), now)
 
 
 def pushing(task: Task, *, now: float) -> Change:
     """Return that the image was built and goes to the registry."""
-    told = _told(task, task, now)
-    callbacks = tuple(replace(one, status="pushImage") for one in told.callbacks)
+    change = _reported(task, task, now)
+    callbacks = tuple(replace(callback, status="pushImage") for callback in change.callbacks)
     happening = TimelineEntry(at=now, what="pushing")
-    return replace(told, callbacks=callbacks, happenings=(happening,))
+    return replace(change, callbacks=callbacks, happenings=(happening,))
 
 
 def deploying(
@@ -173,13 +173,13 @@ def deploying(
 ) -> Change:
     """Return that it is known what has to run; `facts` are the fields of Task learnt since."""
     after = replace(task, state=State.DEPLOYING, **facts)
-    change = _told(task, after, now, workload=workload, guards=tuple(guards))
+    change = _reported(task, after, now, workload=workload, guards=tuple(guards))
     warnings = tuple(TimelineEntry(at=now, what="warning", detail=note) for note in notes)
     return replace(change, happenings=change.happenings + warnings)
 
 
 def applied(task: Task, *, now: float, components: dict[str, int], holder: str | None) -> Change:
-    """Return that the cluster was told to run the wanted revision, and whose the objects are."""
+    """Return that the wanted revision was applied, and that its objects are the task's."""
     after = replace(task, applied_revision=task.revision, components=components)
     guard = Guard(redis_keys.HOLDERS, task.space_uuid, holder, task.id)
     change = _changed(task, after, now, "applied", f"revision {task.revision}")
@@ -198,12 +198,12 @@ def running(task: Task, *, now: float) -> Change:
         started_at=started_at,
         expires_at=task.expires_at if task.expires_at is not None else now + task.duration,
     )
-    return _told(task, after, now)
+    return _reported(task, after, now)
 
 
 def troubled(task: Task, reason: Reason, *, now: float) -> Change:
-    """Return that the workload on the cluster does not do; it may recover."""
-    return _told(task, replace(task, state=State.FAILED, reason=reason), now)
+    """Return that the workload on the cluster is down; it may recover."""
+    return _reported(task, replace(task, state=State.FAILED, reason=reason), now)
 
 
 def rolled_back(task: Task, reason: Reason, *, now: float) -> Change:
@@ -211,15 +211,15 @@ def rolled_back(task: Task, reason: Reason, *, now: float) -> Change:
     fallback = task.fallback
     if fallback is None or fallback.task_id != task.id:
         raise ValueError("there is no earlier revision of this task")
-    told = _told(task, replace(task, state=State.FAILED, reason=reason), now)
+    change = _reported(task, replace(task, state=State.FAILED, reason=reason), now)
     after = replace(
-        told.after,
+        change.after,
         state=State.DEPLOYING,
         revision=fallback.revision,
         applied_revision=0,
         fallback=None,
     )
-    return replace(told, after=after, wake=True)
+    return replace(change, after=after, wake=True)
 
 
 def _changed(
@@ -229,8 +229,8 @@ def _changed(
     return Change(before=before, after=after, at=now, happenings=(happening,), wake=wake)
 
 
-def _told(before: Task, after: Task, now: float, *, status: str = "", **fields: Any) -> Change:
-    """Return a change that Lagrange is told of, by its state's word unless another is given."""
+def _reported(before: Task, after: Task, now: float, *, status: str = "", **fields: Any) -> Change:
+    """Return a change that is reported to Lagrange, by its state's word unless another is given."""
     sequence = before.sequence + 1
     callback = Callback(
         sequence=sequence,

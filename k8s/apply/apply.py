@@ -1,4 +1,4 @@
-"""Bring a task's objects onto the cluster, all or none, and take them off again."""
+"""Apply a task's objects to the cluster, all or none; prune them, and remove them."""
 
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
@@ -21,7 +21,7 @@ from k8s.manifests.scope import Manifest
 from k8s.naming import labels, names
 from k8s.workload import Capabilities, Workload
 
-# In the order in which they go: who leads to pods, pods, then what pods stand on.
+# In the order of deletion: routes to pods, pods, then what pods depend on.
 KINDS = (
     "Ingress",
     "HTTPRoute",
@@ -47,22 +47,36 @@ def deploy(
     credentials: pull_secrets.Credentials | None = None,
     overrides: Path | None = None,
     checkpoint: Callable[[], None] = _go_on,
+    rendered: Sequence[Manifest] | None = None,
 ) -> list[Manifest]:
-    """Render and apply a workload whose services know each other's addresses.
+    """Apply a workload whose services know each other's addresses, all of it or none.
 
-    What was built here for it is pulled with `credentials`.
+    When an object is refused, those of the task that this call created are deleted again, last
+    first; those that existed before stay as they became: deploy the revision before to have them
+    back. The tenant's own objects stay too.
 
-    Returns the manifests as they were applied.
+    Args:
+        cluster: The operator's.
+        workload: The workload.
+        capabilities: What the cluster offers.
+        credentials: For images that were built here.
+        overrides: The operator's folder of templates, or None.
+        checkpoint: Called before every write; what it raises ends the call, and nothing is undone.
+        rendered: The workload's manifests without addresses, on whatever nodes; None: they are
+            rendered here.
+
+    Returns:
+        The manifests as they were applied.
 
     Raises:
         render.Unsupported: No manifests can be made of the workload.
-        Refused: An object was refused; what this call had created is gone again.
+        Refused: The API server's words; a note names what could not be taken back.
         Unavailable: Try the whole again: what was applied stays.
     """
-    before = render.workload(workload, capabilities, overrides=overrides)
+    before = rendered or render.workload(workload, capabilities, overrides=overrides)
     journal = _Journal(cluster, checkpoint)
     journal.succeed(before)
-    first = next(i for i, one in enumerate(before) if one["kind"] == _NEEDS_ADDRESSES)
+    first = next(i for i, manifest in enumerate(before) if manifest["kind"] == _NEEDS_ADDRESSES)
     journal.apply(before[:first])
     if credentials and pull_secrets.is_needed(workload, capabilities):
         journal.apply([pull_secrets.secret(workload, credentials)])
@@ -73,32 +87,8 @@ def deploy(
     return manifests
 
 
-def apply(
-    cluster: Cluster,
-    manifests: Sequence[Manifest],
-    *,
-    checkpoint: Callable[[], None] = _go_on,
-) -> None:
-    """Apply the manifests in order.
-
-    When one is refused, the objects of the task that this call created are deleted again, last
-    first; those that existed before stay as they became: apply the revision before to have them
-    back. The tenant's own objects stay too.
-
-    Args:
-        cluster: Where.
-        manifests: In the order of `render.workload`.
-        checkpoint: Called before every write; what it raises ends the call, and nothing is undone.
-
-    Raises:
-        Refused: The API server's words; a note names what could not be taken back.
-        Unavailable: Try again: what was applied stays.
-    """
-    _Journal(cluster, checkpoint).apply(manifests)
-
-
 class _Journal:
-    """What one call created, so that it can be taken back."""
+    """The writes of one call, and what it created, so that it can be rolled back."""
 
     def __init__(self, cluster: Cluster, checkpoint: Callable[[], None]) -> None:
         self._cluster = cluster
@@ -108,7 +98,7 @@ class _Journal:
         self._standing: set[str] = set()
 
     def succeed(self, manifests: Sequence[Manifest]) -> None:
-        """Have Deployments of v0.3.0 make room for ours, but for those that are what is wanted."""
+        """Have Deployments of v0.3.0 make way for ours, except those that run the workload."""
         for manifest in manifests:
             if manifest["kind"] != "Deployment":
                 continue
@@ -162,10 +152,10 @@ class _Journal:
 
 def prune(cluster: Cluster, manifests: Iterable[Manifest], *, namespace: str, task_id: str) -> None:
     """Delete the objects of the task that are not among `manifests`."""
-    kept = {(one["kind"], one["metadata"]["name"]) for one in manifests}
-    for found in _objects(cluster, namespace, task_id):
-        if (found["kind"], found["metadata"]["name"]) not in kept:
-            _delete(cluster, found)
+    kept = {(manifest["kind"], manifest["metadata"]["name"]) for manifest in manifests}
+    for live in _objects(cluster, namespace, task_id):
+        if (live["kind"], live["metadata"]["name"]) not in kept:
+            _delete(cluster, live)
 
 
 def remove(cluster: Cluster, *, namespace: str, task_id: str) -> bool:
@@ -174,21 +164,22 @@ def remove(cluster: Cluster, *, namespace: str, task_id: str) -> bool:
     Objects are found by their labels, and an object that another task has taken over in the
     meantime is left alone. Call it again, after a second or so, until it returns True.
     """
-    found = _objects(cluster, namespace, task_id) + _left_behind(cluster, namespace, task_id)
-    for one in found:
-        _delete(cluster, one)
-    return not found and not _list(cluster, "Pod", namespace, task_id)
+    left = _objects(cluster, namespace, task_id) + _orphans(cluster, namespace, task_id)
+    for live in left:
+        _delete(cluster, live)
+    return not left and not _list(cluster, "Pod", namespace, task_id)
 
 
 def _objects(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
-    return [one for kind in KINDS for one in _list(cluster, kind, namespace, task_id)]
+    return [live for kind in KINDS for live in _list(cluster, kind, namespace, task_id)]
 
 
-def _left_behind(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
-    """ReplicaSets that no Deployment has taken over yet."""
-    found = _list(cluster, "ReplicaSet", namespace, task_id)
+def _orphans(cluster: Cluster, namespace: str, task_id: str) -> list[dict[str, Any]]:
+    """Orphaned ReplicaSets: no Deployment has taken them over yet."""
     return [
-        {**one, "kind": "ReplicaSet"} for one in found if not one["metadata"].get("ownerReferences")
+        {**replica_set, "kind": "ReplicaSet"}
+        for replica_set in _list(cluster, "ReplicaSet", namespace, task_id)
+        if not replica_set["metadata"].get("ownerReferences")
     ]
 
 
@@ -200,15 +191,15 @@ def _list(cluster: Cluster, kind: str, namespace: str, task_id: str) -> list[dic
     return []
 
 
-def _delete(cluster: Cluster, found: dict[str, Any]) -> None:
-    metadata = found["metadata"]
+def _delete(cluster: Cluster, live: dict[str, Any]) -> None:
+    metadata = live["metadata"]
     if "deletionTimestamp" in metadata:
         return
     # A Deployment can be seen until its pods are gone.
-    propagation = "Foreground" if found["kind"] == "Deployment" else "Background"
-    with suppress(Conflict):  # It has changed: whose it is by now, the next look tells.
+    propagation = "Foreground" if live["kind"] == "Deployment" else "Background"
+    with suppress(Conflict):  # It has changed: the next look tells its owner by now.
         cluster.delete(
-            url_paths.object_path(found),
+            url_paths.object_path(live),
             uid=metadata["uid"],
             version=metadata["resourceVersion"],
             propagation=propagation,
@@ -218,9 +209,8 @@ def _delete(cluster: Cluster, found: dict[str, Any]) -> None:
 def service_addresses(cluster: Cluster, namespace: str, space_uuid: str) -> dict[str, str]:
     """Name of each Kubernetes Service of the Space → its ClusterIP."""
     path = url_paths.collection("Service", namespace)
-    found = cluster.list(path, selector=labels.space_selector(space_uuid))
     return {
-        one["metadata"]["name"]: address
-        for one in found
-        if (address := one.get("spec", {}).get("clusterIP", "None")) != "None"
+        service["metadata"]["name"]: address
+        for service in cluster.list(path, selector=labels.space_selector(space_uuid))
+        if (address := service.get("spec", {}).get("clusterIP", "None")) != "None"
     }

@@ -1,39 +1,5 @@
-"""Builds: Kubernetes Jobs that run rootless BuildKit in a namespace of ours, bounded and removed.
+"""Kubernetes Jobs in namespaces of ours, bounded and removed: image builds, and proofs.
 
-Steps of a stranger's Dockerfile run in a user namespace, in a container that never has the
-registry's credentials in its file system. What a build needs comes from the registry, and what it
-makes goes there, so that a Job goes on whatever happens to who ordered it, and is taken up again.
+Nothing of a tenant's workload runs here. What a Job needs and makes is in its spec, a registry or
+its log, so that it goes on whatever happens to the process that started it.
 """
-
-from k8s.jobs.build import (
-    BUILD,
-    CLIENT,
-    DAEMON,
-    NAMESPACE,
-    BuildJob,
-    name,
-)
-from k8s.jobs.build_jobs import (
-    is_under_way,
-    remove,
-    remove_of,
-    remove_old,
-    start,
-)
-from k8s.jobs.build_progress import Progress, look
-
-__all__ = [
-    "BUILD",
-    "CLIENT",
-    "DAEMON",
-    "NAMESPACE",
-    "BuildJob",
-    "Progress",
-    "is_under_way",
-    "look",
-    "name",
-    "remove",
-    "remove_of",
-    "remove_old",
-    "start",
-]

@@ -1,4 +1,4 @@
-"""Jobs on the cluster: how they begin, are taken up again, and go."""
+"""Builds on the cluster: started, taken up again, and removed."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -33,16 +33,16 @@ class _Job(Object, frozen=True, kw_only=True):
 
 
 def is_under_way(cluster: Cluster, job: str) -> bool:
-    """Whether a Job needs nothing more from us; what was made and never started is removed.
+    """Tell whether a Job is running its course; one that was made and never started is removed.
 
     Raises:
         ClusterError: The API server is away, or refuses.
     """
     try:
-        found = msgspec.convert(cluster.get(path(job)), _Job)
+        live = msgspec.convert(cluster.get(path(job)), _Job)
     except NotFound:
         return False
-    if found.deleting or found.spec.suspend:
+    if live.deleting or live.spec.suspend:
         remove(cluster, job)
         return False
     return True
@@ -54,8 +54,8 @@ def start(cluster: Cluster, order: BuildJob, *, overrides: Path | None = None) -
     The Job waits until there are the credentials, which it owns.
 
     Args:
-        cluster: Where.
-        order: What is built.
+        cluster: The operator's.
+        order: The build.
         overrides: The operator's folder of templates, or None.
 
     Raises:
@@ -89,25 +89,25 @@ def remove_of(cluster: Cluster, task_id: str, *, but: str = "") -> None:
     Raises:
         ClusterError: The API server is away, or refuses.
     """
-    for one in _jobs(cluster, f"{BUILD}={names.label_value(task_id)}"):
-        if one.metadata.name != but:
-            remove(cluster, one.metadata.name)
+    for job in _jobs(cluster, f"{BUILD}={names.label_value(task_id)}"):
+        if job.metadata.name != but:
+            remove(cluster, job.metadata.name)
 
 
 def remove_old(cluster: Cluster, *, seconds: float, now: datetime | None = None) -> None:
-    """Remove what nobody has removed of builds that may take so many seconds.
+    """Garbage-collect builds that were left behind, of those that may take so many seconds.
 
     Raises:
         ClusterError: The API server is away, or refuses.
     """
     oldest = (now or datetime.now(UTC)) - timedelta(seconds=seconds) - LEFT_BEHIND
-    for one in _jobs(cluster, BUILD):
-        born = one.metadata.creation_timestamp
+    for job in _jobs(cluster, BUILD):
+        born = job.metadata.creation_timestamp
         if born is not None and born < oldest:
             with suppress(Conflict):
-                cluster.delete(path(one.metadata.name), uid=one.metadata.uid)
+                cluster.delete(path(job.metadata.name), uid=job.metadata.uid)
 
 
 def _jobs(cluster: Cluster, selector: str) -> list[_Job]:
-    found = cluster.list(url_paths.collection("Job", NAMESPACE), selector=selector)
-    return msgspec.convert(found, list[_Job])
+    jobs = cluster.list(url_paths.collection("Job", NAMESPACE), selector=selector)
+    return msgspec.convert(jobs, list[_Job])

@@ -1,4 +1,4 @@
-"""How far a build is, as its Job and its pod tell."""
+"""The progress of a build, read from its Job and its pod."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from k8s.api.objects import (
 from k8s.jobs.build import CLIENT, NAMESPACE, path
 
 _JOB_NAME = "batch.kubernetes.io/job-name"
-# What does not get better by waiting.
+# Reasons that do not pass by waiting.
 _STUCK = {
     "CrashLoopBackOff",
     "CreateContainerConfigError",
@@ -32,15 +32,15 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     """A look at a build.
 
     Attributes:
-        pod: Where its pod is; empty: there is none.
+        pod: The path of its pod; empty: there is none.
         uid: The pod's.
-        has_log: Whether there is a log to read.
-        ended: Whether nothing more comes of it.
-        status: The exit status of what drives the build; None: it has none (yet).
-        digest: What it says that it pushed, `sha256:…`, or empty.
+        has_log: There is a log to read.
+        ended: The Job has succeeded or failed.
+        status: The exit status of the client; None: it has none (yet).
+        digest: The digest that it pushed, `sha256:…`, or empty.
         reason: The cluster's word for the end (`DeadlineExceeded`, `Evicted`), or empty.
-        message: Why the pod does not run, or has ended; or empty.
-        stuck: Whether it will not run as it is.
+        message: The reason why the pod does not run, or has ended; or empty.
+        stuck: It will not run without a change.
     """
 
     pod: str = ""
@@ -63,16 +63,16 @@ class _Job(Object, frozen=True, kw_only=True):
 
 
 def look(cluster: Cluster, job: str) -> Progress:
-    """How far a build is; one that is not there has ended.
+    """The progress of a build; one that is not there has ended.
 
     Raises:
         ClusterError: The API server is away, or refuses.
     """
     try:
-        found = msgspec.convert(cluster.get(path(job)), _Job)
+        status = msgspec.convert(cluster.get(path(job)), _Job).status
     except NotFound:
         return Progress(ended=True, message="its Job was removed")
-    end = next((one for one in found.status.conditions or () if _is_end(one)), None)
+    end = next(filter(_is_end, status.conditions or ()), None)
     raw = cluster.list(url_paths.collection("Pod", NAMESPACE), selector=f"{_JOB_NAME}={job}")
     if not raw:
         return Progress(ended=end is not None, reason=end.reason if end else "")
@@ -86,11 +86,11 @@ def _is_end(condition: Condition) -> bool:
 def _of_pod(raw: dict[str, Any], end: Condition | None) -> Progress:
     pod = msgspec.convert(raw, Pod)
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
-    by_name = {one.name: one for one in statuses}
+    by_name = {status.name: status for status in statuses}
     client = by_name.get(CLIENT, ContainerStatus())
     over = client.state.terminated
     evicted = pod.status.reason if pod.status.phase == "Failed" else ""
-    trouble = next((one for one in statuses if _is_stuck(one)), None)
+    trouble = next(filter(_is_stuck, statuses), None)
     return Progress(
         pod=url_paths.object_path({"kind": "Pod", **raw}),
         uid=pod.metadata.uid,
@@ -104,15 +104,16 @@ def _of_pod(raw: dict[str, Any], end: Condition | None) -> Progress:
     )
 
 
-def _is_stuck(one: ContainerStatus) -> bool:
-    return one.state.waiting is not None and one.state.waiting.reason in _STUCK
+def _is_stuck(container: ContainerStatus) -> bool:
+    waiting = container.state.waiting
+    return waiting is not None and waiting.reason in _STUCK
 
 
 def _message(pod: Pod, trouble: ContainerStatus | None) -> str:
     if trouble and trouble.state.waiting:
         waiting = trouble.state.waiting
         return f"{trouble.name}: {waiting.message or waiting.reason}"
-    for one in pod.status.conditions:
-        if one.type == "PodScheduled" and one.status == "False":
-            return one.message
+    for condition in pod.status.conditions:
+        if condition.type == "PodScheduled" and condition.status == "False":
+            return condition.message
     return pod.status.message

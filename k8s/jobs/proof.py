@@ -1,5 +1,6 @@
 """Proofs: Kubernetes Jobs in a namespace of ours, bounded, cut off from everything, and removed."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from k8s.manifests import tenant
 from k8s.manifests.templates import Templates
 from k8s.naming import labels
 from k8s.policy import pod as pod_policy
-from k8s.policy.violation import require
+from k8s.policy.violation import JOB_KEYS, require_bounded, require_only
 
 NAMESPACE = "computing-provider-proof"
 PROOF = "lagrangedao.org/proof"
@@ -24,12 +25,11 @@ LEFT_BEHIND = timedelta(minutes=15)
 _MAX_LOG_LINES = 10_000
 _MAX_LOG_CHARACTERS = 256 << 10
 _NAMED = "proof"
-_JOB_KEYS = {"backoffLimit", "activeDeadlineSeconds", "ttlSecondsAfterFinished", "template"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProofJob:
-    """What is to be proven; `id` is a DNS label of at most 50 characters."""
+    """A proof that was ordered; `id` is a DNS label of at most 50 characters."""
 
     id: str
     image: str
@@ -40,17 +40,17 @@ class ProofJob:
 
     @property
     def name(self) -> str:
-        """The Job's."""
+        """The Job's name."""
         return f"proof-{self.id}"
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """How a proof ended.
+    """The outcome of a proof.
 
     Attributes:
-        succeeded: Whether its container did.
-        message: Why it did not.
-        log: What it wrote; the end of it when that is long.
+        succeeded: Whether its container succeeded.
+        message: The reason if it did not.
+        log: Its output; the end of it when that is long.
     """
 
     succeeded: bool
@@ -70,8 +70,8 @@ def start(cluster: Cluster, order: ProofJob, *, overrides: Path | None = None) -
     """Have the cluster run a proof; the same one again changes nothing.
 
     Args:
-        cluster: Where.
-        order: What is to be proven.
+        cluster: The operator's.
+        order: The proof.
         overrides: The operator's folder of templates, or None.
 
     Raises:
@@ -112,26 +112,22 @@ def _values(order: ProofJob) -> dict[str, Any]:
 def _check(job: dict[str, Any]) -> None:
     """An operator's template keeps to what tenants' pods have to keep to, and to an end."""
     spec = job.get("spec", {})
-    for key in spec:
-        require(key in _JOB_KEYS, job, f"spec.{key} is not allowed")
-    place = job.get("metadata", {}).get("namespace")
-    require(place == NAMESPACE, job, f"has to be in the namespace {NAMESPACE}")
-    deadline = spec.get("activeDeadlineSeconds", 0)
-    require(0 < deadline <= SECONDS, job, f"has to end within {SECONDS} s")
+    require_only(job, spec, JOB_KEYS, "spec")
+    require_bounded(job, namespace=NAMESPACE, seconds=SECONDS)
     pod_policy.check(job, spec.get("template", {}).get("spec", {}))
 
 
 def look(cluster: Cluster, order_id: str) -> Outcome | None:
-    """How a proof ended; None while it has not.
+    """The outcome of a proof; None while it has not ended.
 
     Raises:
         ClusterError: The API server is away, or refuses.
     """
     try:
-        found = msgspec.convert(cluster.get(_path(order_id)), _Job)
+        job = msgspec.convert(cluster.get(_path(order_id)), _Job)
     except NotFound:
         return Outcome(succeeded=False, message="it was removed before it ended")
-    for condition in found.status.conditions or ():
+    for condition in job.status.conditions or ():
         if condition.status == "True" and condition.type in {"Complete", "Failed"}:
             return Outcome(
                 succeeded=condition.type == "Complete",
@@ -142,7 +138,7 @@ def look(cluster: Cluster, order_id: str) -> Outcome | None:
 
 
 def _log(cluster: Cluster, order_id: str) -> str:
-    """What its pod wrote; empty when the pod is gone, or never ran."""
+    """The log of its pod; empty when the pod is gone, or never ran."""
     selector = f"{PROOF}={order_id}"
     for pod in cluster.list(url_paths.collection("Pod", NAMESPACE), selector=selector):
         try:
@@ -165,24 +161,22 @@ def remove(cluster: Cluster, order_id: str) -> None:
 
 
 def remove_old(cluster: Cluster, *, now: datetime | None = None) -> None:
-    """Remove proofs that nobody has removed.
+    """Garbage-collect proofs that were left behind.
 
     Raises:
         ClusterError: The API server is away, or refuses.
     """
     oldest = (now or datetime.now(UTC)) - LEFT_BEHIND
     try:
-        found = cluster.list(url_paths.collection("Job", NAMESPACE), selector=PROOF)
+        listed = cluster.list(url_paths.collection("Job", NAMESPACE), selector=PROOF)
     except NotFound:  # A cluster without Jobs.
         return
-    for one in found:
-        job = msgspec.convert(one, _Job)
+    for job in msgspec.convert(listed, list[_Job]):
         born = job.metadata.creation_timestamp
         if born is not None and born < oldest:
-            try:
-                cluster.delete(url_paths.object_path(one), uid=job.metadata.uid)
-            except Conflict:
-                continue
+            with suppress(Conflict):
+                path = f"{url_paths.collection('Job', NAMESPACE)}/{job.metadata.name}"
+                cluster.delete(path, uid=job.metadata.uid)
 
 
 def _path(order_id: str) -> str:

@@ -1,4 +1,4 @@
-"""What every rendered object has to keep to, whatever templates it came from.
+"""The policy on every rendered object, whatever templates it came from.
 
 Rules name what is allowed, and everything else is a violation: an operator's template may add
 tolerations or annotations, and can never open a door between tenants.
@@ -14,7 +14,7 @@ from k8s.manifests.scope import tenant_labels
 from k8s.naming import labels, names
 from k8s.policy import network
 from k8s.policy import pod as pod_policy
-from k8s.policy.violation import Violation, require
+from k8s.policy.violation import Violation, require, require_only
 from k8s.workload import Capabilities, Workload
 
 __all__ = ["Violation", "check"]
@@ -55,12 +55,12 @@ def _all_different(manifests: Sequence[Mapping[str, Any]]) -> None:
     seen: list[Any] = []
     for manifest in manifests:
         kind = manifest["kind"]
-        found = [(kind, manifest["metadata"]["name"])]
+        own = [(kind, manifest["metadata"]["name"])]
         if kind == "Deployment":
-            found.append((kind, manifest["spec"]["selector"]))
-        for one in found:
-            require(one not in seen, manifest, "another object has its name or its pods")
-        seen += found
+            own.append((kind, manifest["spec"]["selector"]))
+        for identity in own:
+            require(identity not in seen, manifest, "another object has its name or its pods")
+        seen += own
 
 
 @contextmanager
@@ -95,13 +95,13 @@ def _object(manifest: Mapping[str, Any], workload: Workload, capabilities: Capab
         case "NetworkPolicy":
             network.check(manifest, workload, capabilities)
         case "Ingress":
-            _keys(manifest, _INGRESS_KEYS)
+            require_only(manifest, manifest.get("spec", {}), _INGRESS_KEYS, "spec")
         case "HTTPRoute":
             _route(manifest, capabilities)
 
 
 def _owner(manifest: Mapping[str, Any], workload: Workload) -> None:
-    found = manifest["metadata"].get("labels", {})
+    given = manifest["metadata"].get("labels", {})
     wanted = tenant_labels(workload.wallet)
     if manifest["kind"] not in tenant.KINDS and manifest["metadata"]["name"] != tenant.DEFAULT_DENY:
         wanted |= {
@@ -109,19 +109,14 @@ def _owner(manifest: Mapping[str, Any], workload: Workload) -> None:
             labels.SPACE: names.label_value(workload.space_uuid),
         }
     for key, value in wanted.items():
-        require(found.get(key) == value, manifest, f"label {key} has to be {value}")
+        require(given.get(key) == value, manifest, f"label {key} has to be {value}")
 
 
 def _pod_security(manifest: Mapping[str, Any]) -> None:
-    found = manifest["metadata"]["labels"]
+    given = manifest["metadata"]["labels"]
     for key, value in tenant.POD_SECURITY.items():
         allowed = {value, "restricted"}
-        require(found.get(key) in allowed, manifest, f"label {key} has to be {value} or stricter")
-
-
-def _keys(manifest: Mapping[str, Any], allowed: set[str]) -> None:
-    for key in manifest.get("spec", {}):
-        require(key in allowed, manifest, f"spec.{key} is not allowed")
+        require(given.get(key) in allowed, manifest, f"label {key} has to be {value} or stricter")
 
 
 def _deployment(
@@ -131,9 +126,9 @@ def _deployment(
     selected = spec.get("selector", {}).get("matchLabels", {})
     space = names.label_value(workload.space_uuid)
     require(selected.get(labels.SPACE) == space, manifest, "has to select the Space's pods alone")
-    found = spec["template"].get("metadata", {}).get("labels", {})
+    given = spec["template"].get("metadata", {}).get("labels", {})
     for key in (labels.SPACE, labels.TASK, labels.MANAGED_BY, labels.WALLET, labels.REVISION):
-        require(key in found, manifest, f"its pods have to have the label {key}")
+        require(key in given, manifest, f"its pods have to have the label {key}")
     pod_policy.check(manifest, spec["template"].get("spec", {}))
     _models(manifest, workload)
     if capabilities.runtime_class:
@@ -149,15 +144,15 @@ def _models(manifest: Mapping[str, Any], workload: Workload) -> None:
     """A pod whose models nobody fetches would find folders in their place."""
     pod = manifest["spec"]["template"]["spec"]
     component = manifest["spec"]["selector"]["matchLabels"].get(labels.COMPONENT)
-    fetching = {one["name"] for one in pod.get("initContainers", ())}
-    for one in workload.components:
-        if names.dns_label(one.name) == component:
-            missing = model_downloads.fetchers(one) - fetching
+    fetching = {container["name"] for container in pod.get("initContainers", ())}
+    for part in workload.components:
+        if names.dns_label(part.name) == component:
+            missing = model_downloads.fetchers(part) - fetching
             require(not missing, manifest, "has to have initContainers: ${init_containers}")
 
 
 def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capabilities) -> None:
-    _keys(manifest, _SERVICE_KEYS)
+    require_only(manifest, manifest.get("spec", {}), _SERVICE_KEYS, "spec")
     spec = manifest["spec"]
     offered = {
         "ClusterIP": True,
@@ -167,12 +162,12 @@ def _service(manifest: Mapping[str, Any], workload: Workload, capabilities: Capa
     kind = spec.get("type", "ClusterIP")
     require(offered.get(kind, False), manifest, f"type {kind} is not offered")
     space = names.label_value(workload.space_uuid)
-    found = spec.get("selector", {}).get(labels.SPACE)
-    require(found == space, manifest, "has to select the Space's pods alone")
+    selected = spec.get("selector", {}).get(labels.SPACE)
+    require(selected == space, manifest, "has to select the Space's pods alone")
 
 
 def _route(manifest: Mapping[str, Any], capabilities: Capabilities) -> None:
-    _keys(manifest, _ROUTE_KEYS)
+    require_only(manifest, manifest.get("spec", {}), _ROUTE_KEYS, "spec")
     for rule in manifest["spec"].get("rules", ()):
         for backend in rule.get("backendRefs", ()):
             require("namespace" not in backend, manifest, "leads to another namespace")

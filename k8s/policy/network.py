@@ -1,4 +1,4 @@
-"""What a tenant's NetworkPolicies may open: nothing between tenants, nothing in the cluster."""
+"""The policy on a tenant's NetworkPolicies: they open nothing between tenants or in the cluster."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_network
@@ -17,8 +17,8 @@ _BOTH = {"Ingress", "Egress"}
 
 def check_default(manifests: Sequence[Manifest]) -> None:
     """Raise `Violation` unless the tenant's doors are closed by default."""
-    found = {one["metadata"]["name"] for one in manifests if one["kind"] == "NetworkPolicy"}
-    if tenant.DEFAULT_DENY not in found:
+    policies = {item["metadata"]["name"] for item in manifests if item["kind"] == "NetworkPolicy"}
+    if tenant.DEFAULT_DENY not in policies:
         raise Violation("NetworkPolicy", f"the tenant has to have {tenant.DEFAULT_DENY}")
 
 
@@ -58,8 +58,8 @@ def _egress(policy: Manifest, space: str, closed: Sequence[networks.Network]) ->
             elif "namespaceSelector" in peer:
                 _dns(policy, rule, peer)
             else:
-                found = peer.get("podSelector", {}).get("matchLabels", {}).get(labels.SPACE)
-                require(found == space, policy, "egress may lead to the Space's own pods alone")
+                selected = peer.get("podSelector", {}).get("matchLabels", {}).get(labels.SPACE)
+                require(selected == space, policy, "egress may lead to the Space's own pods alone")
 
 
 def _dns(policy: Manifest, rule: Mapping[str, Any], peer: Mapping[str, Any]) -> None:
@@ -72,12 +72,12 @@ def _internet(
     policy: Manifest, block: Mapping[str, Any], closed: Sequence[networks.Network]
 ) -> None:
     whole = ip_network(block["cidr"])
-    left_out = [ip_network(one) for one in block.get("except", ())]
+    left_out = [ip_network(cidr) for cidr in block.get("except", ())]
     for network in closed:
         if network.version != whole.version or not network.overlaps(whole):
             continue
         covered = any(
-            one.version == network.version and network.subnet_of(one)  # type: ignore[arg-type] # The versions are equal.
-            for one in left_out
+            hole.version == network.version and network.subnet_of(hole)  # type: ignore[arg-type] # The versions are equal.
+            for hole in left_out
         )
         require(covered, policy, f"egress to {whole} has to leave out {network}")

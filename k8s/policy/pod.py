@@ -1,34 +1,15 @@
-"""What a tenant's pod may ask for."""
+"""The policy on a tenant's pod: an allow-list of keys, users, volumes and capabilities."""
 
-from collections.abc import Mapping
-from typing import Any
+from k8s.policy.violation import (
+    POD_KEYS,
+    Manifest,
+    Part,
+    require,
+    require_limits,
+    require_only,
+)
 
-from k8s.policy.violation import require
-
-Manifest = Mapping[str, Any]
-Part = Mapping[str, Any]
-
-_POD_KEYS = {
-    "affinity",
-    "automountServiceAccountToken",
-    "containers",
-    "dnsConfig",
-    "dnsPolicy",
-    "enableServiceLinks",
-    "hostAliases",
-    "imagePullSecrets",
-    "initContainers",
-    "nodeSelector",
-    "priorityClassName",
-    "restartPolicy",
-    "runtimeClassName",
-    "schedulerName",
-    "securityContext",
-    "terminationGracePeriodSeconds",
-    "tolerations",
-    "topologySpreadConstraints",
-    "volumes",
-}
+_POD_KEYS = POD_KEYS | {"topologySpreadConstraints"}
 _CONTAINER_KEYS = {
     "args",
     "command",
@@ -57,14 +38,13 @@ _CONTAINER_SECURITY_KEYS = _USERS | {
 _PORT_KEYS = {"name", "containerPort", "protocol"}
 _MOUNT_KEYS = {"name", "mountPath", "readOnly", "subPath"}
 _VOLUME_KINDS = {"emptyDir", "configMap", "persistentVolumeClaim"}
-_LIMITED = ("cpu", "memory", "ephemeral-storage")
 _GRACE_SECONDS = 120
 _RAW_SOCKETS = {"NET_RAW", "ALL"}
 
 
 def check(manifest: Manifest, pod: Part) -> None:
     """Raise `Violation` of `manifest` unless its pod's spec keeps to every rule."""
-    _only(manifest, pod, _POD_KEYS, "spec.template.spec")
+    require_only(manifest, pod, _POD_KEYS, "spec.template.spec")
     for key in ("automountServiceAccountToken", "enableServiceLinks"):
         require(pod.get(key) is False, manifest, f"{key} has to be false")
     grace = pod.get("terminationGracePeriodSeconds", 0)
@@ -78,17 +58,12 @@ def check(manifest: Manifest, pod: Part) -> None:
     every = [*pod.get("initContainers", ()), *pod["containers"]]
     for container in every:
         _container(manifest, container)
-    called = {container["name"] for container in every}
-    require(len(called) == len(every), manifest, "two containers have one name")
-
-
-def _only(manifest: Manifest, part: Part, allowed: set[str], where: str) -> None:
-    for key in part:
-        require(key in allowed, manifest, f"{where}.{key} is not allowed")
+    container_names = {container["name"] for container in every}
+    require(len(container_names) == len(every), manifest, "two containers have one name")
 
 
 def _security(manifest: Manifest, context: Part, allowed: set[str]) -> None:
-    _only(manifest, context, allowed, "securityContext")
+    require_only(manifest, context, allowed, "securityContext")
     profile = context.get("seccompProfile", {"type": "RuntimeDefault"})
     require(profile == {"type": "RuntimeDefault"}, manifest, "seccomp has to be RuntimeDefault")
 
@@ -105,7 +80,7 @@ def _volume(manifest: Manifest, volume: Part) -> None:
 
 
 def _container(manifest: Manifest, container: Part) -> None:
-    _only(manifest, container, _CONTAINER_KEYS, "container")
+    require_only(manifest, container, _CONTAINER_KEYS, "container")
     context = container.get("securityContext", {})
     _security(manifest, context, _CONTAINER_SECURITY_KEYS)
     escalation = context.get("allowPrivilegeEscalation")
@@ -115,19 +90,18 @@ def _container(manifest: Manifest, container: Part) -> None:
     dropped = _RAW_SOCKETS.intersection(capabilities.get("drop", ()))
     require(bool(dropped), manifest, "the capability NET_RAW has to be dropped")
     lifecycle = container.get("lifecycle", {})
-    _only(manifest, lifecycle, {"preStop"}, "container.lifecycle")
-    _only(manifest, lifecycle.get("preStop", {}), {"sleep"}, "container.lifecycle.preStop")
+    require_only(manifest, lifecycle, {"preStop"}, "container.lifecycle")
+    require_only(manifest, lifecycle.get("preStop", {}), {"sleep"}, "container.lifecycle.preStop")
     for port in container.get("ports", ()):
-        _only(manifest, port, _PORT_KEYS, "container.ports")
+        require_only(manifest, port, _PORT_KEYS, "container.ports")
     for mount in container.get("volumeMounts", ()):
-        _only(manifest, mount, _MOUNT_KEYS, "container.volumeMounts")
+        require_only(manifest, mount, _MOUNT_KEYS, "container.volumeMounts")
     for variable in container.get("env", ()):
-        _only(manifest, variable, {"name", "value"}, "container.env")
+        require_only(manifest, variable, {"name", "value"}, "container.env")
     _limits(manifest, container.get("resources", {}))
 
 
 def _limits(manifest: Manifest, resources: Part) -> None:
     limits = resources.get("limits", {})
-    for resource in _LIMITED:
-        require(resource in limits, manifest, f"a limit on {resource} is missing")
+    require_limits(manifest, limits)
     require(resources.get("requests") == limits, manifest, "requests have to be the limits")

@@ -72,7 +72,7 @@ def test_a_refused_object_takes_back_the_others(
     workload = _paused(workloads.stored("everything", wallets()))
     manifests = render.workload(workload, Capabilities(node_ports=True, load_balancers=True))
     with pytest.raises(Refused, match="no key") as refused:
-        apply.apply(cluster, [*manifests, _bad(manifests)])
+        apply._Journal(cluster, apply._go_on).apply([*manifests, _bad(manifests)])
     assert refused.value.status == 422
     assert refused.value.__notes__ == ["refused: ConfigMap/bad"]
     workloads.eventually(lambda: not workloads.left(cluster, workload) or None, "the rollback")
@@ -92,7 +92,7 @@ def test_a_refused_redeployment_keeps_what_was_there(
     )
     manifests = render.workload(more, Capabilities(node_ports=True, load_balancers=True))
     with pytest.raises(Refused):
-        apply.apply(cluster, [*manifests, _bad(manifests)])
+        apply._Journal(cluster, apply._go_on).apply([*manifests, _bad(manifests)])
     workloads.eventually(
         lambda: workloads.left(cluster, workload) == before or None, "the rollback"
     )
@@ -220,7 +220,7 @@ def test_quota_is_told_in_the_servers_words(cluster: Cluster, wallets: Callable[
     service = next(one for one in manifests if one["kind"] == "Service")
     service["spec"]["type"] = "NodePort"
     with pytest.raises(Refused, match="exceeded quota") as refused:
-        apply.apply(cluster, manifests)
+        apply._Journal(cluster, apply._go_on).apply(manifests)
     assert refused.value.status == 403
 
 

@@ -20,10 +20,11 @@ from app.spaces.images import (
     Registry,
     context_image,
 )
-from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.inventory.capabilities import resolve
+from k8s.jobs import build as job_build
+from k8s.jobs import build_progress
 from k8s.manifests import networks
 from k8s.policy.violation import Violation
 from k8s.workload import Capabilities
@@ -97,15 +98,14 @@ def builder(cluster: Cluster) -> JobBuilder:
         cluster=cluster,
         task_id=str(uuid.uuid4()),
         image=cluster_program.BUILDKIT,
-        blocked_networks=capabilities.blocked_networks,
+        capabilities=capabilities,
     )
 
 
 def built(order: BuildRequest, builder: JobBuilder, log: list[str]) -> str:
     """Build and push."""
-    return images.build(
+    return builder.build(
         order,
-        builder,
         check=lambda: None,
         tell=log.append,
         pushing=lambda: log.append("(pushing)"),
@@ -116,7 +116,7 @@ def test_a_build_and_its_push(
     order: BuildRequest, builder: JobBuilder, cluster: Cluster, private: Asking
 ) -> None:
     """It arrives at a registry that asks; steps see no credentials and only what they may reach."""
-    closed = networks.hosts(builder.blocked_networks)[0]
+    closed = networks.hosts(builder.capabilities.blocked_networks)[0]
     wanted = prepared(
         order,
         "RUN cat '/www/.wh.odd $(IMAGE)' && cat /proc/self/status && ! ls /proc/1/root/credentials"
@@ -175,12 +175,12 @@ def test_a_build_is_taken_up(order: BuildRequest, builder: JobBuilder, cluster: 
     """A worker that comes back finds the Job of the same files, and tells its log again."""
     wanted = prepared(order, "RUN echo begun; sleep 6; echo ended")
     builder._start(wanted)
-    job = cluster_jobs.name(builder.task_id, wanted.context.digest)
-    eventually("it runs", lambda: cluster_jobs.look(cluster, job).has_log)
-    uid = cluster.get(f"{url_paths.collection('Job', cluster_jobs.NAMESPACE)}/{job}")["metadata"][
+    job = job_build.name(builder.task_id, wanted.context.digest)
+    eventually("it runs", lambda: build_progress.look(cluster, job).has_log)
+    uid = cluster.get(f"{url_paths.collection('Job', job_build.NAMESPACE)}/{job}")["metadata"][
         "uid"
     ]
-    secret = cluster.get(f"{url_paths.collection('Secret', cluster_jobs.NAMESPACE)}/{job}")
+    secret = cluster.get(f"{url_paths.collection('Secret', job_build.NAMESPACE)}/{job}")
     assert [one["uid"] for one in secret["metadata"]["ownerReferences"]] == [uid]
     log: list[str] = []
     assert built(wanted, builder, log).startswith("sha256:")

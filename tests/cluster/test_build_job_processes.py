@@ -12,8 +12,8 @@ import pytest
 from app.demo.fake_lagrange import Job
 from app.spaces import images
 from app.store import build_log
-from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
+from k8s.jobs import build as job_build
 from k8s.naming import names
 from tests.support.build_jobs import BUSYBOX, DISK_BYTES, DOCKERFILE, MEMORY_BYTES, NEEDS, left
 from tests.support.provider import Provider, running
@@ -75,8 +75,8 @@ def test_a_space_is_built_and_runs(provider: Provider, wallet: str, tmp_path: Pa
 
 def jobs(provider: Provider, task: Job) -> dict[str, Any]:
     """Return the Jobs that build for a task: name → uid."""
-    selector = f"{cluster_jobs.BUILD}={names.label_value(task.uuid)}"
-    path = url_paths.collection("Job", cluster_jobs.NAMESPACE)
+    selector = f"{job_build.BUILD}={names.label_value(task.uuid)}"
+    path = url_paths.collection("Job", job_build.NAMESPACE)
     found = provider.context.cluster.list(path, selector=selector)
     return {one["metadata"]["name"]: one["metadata"]["uid"] for one in found}
 

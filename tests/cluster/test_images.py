@@ -12,7 +12,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.demo.fake_lagrange import Job
-from app.spaces.images.detect import BUILDERS
+from app.spaces.images.detect import PROGRAMS
 from app.store import build_log
 from k8s.api import url_paths
 from k8s.naming import labels, names
@@ -49,7 +49,7 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
     pytest.mark.skipif(
-        not any(shutil.which(one.program) for one in BUILDERS if one.runs_steps),
+        not any(shutil.which(one.program) for one in PROGRAMS if one.runs_steps),
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.demo.fake_lagrange import Job
-from app.spaces.images.detect import BUILDERS
+from app.spaces.images.detect import PROGRAMS
 from k8s.api import url_paths
 from k8s.naming import labels, names
 from tests.support import fake_hub, ingress
@@ -39,7 +39,7 @@ pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
     pytest.mark.skipif(
-        not any(shutil.which(one.program) for one in BUILDERS if one.runs_steps),
+        not any(shutil.which(one.program) for one in PROGRAMS if one.runs_steps),
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),

@@ -15,11 +15,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.demo.fake_lagrange import Job
-from app.spaces.images.detect import BUILDERS
+from app.spaces.images.detect import PROGRAMS
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
-from k8s.apply import pull_secrets
+from k8s.apply import conditional_removal, pull_secrets
 from k8s.manifests.pull_secrets import NAME, Credentials, secret
 from k8s.naming import labels, names
 from tests.support import registry_proxy
@@ -44,7 +44,7 @@ pytestmark = [
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name the cluster's registry"),
     pytest.mark.skipif(not os.access(HOSTS, os.W_OK), reason=f"{HOSTS} has to be containerd's"),
     pytest.mark.skipif(
-        not any(shutil.which(one.program) for one in BUILDERS if one.runs_steps),
+        not any(shutil.which(one.program) for one in PROGRAMS if one.runs_steps),
         reason="needs buildah or podman",
     ),
     pytest.mark.skipif(not BUSYBOX.exists(), reason="needs a static busybox at /bin/busybox"),
@@ -168,9 +168,9 @@ def test_a_deployment_that_comes_between(cluster: Cluster) -> None:
     assert not pull_secrets.refresh(cluster, wallet, credentials)
     again = secret(replace(workload, revision=workload.revision + 1), credentials)
     cluster.apply(url_paths.object_path(again), again)
-    assert not pull_secrets.remove(cluster, mark)
+    assert not conditional_removal.remove(cluster, mark)
     mark = pull_secrets.find(cluster, wallet)
     assert mark is not None
-    assert pull_secrets.remove(cluster, mark)
+    assert conditional_removal.remove(cluster, mark)
     assert pull_secrets.find(cluster, wallet) is None
     cluster.delete(place)

@@ -11,13 +11,13 @@ import pytest
 from app.errors import Permanent
 from app.spaces import cgroups, images, scratch
 from app.spaces.images import BuildRequest, Registry
-from app.spaces.images.build_request import Builder
-from app.spaces.images.detect import BUILDERS
+from app.spaces.images.build_request import BuildProgram
+from app.spaces.images.detect import PROGRAMS
 from tests.support import registry_proxy
 from tests.support.registry_proxy import REGISTRY
 
 BUSYBOX = Path("/bin/busybox")
-LOCAL = [one for one in BUILDERS if one.runs_steps]
+LOCAL = [one for one in PROGRAMS if one.runs_steps]
 
 pytestmark = [
     pytest.mark.skipif(not REGISTRY, reason="CLUSTER_REGISTRY has to name a registry"),
@@ -57,13 +57,12 @@ def order(tmp_path: Path, private: str) -> Iterator[BuildRequest]:
         )
 
 
-def build(order: BuildRequest, builder: Builder, log: list[str]) -> str:
+def build(order: BuildRequest, builder: BuildProgram, log: list[str]) -> str:
     """Build and push."""
     if not shutil.which(builder.program):
         pytest.skip(f"needs {builder.program}")
-    return images.build(
+    return images.ProgramBuilder(builder).build(
         order,
-        builder,
         check=lambda: None,
         tell=log.append,
         pushing=lambda: log.append("(pushing)"),
@@ -71,7 +70,7 @@ def build(order: BuildRequest, builder: Builder, log: list[str]) -> str:
 
 
 @pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
-def test_the_operators_credentials(order: BuildRequest, builder: Builder) -> None:
+def test_the_operators_credentials(order: BuildRequest, builder: BuildProgram) -> None:
     """The image arrives under the digest that is returned; no log tells the password."""
     log: list[str] = []
     digest = build(order, builder, log)
@@ -82,7 +81,7 @@ def test_the_operators_credentials(order: BuildRequest, builder: Builder) -> Non
 
 
 @pytest.mark.parametrize("builder", LOCAL, ids=lambda one: one.program)
-def test_credentials_that_do_not_do(order: BuildRequest, builder: Builder) -> None:
+def test_credentials_that_do_not_do(order: BuildRequest, builder: BuildProgram) -> None:
     """The task fails: the registry refuses, and the operator is told where to look."""
     wrong = replace(order.registry, password="hunter3")
     log: list[str] = []

@@ -9,7 +9,7 @@ import pytest
 
 from k8s.api import url_paths
 from k8s.api.client import Cluster
-from k8s.apply import apply, namespaces
+from k8s.apply import apply, conditional_removal, namespaces
 from k8s.naming import names
 from k8s.workload import Capabilities
 from tests.support import workloads
@@ -39,7 +39,7 @@ def test_a_namespace_is_vacant_when_its_workload_is_gone(
     in_an_hour = datetime.now(UTC) + timedelta(hours=1, minutes=1)
     assert namespace in namespaces.candidates(cluster, now=in_an_hour)
     marked = namespaces.mark(cluster, namespace)
-    assert namespaces.remove(cluster, marked)
+    assert conditional_removal.remove(cluster, marked)
     eventually(lambda: namespace not in _names(cluster) or None, "the namespace to go")
 
 
@@ -57,7 +57,7 @@ def test_a_deployment_saves_its_namespace(cluster: Cluster, wallets: Callable[[]
     marked = namespaces.mark(cluster, namespace)
     again = replace(workload, task_id=new_uuid())
     apply.deploy(cluster, again, Capabilities())
-    assert not namespaces.remove(cluster, marked)
+    assert not conditional_removal.remove(cluster, marked)
     metadata = cluster.get(f"{url_paths.collection('Namespace', '')}/{namespace}")["metadata"]
     assert "deletionTimestamp" not in metadata
     assert namespaces.MARK not in metadata.get("annotations", {})

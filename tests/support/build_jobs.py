@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from k8s import jobs as cluster_jobs
 from k8s.api import url_paths
 from k8s.api.client import Cluster
+from k8s.jobs import build as job_build
 from k8s.naming import names
 from tests.support.registry_proxy import REGISTRY
 
@@ -36,11 +36,9 @@ NEEDS = [
 
 def left(cluster: Cluster, task_id: str) -> list[str]:
     """Return what the cluster has of a task's builds."""
-    selector = f"{cluster_jobs.BUILD}={names.label_value(task_id)}"
+    selector = f"{job_build.BUILD}={names.label_value(task_id)}"
     return [
         f"{kind}/{one['metadata']['name']}"
         for kind in ("Job", "Pod", "Secret")
-        for one in cluster.list(
-            url_paths.collection(kind, cluster_jobs.NAMESPACE), selector=selector
-        )
+        for one in cluster.list(url_paths.collection(kind, job_build.NAMESPACE), selector=selector)
     ]

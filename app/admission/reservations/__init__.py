@@ -1,4 +1,4 @@
-"""What each task holds of the cluster's nodes, from its plan to its end.
+"""Reservations: the room on the cluster's nodes that each task holds, from its plan to its end.
 
 A reservation is a slot for each pod, on a node. It is written in the transaction that says what the
 task has to run, upon a version of everything that is reserved: two jobs at once never get the same

@@ -1,4 +1,4 @@
-"""Everything that is reserved, as Redis has it: a hash of holder → slots, and its version."""
+"""The ledger of reservations in Redis: a hash of holder → slots, and its version."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +16,10 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
     """Room for one pod.
 
     Attributes:
-        name: Unique; who inherits the slot keeps it.
+        name: Unique; kept when the slot is inherited.
         component: The value of the label that the component's pods carry.
-        node: Where.
-        amounts: How much.
+        node: Its node.
+        amounts: The pod's requests.
     """
 
     name: str
@@ -31,18 +31,13 @@ class Slot(msgspec.Struct, frozen=True, kw_only=True):
 _decoder = msgspec.json.Decoder(tuple[Slot, ...])
 
 
-def holder(task_id: str, revision: int) -> str:
-    """Return the name under which a revision of a task holds its slots."""
-    return redis_keys.holder(task_id, revision)
-
-
 @dataclass(frozen=True, slots=True)
 class Ledger:
     """All slots, by holder, at one moment.
 
     Attributes:
         held: Holder → its slots.
-        version: What the memory has to have still when more is reserved; None: nothing yet.
+        version: As read; a reservation fails when Redis has another by then. None: nothing yet.
     """
 
     held: Mapping[str, Slots] = field(default_factory=dict)
@@ -50,17 +45,17 @@ class Ledger:
 
     @classmethod
     def read(cls, fields: Mapping[str, str]) -> "Ledger":
-        """Return what the fields of the hash `keys.RESERVATIONS` say."""
+        """Decode the hash `redis_keys.RESERVATIONS`."""
         held = {name: _decoder.decode(text) for name, text in fields.items() if name != _VERSION}
         return cls(held, fields.get(_VERSION))
 
     def of(self, task_id: str, revision: int) -> Slots:
         """Return the slots of a revision of a task."""
-        return self.held.get(holder(task_id, revision), ())
+        return self.held.get(redis_keys.holder(task_id, revision), ())
 
     def without(self, task_id: str, revision: int) -> "Ledger":
-        """Return the book without what one revision holds."""
-        name = holder(task_id, revision)
+        """Return the ledger without the slots of one revision."""
+        name = redis_keys.holder(task_id, revision)
         return Ledger({key: held for key, held in self.held.items() if key != name}, self.version)
 
     def reserving(self, task_id: str, revision: int, slots: Slots) -> Iterator[Guard]:
@@ -68,7 +63,7 @@ class Ledger:
 
         Slots that are held as they are have to be held still, whatever else was reserved.
         """
-        name = holder(task_id, revision)
+        name = redis_keys.holder(task_id, revision)
         before = self.held.get(name)
         was = None if before is None else _encoded(before)
         if before != slots:

@@ -5,12 +5,8 @@ from dataclasses import dataclass, replace
 
 from app.admission.reservations import free as free_room
 from app.admission.reservations import shortage
-from app.admission.reservations.ledger import (
-    Ledger,
-    Slot,
-    Slots,
-    holder,
-)
+from app.admission.reservations.ledger import Ledger, Slot, Slots
+from app.store import redis_keys
 from k8s.inventory import gpus
 from k8s.inventory.inventory import Inventory, Node
 from k8s.inventory.quantities import NAMES, ResourceAmounts, total
@@ -27,14 +23,14 @@ class NoRoom(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
-    """What the pods of one component need.
+    """Requests of the pods of one component.
 
     Attributes:
         component: The value of their label.
-        replicas: How many.
-        amounts: What each takes.
+        replicas: Their number.
+        amounts: The requests of each.
         models: For each container that needs GPUs of certain products, those products.
-        succeeds: Whether the pods before them are ended first, instead of one by one.
+        succeeds: The pods before them are ended first, instead of one by one.
     """
 
     component: str
@@ -47,31 +43,33 @@ class Demand:
 def demands(
     workload: Workload, rendered: Mapping[str, ResourceAmounts] | None = None
 ) -> tuple[Demand, ...]:
-    """Return what a workload needs.
+    """Return the demands of a workload.
 
     Args:
-        workload: What has to run.
-        rendered: What a pod of each component takes as it is rendered, by the component's label;
+        workload: The workload.
+        rendered: Requests of a pod of each component as it is rendered, by the component's label;
             None: the sum of its containers, which it is unless a template adds to it.
     """
-    found = map(demand_of, workload.components)
+    plain = map(demand_of, workload.components)
     if rendered is None:
-        return tuple(found)
-    return tuple(replace(one, amounts=rendered.get(one.component, one.amounts)) for one in found)
+        return tuple(plain)
+    return tuple(
+        replace(demand, amounts=rendered.get(demand.component, demand.amounts)) for demand in plain
+    )
 
 
 def demand_of(component: Component) -> Demand:
-    """Return what the pods of a component need, as the sum of their containers."""
+    """Return the demand of a component: the sum of its containers."""
     return Demand(
         component=names.dns_label(component.name),
         replicas=component.replicas,
         amounts=total(
-            (ResourceAmounts(pods=1), *(_amounts(one.resources) for one in component.containers))
+            (ResourceAmounts(pods=1), *(_amounts(part.resources) for part in component.containers))
         ),
         models=tuple(
-            one.resources.gpu.models
-            for one in component.containers
-            if one.resources.gpu and one.resources.gpu.models
+            container.resources.gpu.models
+            for container in component.containers
+            if container.resources.gpu and container.resources.gpu.models
         ),
         succeeds=any(volume.kind == "claim" for volume in component.volumes),
     )
@@ -89,7 +87,7 @@ def _amounts(resources: Resources) -> ResourceAmounts:
 def place(
     wanted: Iterable[Demand],
     inventory: Inventory,
-    book: Ledger,
+    ledger: Ledger,
     *,
     task_id: str,
     revision: int,
@@ -98,9 +96,9 @@ def place(
     """Return slots for all pods of a revision.
 
     Args:
-        wanted: What its components need.
-        inventory: What the nodes have.
-        book: What is reserved; what this revision holds already is given up.
+        wanted: The demands of its components.
+        inventory: The nodes.
+        ledger: The reservations; those of this revision are given up.
         task_id: The task's.
         revision: The task's.
         before: The slots of the version that it takes the place of.
@@ -108,24 +106,24 @@ def place(
     Raises:
         NoRoom: A pod fits on no node.
     """
-    others = book.without(task_id, revision)
+    others = ledger.without(task_id, revision)
     search = _Search(inventory, free_room.free(inventory, others))
     known = free_room.located(inventory, others)
-    found: list[Slot] = []
-    prefix = holder(task_id, revision)
+    slots: list[Slot] = []
+    prefix = redis_keys.holder(task_id, revision)
     for demand in sorted(wanted, key=search.rank, reverse=True):
         inherited = _inherited(demand, before, known, search)
-        found += inherited
+        slots += inherited
         for number in range(len(inherited), demand.replicas):
-            node = search.take(demand, number, beside=bool(found))
+            node = search.take(demand, number, beside=bool(slots))
             name = f"{prefix}:{demand.component}:{number}"
             slot = Slot(name=name, component=demand.component, node=node, amounts=demand.amounts)
-            found.append(slot)
-    return tuple(found)
+            slots.append(slot)
+    return tuple(slots)
 
 
 def holds(wanted: Iterable[Demand], inventory: Inventory, slots: Slots) -> bool:
-    """Whether slots are room for these pods and no others, on nodes that still take them."""
+    """Tell whether slots are room for these pods alone, on nodes that still take them."""
     search = _Search(inventory, {})
     left = list(slots)
     for demand in wanted:
@@ -145,15 +143,15 @@ def _inherited(
     old_slots = [slot for slot in before if slot.component == demand.component]
     both = min(demand.replicas, len(old_slots))
     most = both if demand.succeeds else both - 1
-    found: list[Slot] = []
+    inherited: list[Slot] = []
     for old in old_slots:
         node = known.get(old.name, old.node)
         usable = search.suits(demand, node) and demand.amounts.fits(old.amounts)
-        if usable and len(found) < most:
-            found.append(
+        if usable and len(inherited) < most:
+            inherited.append(
                 Slot(name=old.name, component=old.component, node=node, amounts=demand.amounts)
             )
-    return found
+    return inherited
 
 
 class _Search:
@@ -172,19 +170,19 @@ class _Search:
         )
 
     def rank(self, demand: Demand) -> tuple[float, ...]:
-        """How hard it is to place: those that need most come first."""
+        """Return the difficulty of placing it: the most demanding comes first."""
         suiting = sum(self.suits(demand, name) for name in self._nodes)
         return demand.amounts.gpus, -suiting, self._share(demand.amounts)
 
     def _share(self, part: ResourceAmounts) -> float:
-        """How much of the largest node it is, in the resource of which it takes most."""
+        """Return its share of the largest node, in the resource that it takes most of."""
         shares = (getattr(part, name) / (getattr(self._largest, name) or 1) for name in NAMES)
         return float(max(shares))
 
     def suits(self, demand: Demand, node: str) -> bool:
-        """Whether pods like it get to the node, and its GPUs are of the products that it needs."""
-        there = self._nodes.get(node)
-        return there is not None and there.admits(demand.amounts) and carries(there, demand.models)
+        """Tell whether the node takes such pods, and has the GPU products that they need."""
+        known = self._nodes.get(node)
+        return known is not None and known.admits(demand.amounts) and carries(known, demand.models)
 
     def take(self, demand: Demand, number: int, *, beside: bool) -> str:
         """Return the node for a pod, and count the pod there.
@@ -204,7 +202,7 @@ class _Search:
         return best
 
     def _waste(self, demand: Demand, name: str) -> tuple[float, ...]:
-        """What would be left over; nodes with GPUs are kept for those who need them."""
+        """Return the room left over; nodes with GPUs are kept for pods that need them."""
         left = self._free[name] - demand.amounts
         return left.gpus, self._share(left)
 
@@ -220,7 +218,7 @@ class _Search:
 
 
 def carries(node: Node, models: Models) -> bool:
-    """Whether a node's labels name, for each container, a product that it takes."""
+    """Tell whether a node's labels name, for each container, a product that it takes."""
     return all(
         any(gpus.matches(model, label) for model in wanted for label in node.gpu_labels)
         for wanted in models
@@ -235,7 +233,7 @@ def steered(workload: Workload, inventory: Inventory, slots: Slots) -> Workload:
     """
     return replace(
         workload,
-        components=tuple(_steered(one, inventory, slots) for one in workload.components),
+        components=tuple(_steered(part, inventory, slots) for part in workload.components),
     )
 
 
@@ -243,11 +241,11 @@ def _steered(component: Component, inventory: Inventory, slots: Slots) -> Compon
     label = names.dns_label(component.name)
     preferred = sorted({slot.node for slot in slots if slot.component == label})
     models = demand_of(component).models
-    there = [node for node in inventory.schedulable if carries(node, models)]
+    nodes = [node for node in inventory.schedulable if carries(node, models)]
     return replace(
         component,
         nodes=tuple(preferred),
-        containers=tuple(_spelled(one, there) for one in component.containers),
+        containers=tuple(_spelled(container, nodes) for container in component.containers),
     )
 
 
@@ -255,7 +253,7 @@ def _spelled(container: Container, nodes: Iterable[Node]) -> Container:
     gpu = container.resources.gpu
     if gpu is None or not gpu.models:
         return container
-    found = sorted(
+    spellings = sorted(
         {
             label
             for node in nodes
@@ -263,6 +261,6 @@ def _spelled(container: Container, nodes: Iterable[Node]) -> Container:
             if any(gpus.matches(model, label) for model in gpu.models)
         }
     )
-    models = tuple(found[:_MOST_LABELS]) or gpu.models
+    models = tuple(spellings[:_MOST_LABELS]) or gpu.models
     resources = replace(container.resources, gpu=replace(gpu, models=models))
     return replace(container, resources=resources)

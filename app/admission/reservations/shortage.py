@@ -1,4 +1,4 @@
-"""What is missing, in words for who sent the job."""
+"""Messages about missing room, for the sender of the job."""
 
 from collections.abc import Mapping
 
@@ -16,13 +16,13 @@ def shortage(
     free: Mapping[str, ResourceAmounts],
     nodes: int,
 ) -> str:
-    """Return why a pod fits nowhere: `needs 2 × NVIDIA-A4000, 1 free on node gpu-1`.
+    """Return the reason why a pod fits nowhere: `needs 2 × NVIDIA-A4000, 1 free on node gpu-1`.
 
     Args:
-        asked: What the pod takes.
-        models: The GPU products that its containers take.
-        free: What is free on the nodes that have these products; the nearest one is named.
-        nodes: How many nodes there are for tenants.
+        asked: The pod's requests.
+        models: GPU products that its containers take.
+        free: Free amounts on the nodes that have these products; the nearest one is named.
+        nodes: The number of nodes for tenants.
     """
     if not nodes:
         return "no node of this provider takes pods at the moment"
@@ -30,18 +30,19 @@ def shortage(
         return "needs no GPU, and each node that takes pods is for those that do"
     if not free:
         return f"needs {_gpus(asked.gpus, models)}, which no node has"
-    name = min(free, key=lambda one: (_lacking(asked, free[one]), one))
+    name = min(free, key=lambda node: (_lacking(asked, free[node]), node))
     missing = asked.missing(free[name])
-    needs = " and ".join(_amount(one, asked, models) for one in missing)
-    left = " and ".join(_left(one, free[name], alone=len(missing) == 1) for one in missing)
+    needs = " and ".join(_amount(resource, asked, models) for resource in missing)
+    alone = len(missing) == 1
+    left = " and ".join(_left(resource, free[name], alone=alone) for resource in missing)
     return f"needs {needs}, {left} free on node {name}"
 
 
 def _lacking(asked: ResourceAmounts, free: ResourceAmounts) -> tuple[float, ...]:
-    """How far a node is from having room: GPUs before all else."""
+    """The distance of a node from having room: GPUs before all else."""
     missing = asked.missing(free)
-    parts = sum((getattr(asked, one) - getattr(free, one)) / getattr(asked, one) for one in missing)
-    return max(asked.gpus - free.gpus, 0), len(missing), parts
+    shares = ((getattr(asked, key) - getattr(free, key)) / getattr(asked, key) for key in missing)
+    return max(asked.gpus - free.gpus, 0), len(missing), sum(shares)
 
 
 def _amount(name: str, asked: ResourceAmounts, models: tuple[tuple[str, ...], ...]) -> str:
@@ -51,7 +52,7 @@ def _amount(name: str, asked: ResourceAmounts, models: tuple[tuple[str, ...], ..
 
 
 def _left(name: str, free: ResourceAmounts, *, alone: bool) -> str:
-    """What is left; when one thing is missing alone, only its number."""
+    """The free amount; when one resource is missing alone, only its number."""
     if name == "gpus" and alone:
         return str(free.gpus)
     text = f"{free.gpus} GPUs" if name == "gpus" else _plain(name, free)

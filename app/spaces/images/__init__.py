@@ -4,18 +4,14 @@ A build sees the Space's files and nothing else of ours: an environment of its o
 a storage that begins empty and goes with the build, namespaces of its own, limits.
 """
 
-from app.spaces.images.build import build
+from app.spaces.images.build import ProgramBuilder
 from app.spaces.images.build_context import BuildContext, describe, prepare
-from app.spaces.images.build_request import (
-    Builder,
-    BuildLimits,
-    BuildRequest,
-    name,
-)
+from app.spaces.images.build_request import Builder, BuildRequest, name
 from app.spaces.images.buildkit_job import PROGRAM as JOB
 from app.spaces.images.buildkit_job import JobBuilder
 from app.spaces.images.detect import choose
 from app.spaces.images.registry import Registry, configured
+from k8s.jobs.build import BuildLimits
 
 __all__ = [
     "JOB",
@@ -24,8 +20,8 @@ __all__ = [
     "BuildRequest",
     "Builder",
     "JobBuilder",
+    "ProgramBuilder",
     "Registry",
-    "build",
     "choose",
     "configured",
     "describe",

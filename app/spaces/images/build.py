@@ -1,4 +1,4 @@
-"""A build from its first step to the digest under which the registry has its image."""
+"""A build on this machine, from its first step to the digest of the image in the registry."""
 
 import asyncio
 import shutil
@@ -10,8 +10,7 @@ from dataclasses import dataclass, field
 from app.errors import Permanent, Temporary
 from app.spaces import scratch
 from app.spaces.images import sandbox, subprocesses
-from app.spaces.images.build_request import Builder, BuildRequest, Command
-from app.spaces.images.buildkit_job import JobBuilder
+from app.spaces.images.build_request import BuildProgram, BuildRequest, Command
 from app.spaces.images.subprocesses import OutputLines, TooSlow
 
 _READY_SECONDS = 20
@@ -19,41 +18,33 @@ _CLEAN_SECONDS = 60
 _NEEDED = ("setpriv", "prlimit", "unshare", "nice")
 
 
-def build(
-    order: BuildRequest,
-    builder: Builder | JobBuilder,
-    *,
-    check: Callable[[], None],
-    tell: Callable[[str], None],
-    pushing: Callable[[], None],
-) -> str:
-    """Build an image, push it, and return its digest (`sha256:…`).
+@dataclass(frozen=True, slots=True)
+class ProgramBuilder:
+    """Builds by a program of this machine."""
 
-    However this ends, none of the build's processes is left; a Job on the cluster goes on while the
-    API server is away, and is taken up again.
+    commands: BuildProgram
 
-    Args:
-        order: What is to be built.
-        builder: Who builds it.
-        check: Called a few times a second; whatever it raises ends the build.
-        tell: Called with each line of the log as it comes.
-        pushing: Called once between the build and the push.
+    @property
+    def program(self) -> str:
+        """Its name on the PATH."""
+        return self.commands.program
 
-    Raises:
-        Permanent: `build_failed`, `build_timeout`, `build_too_large`, `push_refused`, with the last
-            lines of the log; `no_builder`; `registry_refused`.
-        Temporary: `builder`: it cannot work, or its daemon is away; `registry`: that is away.
-        k8s.api.errors.ClusterError: Of a Job on the cluster: the API server is away, or refuses.
-    """
-    if isinstance(builder, JobBuilder):
-        return builder.build(order, check=check, tell=tell, pushing=pushing)
-    return _Build(order, builder, check, tell).run(pushing)
+    def build(
+        self,
+        order: BuildRequest,
+        *,
+        check: Callable[[], None],
+        tell: Callable[[str], None],
+        pushing: Callable[[], None],
+    ) -> str:
+        """Build an image, push it, and return its digest; see `Builder`."""
+        return _Build(order, self.commands, check, tell).run(pushing)
 
 
 @dataclass(slots=True)
 class _Build:
     order: BuildRequest
-    builder: Builder
+    builder: BuildProgram
     check: Callable[[], None]
     tell: Callable[[str], None]
     _deadline: float = 0
@@ -130,7 +121,7 @@ class _Build:
         raise Permanent(message, category="build_failed")
 
     def _push_failed(self, status: int, lines: OutputLines) -> None:
-        """Tell a registry that refuses from one that is away, which does not answer us either."""
+        """Ask the registry first: one that is away, and does not refuse, is a Temporary error."""
         asyncio.run(self.order.registry.digest(self.order.image))
         message = f"the registry does not take the image (exit status {status}){lines.ending()}"
         raise Permanent(message, category="push_refused")

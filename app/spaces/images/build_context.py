@@ -1,4 +1,4 @@
-"""What a builder gets to see of a Space: the folder of its Dockerfile, without a link in it."""
+"""The context of a build: the folder of the Space's Dockerfile, without a link in it."""
 
 import hashlib
 import os
@@ -22,7 +22,7 @@ class BuildContext:
     """A folder to build from.
 
     Attributes:
-        folder: What `COPY . .` copies.
+        folder: The one that `COPY . .` copies.
         dockerfile: The Dockerfile's name in it.
         digest: 32 hexadecimal digits, the same for the same files wherever they are.
     """
@@ -40,7 +40,7 @@ def prepare(folder: Path, paths: Iterable[str], dockerfile: str, *, max_bytes: i
 
     Args:
         folder: Where the files are; ours, nobody else writes there.
-        paths: Theirs, as `sources.paths.check` let them through.
+        paths: Theirs, as `source.paths.check` let them through.
         dockerfile: One of them; its folder is the context.
         max_bytes: The most that all files of the context may have.
 
@@ -102,8 +102,8 @@ def _opened(context: Path, path: str, *, mode: int | None = None) -> Iterator[Bi
     *folders, name = path.split("/")
     descriptor = os.open(context, _FOLDER)
     try:
-        for one in folders:
-            inner = os.open(one, _FOLDER, dir_fd=descriptor)
+        for segment in folders:
+            inner = os.open(segment, _FOLDER, dir_fd=descriptor)
             os.close(descriptor)
             descriptor = inner
             if mode is not None:

@@ -1,12 +1,13 @@
-"""One build as it is ordered from a builder, and what a builder is."""
+"""A build as it is ordered from a builder, and the interface of builders."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
 from app.spaces.images.build_context import BuildContext
 from app.spaces.images.registry import Registry
+from k8s.jobs.build import BuildLimits
 from k8s.logs import Filter
 
 Command = list[str]
@@ -14,39 +15,22 @@ Network = Literal["none", "private", "host"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BuildLimits:
-    """What one build may use.
-
-    Attributes:
-        seconds: From its first step until it is pushed.
-        memory_bytes: Of its steps together where the builder can, of each process in any case.
-        cores: CPU of its steps; a fraction counts.
-        disk_bytes: Of everything that it stores, base images included.
-    """
-
-    seconds: float
-    memory_bytes: int
-    cores: float
-    disk_bytes: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildRequest:
     """A build.
 
     Attributes:
-        image: What it is called, `registry/lagrange/space:digest`.
-        context: What it is built from.
+        image: Its name, `registry/lagrange/space:digest`.
+        context: The folder that it is built from.
         folder: For everything that the builder writes; ours, empty, goes with the build.
-        cgroup: The cgroup of its steps, where there is one; see `folders.cgroup`.
-        registry: Where it goes.
-        limits: What it may use.
-        network: What its steps may reach: nothing, what the builder's own network lets them, or
+        cgroup: The cgroup of its steps, where there is one; see `cgroups.name`.
+        registry: The one that it is pushed to.
+        limits: Of time, CPU, memory and disk.
+        network: Reach of its steps: nothing, what the builder's own network lets them, or
             what this machine reaches.
         isolation: How `buildah` and `podman` run steps: `oci`, `rootless`, `chroot`; empty: their
             default.
         storage_driver: Of `buildah` and `podman`; empty: their default.
-        filter: What is done to the bytes of its output before anybody sees them.
+        filter: Applied to its output before anybody sees it.
     """
 
     image: str
@@ -62,17 +46,51 @@ class BuildRequest:
 
     @property
     def docker_folder(self) -> Path:
-        """Where `config.json` has the registry's credentials while the image is pushed."""
+        """The folder whose `config.json` has the registry's credentials during the push."""
         return self.folder / "docker"
 
     @property
     def digest_file(self) -> Path:
-        """Where the builder writes what it pushed."""
+        """The file for the digest that the builder pushed."""
         return self.folder / "digest"
 
 
 class Builder(Protocol):
-    """A program of this machine that builds images; `job.JobBuilder` is the other kind."""
+    """A way to build images: by a program of this machine, or by a Job on the cluster."""
+
+    @property
+    def program(self) -> str:
+        """The name that the operator configures."""
+
+    def build(
+        self,
+        order: BuildRequest,
+        *,
+        check: Callable[[], None],
+        tell: Callable[[str], None],
+        pushing: Callable[[], None],
+    ) -> str:
+        """Build an image, push it, and return its digest (`sha256:…`).
+
+        However this ends, none of the build's processes is left; a Job on the cluster goes on while
+        the API server is away, and is taken up again.
+
+        Args:
+            order: The build.
+            check: Called a few times a second; whatever it raises ends the build.
+            tell: Called with each line of the log as it comes.
+            pushing: Called once between the build and the push.
+
+        Raises:
+            Permanent: `build_failed`, `build_timeout`, `build_too_large`, `push_refused`, with the
+                last lines of the log; `no_builder`; `registry_refused`.
+            Temporary: `builder`: it cannot work, or its daemon is away; `registry`: that is away.
+            k8s.api.errors.ClusterError: Of a Job: the API server is away, or refuses.
+        """
+
+
+class BuildProgram(Protocol):
+    """The command lines of a program that builds images on this machine."""
 
     @property
     def program(self) -> str:
@@ -80,27 +98,27 @@ class Builder(Protocol):
 
     @property
     def runs_steps(self) -> bool:
-        """Whether its own processes run the Dockerfile's steps, and not those of a daemon."""
+        """True if its own processes run the Dockerfile's steps, and not those of a daemon."""
 
     def environment(self, order: BuildRequest) -> Mapping[str, str]:
         """Return the variables that it needs beside those that all have."""
 
     def ready(self) -> Command | None:
-        """Return what fails when it cannot work, such as without its daemon; None: always can."""
+        """Return a command that fails when it cannot work, as without its daemon; None: it can."""
 
     def build(self, order: BuildRequest) -> Command:
-        """Return what builds the image; the registry is not written to."""
+        """Return the build; the registry is not written to."""
 
     def push(self, order: BuildRequest) -> Command:
-        """Return what pushes the image that was built."""
+        """Return the push of the image that was built."""
 
     def pushed(self, order: BuildRequest) -> str | None:
-        """Return the digest (`sha256:…`) of what was pushed; None: it does not tell."""
+        """Return the digest (`sha256:…`) that was pushed; None: it does not say."""
 
     def clean(self, order: BuildRequest) -> Command | None:
-        """Return what removes the image from where the build's folder does not hold it."""
+        """Return the removal of the image from outside the build's folder, if it is there."""
 
 
 def name(registry: Registry, space_uuid: str, digest: str) -> str:
-    """Return the name of the image of a Space with these files: nothing of the tenant's words."""
+    """Return the name of the image of a Space with these files, without any words of the tenant."""
     return f"{registry.images}/{space_uuid}:{digest}"

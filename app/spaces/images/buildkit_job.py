@@ -14,9 +14,11 @@ from app.spaces.images import context_image
 from app.spaces.images.build_request import BuildRequest
 from app.spaces.images.context_image import ContextImage
 from app.spaces.images.job_logs import JobLogs
-from k8s import jobs
 from k8s.api.client import Cluster
 from k8s.api.errors import ClusterError, Unavailable
+from k8s.jobs import build, build_jobs
+from k8s.jobs.build import BuildJob
+from k8s.workload import Capabilities
 
 log = structlog.get_logger()
 
@@ -29,20 +31,18 @@ class JobBuilder:
     """Builds for one task on the cluster.
 
     Attributes:
-        cluster: Where.
-        task_id: Whose build it is: it is found again by this and what it is made from.
+        cluster: The operator's.
+        task_id: The task; its build is found again by this and the files' digest.
         image: Rootless BuildKit's.
-        blocked_networks: The cluster's own networks, as in `k8s.workload.Offer`.
-        runtime_class: Of the Job's pod; empty: the cluster's default.
+        capabilities: The cluster's own networks, and the RuntimeClass of the Job's pod.
         overrides: The operator's folder of templates, or None.
-        program: What it is called.
+        program: The name that the operator configures.
     """
 
     cluster: Cluster
     task_id: str
     image: str
-    blocked_networks: tuple[str, ...] = ()
-    runtime_class: str = ""
+    capabilities: Capabilities
     overrides: Path | None = None
     program: str = PROGRAM
 
@@ -54,16 +54,16 @@ class JobBuilder:
         tell: Callable[[str], None],
         pushing: Callable[[], None],
     ) -> str:
-        """Build an image, push it, and return its digest; see `images.build`.
+        """Build an image, push it, and return its digest; see `Builder`.
 
         A Job of this task for these files that is under way is taken up. However this ends, it is
         removed, except when the API server is away: then it goes on, and is taken up next time.
         """
-        job = jobs.name(self.task_id, order.context.digest)
+        job = build.name(self.task_id, order.context.digest)
         away = False
         try:
-            jobs.remove_of(self.cluster, self.task_id, but=job)
-            if jobs.is_under_way(self.cluster, job):
+            build_jobs.remove_of(self.cluster, self.task_id, but=job)
+            if build_jobs.is_under_way(self.cluster, job):
                 log.info("build taken up", job=job)
             else:
                 self._start(order)
@@ -79,16 +79,16 @@ class JobBuilder:
         sent = asyncio.run(
             context_image.send(order.registry, order.image, order.context, order.folder)
         )
-        jobs.start(self.cluster, self._wanted(order, sent), overrides=self.overrides)
+        build_jobs.start(self.cluster, self._job(order, sent), overrides=self.overrides)
 
-    def _wanted(self, order: BuildRequest, sent: ContextImage) -> jobs.BuildJob:
-        limits, registry = order.limits, order.registry
-        return jobs.BuildJob(
+    def _job(self, order: BuildRequest, sent: ContextImage) -> BuildJob:
+        registry = order.registry
+        return BuildJob(
             task_id=self.task_id,
             digest=order.context.digest,
             builder=self.image,
-            parcel=sent.image,
-            parcel_bytes=sent.bytes,
+            context_image=sent.image,
+            context_bytes=sent.bytes,
             dockerfile=order.context.dockerfile,
             image=order.image,
             registry=registry.host,
@@ -96,18 +96,14 @@ class JobBuilder:
             addresses=tuple(_addresses(registry.host, plain_http=registry.plain_http)),
             docker_config=registry.docker_config(),
             network=order.network,
-            blocked_networks=self.blocked_networks,
-            runtime_class=self.runtime_class,
-            seconds=max(1, round(limits.seconds)),
-            cpu_millis=max(1, round(limits.cores * 1000)),
-            memory_bytes=limits.memory_bytes,
-            disk_bytes=limits.disk_bytes,
+            limits=order.limits,
+            capabilities=self.capabilities,
         )
 
     def _removed(self, order: BuildRequest, job: str) -> None:
         """Remove the Job and the files; what cannot be removed now goes with time."""
         with suppress(ClusterError):
-            jobs.remove(self.cluster, job)
+            build_jobs.remove(self.cluster, job)
         try:
             asyncio.run(_forget(order))
         except Failure as error:
@@ -126,9 +122,9 @@ def _addresses(host: str, *, plain_http: bool) -> Iterator[tuple[str, int]]:
     name, _, port = host.partition(":")
     number = int(port or (_HTTP_PORT if plain_http else _HTTPS_PORT))
     try:
-        found = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)
+        entries = socket.getaddrinfo(name, number, type=socket.SOCK_STREAM)
     except OSError as error:
         message = f"the registry's name {name} cannot be resolved"
         raise Temporary(message, category="registry") from error
-    for address in sorted({str(one[4][0]) for one in found}):
+    for address in sorted({str(entry[4][0]) for entry in entries}):
         yield address, number

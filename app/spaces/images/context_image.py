@@ -32,7 +32,7 @@ _LAYER = "application/vnd.oci.image.layer.v1.tar"
 
 @dataclass(frozen=True, slots=True)
 class ContextImage:
-    """What was sent.
+    """A context image in the registry.
 
     Attributes:
         image: Its name with its digest.

@@ -1,15 +1,16 @@
-"""Which of this machine's builders builds: the one that the operator names, else the first."""
+"""The choice of a builder on this machine: the one that the operator names, else the first."""
 
 import shutil
 
 from app.errors import Permanent
-from app.spaces.images.build_request import Builder
+from app.spaces.images.build import ProgramBuilder
+from app.spaces.images.build_request import Builder, BuildProgram
 from app.spaces.images.buildah import Containers
 from app.spaces.images.buildctl import Buildctl
 from app.spaces.images.buildkit_job import PROGRAM
 from app.spaces.images.docker import Docker
 
-BUILDERS: tuple[Builder, ...] = (
+PROGRAMS: tuple[BuildProgram, ...] = (
     Containers("buildah"),
     Containers("podman"),
     Buildctl(),
@@ -31,9 +32,9 @@ def choose(named: str) -> Builder:
             f"the builder {PROGRAM} builds Spaces alone; name another for this: CP_BUILD_BUILDER",
             category="no_builder",
         )
-    for builder in BUILDERS:
-        if named in {"", builder.program} and shutil.which(builder.program):
-            return builder
+    for commands in PROGRAMS:
+        if named in {"", commands.program} and shutil.which(commands.program):
+            return ProgramBuilder(commands)
     wanted = named or "buildah, podman, buildctl or docker"
     raise Permanent(
         "this Space has to be built from its Dockerfile, and this provider has no builder;"

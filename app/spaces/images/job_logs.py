@@ -1,4 +1,4 @@
-"""A build's Job, followed from its first line to what came of it."""
+"""The log of a build's Job, followed from its first line to the Job's outcome."""
 
 import asyncio
 import threading
@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from app.errors import Failure, Permanent, Temporary
 from app.spaces.images.build_request import BuildRequest
 from app.spaces.images.subprocesses import OutputLines
-from k8s import jobs
 from k8s.api.client import Cluster
 from k8s.api.errors import Refused
-from k8s.jobs import Progress
+from k8s.jobs import build as job_build
+from k8s.jobs import build_progress
+from k8s.jobs.build_progress import Progress
 from k8s.logs import NOWHERE, Extent, Filter, LogPosition, LogSource
 from k8s.logs.session import Session
 
@@ -48,7 +49,7 @@ class JobLogs:
         """Return the digest of what was pushed.
 
         Raises:
-            Permanent, Temporary: As `images.build`.
+            Permanent, Temporary: As `Builder.build`.
             ClusterError: The API server is away, or refuses.
         """
         self._begin()
@@ -83,7 +84,7 @@ class JobLogs:
             self.check()
             self._pass_on()
             time.sleep(_POLL_SECONDS)
-        seen = jobs.look(self.cluster, self.job)
+        seen = build_progress.look(self.cluster, self.job)
         if seen.has_log and (self._reading is None or self._reading.done):
             self._read(seen)
         return seen
@@ -91,7 +92,7 @@ class JobLogs:
     def _read(self, seen: Progress) -> None:
         self._reading = Session(
             self.cluster,
-            LogSource(path=seen.pod, uid=seen.uid, container=jobs.CLIENT, label=_LABEL),
+            LogSource(path=seen.pod, uid=seen.uid, container=job_build.CLIENT, label=_LABEL),
             self._place,
             extent=Extent(),
             filter_=Filter(),
@@ -156,5 +157,5 @@ class JobLogs:
         return f"the build's pod ended: {seen.message or seen.reason or 'without a reason'}{known}"
 
     def _of_daemon(self, seen: Progress) -> str:
-        text = self.cluster.log(seen.pod, tail_lines=_DAEMON_LINES, container=jobs.DAEMON)
+        text = self.cluster.log(seen.pod, tail_lines=_DAEMON_LINES, container=job_build.DAEMON)
         return " | ".join(text.splitlines())

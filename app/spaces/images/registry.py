@@ -33,11 +33,11 @@ _MANIFESTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Registry:
-    """A registry, and who we are there.
+    """A registry, and our account there.
 
     Attributes:
         host: With its port.
-        path: What comes before our names there, with a leading `/`, or empty.
+        path: A prefix of our names there, with a leading `/`, or empty.
         plain_http: It has no TLS.
         user: Empty: no credentials are sent.
         password: With it.
@@ -51,12 +51,12 @@ class Registry:
 
     @property
     def place(self) -> str:
-        """What our images' names begin with."""
+        """The prefix of our images' names."""
         return self.host + self.path
 
     @property
     def images(self) -> str:
-        """What the names of all images begin with that are built here."""
+        """The prefix of the names of images that are built here."""
         return f"{self.place}/lagrange"
 
     def docker_config(self) -> bytes:
@@ -101,7 +101,7 @@ class Registry:
 
     @property
     def origin(self) -> str:
-        """Where its API is."""
+        """The URL of its API."""
         return f"{'http' if self.plain_http else 'https'}://{self.host}"
 
     def refusal(self, status: int) -> Failure:
@@ -184,14 +184,14 @@ def configured(table: config.Registry) -> Registry | None:
     """
     if not table.server_address.strip():
         return None
-    found = _ADDRESS.fullmatch(table.server_address.strip())
-    if found is None:
+    address = _ADDRESS.fullmatch(table.server_address.strip())
+    if address is None:
         raise Permanent(
             "the address of this provider's registry is wrong; its operator has to correct"
             " [Registry] ServerAddress (`registry.example.com`, or `http://…` without TLS)",
             category="registry_invalid",
         )
-    scheme, host, path = found.groups()
+    scheme, host, path = address.groups()
     return Registry(
         host=host,
         path=path,

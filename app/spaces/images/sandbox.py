@@ -1,10 +1,10 @@
-"""What a builder's processes are put into: namespaces, limits and an environment of their own."""
+"""The sandbox of a builder's processes: namespaces, limits and an environment of their own."""
 
 import os
 from collections.abc import Mapping
 
 from app.spaces import scratch
-from app.spaces.images.build_request import Builder, BuildRequest, Command
+from app.spaces.images.build_request import BuildProgram, BuildRequest, Command
 
 # How the operator says which registries, mirrors, certificates and daemons there are.
 _OPERATORS = (
@@ -27,7 +27,7 @@ _DOCKER_HUB = 'unqualified-search-registries = ["docker.io"]\nshort-name-mode = 
 
 
 def environment(
-    order: BuildRequest, builder: Builder, ours: Mapping[str, str] = os.environ
+    order: BuildRequest, builder: BuildProgram, ours: Mapping[str, str] = os.environ
 ) -> dict[str, str]:
     """Return a builder's variables: of ours, only those that choose registries and daemons."""
     return {
@@ -62,7 +62,7 @@ def write_credentials(order: BuildRequest, content: bytes) -> None:
         file.write(content)
 
 
-def confined(command: Command, order: BuildRequest, builder: Builder) -> Command:
+def confined(command: Command, order: BuildRequest, builder: BuildProgram) -> Command:
     """Return the command so that the kernel ends it with us, and within its limits.
 
     What runs steps itself gets namespaces of its own: with its first process ends every one. Where

@@ -47,8 +47,8 @@ def install(
         tell: Called with each line of the build's log.
 
     Raises:
-        Permanent: `no_registry`, `registry_invalid`, `sources_missing`; as `images.build`.
-        Temporary: The registry is unavailable; as `images.build`.
+        Permanent: `no_registry`, `registry_invalid`, `sources_missing`; as `images.Builder`.
+        Temporary: The registry is unavailable; as `images.Builder`.
         OSError: The sources cannot be read or copied.
     """
     registry = _registry(config)
@@ -69,7 +69,7 @@ def install(
 
 def _build(order: images.BuildRequest, builder: str, tell: Callable[[str], None]) -> str:
     chosen = images.choose(builder)
-    return images.build(order, chosen, check=_nothing, tell=tell, pushing=_nothing)
+    return chosen.build(order, check=_nothing, tell=tell, pushing=_nothing)
 
 
 def available_frameworks(sources: Path) -> list[str]:

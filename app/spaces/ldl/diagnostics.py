@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass, field
 
+from app.errors import Permanent
+
 MAX_PROBLEMS = 50
 MAX_QUOTED = 60
 
@@ -26,6 +28,10 @@ class InvalidDeployment(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(map(str, problems)))
         self.problems = problems
+
+    def failure(self) -> Permanent:
+        """Return the failure of the task that the file, or the order, is of."""
+        return Permanent("; ".join(map(str, self.problems)), category="ldl_refused")
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
@@ -11,8 +12,10 @@ from msgspec import Meta
 from app.errors import Permanent
 from app.net import typed_json
 from app.net.http_client import Fetcher, FetchLimits
+from app.spaces.ldl import InvalidDeployment, hardware
 from app.spaces.source import paths
 from app.store.job_data import Uuid
+from k8s.workload import Resources
 
 _DOCUMENT_BYTES = 4 << 20
 _DOCUMENT_SECONDS = 60.0
@@ -90,7 +93,7 @@ class SpaceFile:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Space:
     """A Space as Lagrange describes it.
 
@@ -111,6 +114,20 @@ class Space:
     gpu_count: int | None
     storage_bytes: int | None
     files: tuple[SpaceFile, ...]
+
+    @cached_property
+    def order(self) -> Resources:
+        """The hardware that was ordered.
+
+        Raises:
+            Permanent: `ldl_refused`: the description has another form.
+        """
+        try:
+            return hardware.parse(
+                self.hardware, gpu_count=self.gpu_count, storage_bytes=self.storage_bytes
+            )
+        except InvalidDeployment as invalid:
+            raise invalid.failure() from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""From what v0.3.0 left to tasks: read the record, look at the cluster, claim, write down."""
+"""Adoption of v0.3.0's jobs: read the record, look at the cluster, claim, commit a task."""
 
 import time
 from contextlib import suppress
@@ -6,7 +6,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
-from app.admission.reservations.ledger import Ledger, Slot, holder
+from app.admission.reservations.ledger import Ledger, Slot
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import Conflict, leases, redis_keys
@@ -16,11 +16,11 @@ from app.store.sync import encoded
 from app.tasks import transitions
 from app.tasks.adoption import legacy_records
 from app.tasks.adoption.legacy_records import Record, Unusable
-from app.tasks.steps import apply
+from app.tasks.steps.apply import translated
 from k8s.inventory import pod_requests
 from k8s.legacy import discovery
 from k8s.legacy.discovery import LegacyDeployment, NotLegacy
-from k8s.naming import labels
+from k8s.naming import labels, names
 from k8s.workload import Workload
 
 log = structlog.get_logger()
@@ -62,32 +62,32 @@ def _adopt(context: Context, record: Record) -> None:
         return
     names = f"task:{record.job_uuid}", f"space:{record.space_uuid}"
     with leases.held(context.redis, *names):
-        found = _found(context, record)
-        task, workload = _planned(context, record, found)
+        legacy = _found(context, record)
+        task, workload = _planned(context, record, legacy)
         _refuse_taken(context, task)
-        with apply.translated():
-            pods = discovery.claim(context.cluster, found, workload, context.capabilities)
+        with translated():
+            pods = discovery.claim(context.cluster, legacy, workload, context.capabilities)
         _commit(context, record, task, workload, _slots(task, pods))
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
 
 def _found(context: Context, record: Record) -> LegacyDeployment:
-    with apply.translated():
-        namespace = apply.namespace_of(record.wallet)
-        found = discovery.find(context.cluster, namespace, record.space_uuid)
-    if found is None:
+    with translated():
+        namespace = names.namespace(record.wallet)
+        legacy = discovery.find(context.cluster, namespace, record.space_uuid)
+    if legacy is None:
         raise Unusable("nothing of it is on the cluster")
-    if found.task_id not in {"", record.job_uuid}:
-        raise Unusable(f"its Deployment runs for task {found.task_id}")
-    return found
+    if legacy.task_id not in {"", record.job_uuid}:
+        raise Unusable(f"its Deployment runs for task {legacy.task_id}")
+    return legacy
 
 
-def _planned(context: Context, record: Record, found: LegacyDeployment) -> tuple[Task, Workload]:
+def _planned(context: Context, record: Record, legacy: LegacyDeployment) -> tuple[Task, Workload]:
     """Return the task as it is now, and what would have to run, were it deployed again."""
-    host = record.host or found.host
+    host = record.host or legacy.host
     if not host:
         raise Unusable("it has no url, and no Ingress leads to it")
-    component = found.component(
+    component = legacy.component(
         space_uuid=record.space_uuid, space_name=record.space_name, host=host
     )
     workload = Workload(
@@ -98,14 +98,14 @@ def _planned(context: Context, record: Record, found: LegacyDeployment) -> tuple
         revision=discovery.REVISION,
         components=(component,),
     )
-    duration = max(1, round(record.expires_at - found.deployed_at))
+    duration = max(1, round(record.expires_at - legacy.deployed_at))
     task = Task(
         id=record.job_uuid,
         job=_job(context, record, duration),
         host=host,
-        created_at=found.deployed_at,
-        start_deadline=found.deployed_at,
-        started_at=found.deployed_at,
+        created_at=legacy.deployed_at,
+        start_deadline=legacy.deployed_at,
+        started_at=legacy.deployed_at,
         expires_at=record.expires_at,
         duration=duration,
         space_uuid=record.space_uuid,
@@ -138,19 +138,19 @@ def _refuse_taken(context: Context, task: Task) -> None:
 
 
 def _slots(task: Task, pods: list[dict[str, object]]) -> tuple[Slot, ...]:
-    """The room that its pods have, kept for those that may take their place."""
-    found = []
+    """The room of its pods, reserved for those that may take their place."""
+    slots = []
     for number, pod in enumerate(msgspec.convert(pods, list[pod_requests.InventoryPod])):
         if pod.spec.node_name and not pod.finished:
             component = pod.metadata.labels[labels.COMPONENT]
             slot = Slot(
-                name=f"{holder(task.id, task.revision)}:{component}:{number}",
+                name=f"{redis_keys.holder(task.id, task.revision)}:{component}:{number}",
                 component=component,
                 node=pod.spec.node_name,
                 amounts=pod_requests.effective(pod),
             )
-            found.append(slot)
-    return tuple(found)
+            slots.append(slot)
+    return tuple(slots)
 
 
 def _commit(
@@ -158,13 +158,13 @@ def _commit(
 ) -> None:
     for _ in range(_ATTEMPTS):
         _refuse_taken(context, task)
-        book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
+        ledger = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
         change = transitions.adopted(
             task,
             now=time.time(),
             key=record.key,
             workload=encoded(workload),
-            guards=book.reserving(task.id, task.revision, slots),
+            guards=ledger.reserving(task.id, task.revision, slots),
         )
         try:
             context.store.commit(change)
@@ -175,7 +175,7 @@ def _commit(
 
 
 def is_as_found(task: Task) -> bool:
-    """Whether a task runs what v0.3.0 deployed, and nothing else is wanted."""
+    """Tell whether a task runs v0.3.0's Deployment, and nothing else is wanted."""
     going_on = task.adopted and not task.ended and not task.stopping
     return going_on and {task.revision, task.applied_revision} == {discovery.REVISION}
 
@@ -193,8 +193,8 @@ def claim(context: Context, task_id: str) -> None:
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
-        with apply.translated(), suppress(NotLegacy):
-            namespace = apply.namespace(task)
-            found = discovery.find(context.cluster, namespace, task.space_uuid)
-            if found is not None:
-                discovery.claim(context.cluster, found, workload, context.capabilities)
+        with translated(), suppress(NotLegacy):
+            namespace = names.namespace(task.wallet)
+            legacy = discovery.find(context.cluster, namespace, task.space_uuid)
+            if legacy is not None:
+                discovery.claim(context.cluster, legacy, workload, context.capabilities)

@@ -6,9 +6,8 @@ from app.context import Context
 from app.errors import UnreadableRecord
 from app.store import redis_keys, rq_queue
 from app.tasks.adoption.adopt import is_as_found
-from app.tasks.steps import apply
 from k8s.api.objects import Pod
-from k8s.naming import labels
+from k8s.naming import labels, names
 
 _CALLED_AT_MOST_EVERY_SECONDS = 2.0
 
@@ -46,5 +45,5 @@ class UnclaimedPods:
             task = self._context.store.get(task_id) if task_id else None
         except UnreadableRecord:
             return
-        if task and is_as_found(task) and apply.namespace(task) == namespace:
+        if task and is_as_found(task) and names.namespace(task.wallet) == namespace:
             self._context.store.call(rq_queue.CLAIM, task.id)

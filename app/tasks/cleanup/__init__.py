@@ -1,1 +1,1 @@
-"""What outlives single tasks and is garbage-collected: namespaces, images, pull secrets."""
+"""Garbage collection of what outlives single tasks: namespaces, images, pull secrets."""

@@ -1,4 +1,4 @@
-"""Which images of ours the registry has, and the end of those that nothing has used for long."""
+"""Garbage collection of our images in the registry, by the time of their last use."""
 
 import asyncio
 import time

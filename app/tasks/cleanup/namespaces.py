@@ -1,15 +1,14 @@
-"""What is left behind: tenants' namespaces with nothing in them, proofs and builds."""
+"""Garbage collection of tenants' vacant namespaces, and of proofs and builds left behind."""
 
 import structlog
 
 from app.context import Context
 from app.spaces import images
 from app.store import leases
-from app.tasks.steps.apply import namespace as namespace_of
 from app.tasks.steps.apply import translated
-from k8s import jobs
-from k8s.apply import namespaces
-from k8s.jobs import proof
+from k8s.apply import conditional_removal, namespaces
+from k8s.jobs import build_jobs, proof
+from k8s.naming import names
 
 log = structlog.get_logger()
 
@@ -28,12 +27,13 @@ def clean(context: Context, _: str) -> None:
                 _remove(context, namespace)
         proof.remove_old(context.cluster)
         if context.config.build.builder == images.JOB:
-            jobs.remove_old(context.cluster, seconds=context.config.build.timeout_seconds)
+            build_jobs.remove_old(context.cluster, seconds=context.config.build.timeout_seconds)
 
 
 def _is_left(context: Context, namespace: str) -> bool:
-    """Whether neither our record nor the cluster has anything in it."""
-    if any(one.wallet and namespace_of(one) == namespace for one in context.store.active()):
+    """Whether neither Redis nor the cluster has anything of a tenant in it."""
+    active = context.store.active()
+    if any(names.namespace(task.wallet) == namespace for task in active if task.wallet):
         return False
     return namespaces.is_vacant(context.cluster, namespace)
 
@@ -44,7 +44,7 @@ def _remove(context: Context, namespace: str) -> None:
     if not _is_left(context, namespace):
         log.info("namespace taken again", namespace=namespace)
         return
-    if namespaces.remove(context.cluster, marked):
+    if conditional_removal.remove(context.cluster, marked):
         log.info("namespace removed", namespace=namespace)
     else:
         log.info("namespace changed meanwhile", namespace=namespace)

@@ -8,7 +8,7 @@ from app.context import Context
 from app.store import leases
 from app.store.records import Task
 from app.tasks.steps.apply import translated
-from k8s.apply import pull_secrets
+from k8s.apply import conditional_removal, pull_secrets
 from k8s.manifests.pull_secrets import is_needed
 
 log = structlog.get_logger()
@@ -41,8 +41,8 @@ def _served(context: Context) -> Iterator[str]:
     capabilities = context.capabilities
     for task in context.store.active():
         revisions = {task.revision, task.running_revision, *_fallback(task)} - {0, None}
-        workloads = (context.store.workload(task.id, one) for one in revisions)
-        if task.wallet and any(one and is_needed(one, capabilities) for one in workloads):
+        workloads = (context.store.workload(task.id, revision) for revision in revisions)
+        if task.wallet and any(run and is_needed(run, capabilities) for run in workloads):
             yield task.wallet
 
 
@@ -64,10 +64,10 @@ def withdraw(context: Context, task: Task) -> None:
     if context.credentials is None:
         return
     with translated():
-        mark = pull_secrets.find(context.cluster, task.wallet)
-        if mark is None:
+        secret = pull_secrets.find(context.cluster, task.wallet)
+        if secret is None:
             return
-        active = context.store.active()
-        if any(one.wallet == task.wallet for one in active if one.id != task.id):
+        others = (other for other in context.store.active() if other.id != task.id)
+        if any(other.wallet == task.wallet for other in others):
             return
-        pull_secrets.remove(context.cluster, mark)
+        conditional_removal.remove(context.cluster, secret)

@@ -1,10 +1,8 @@
-"""Whether a job comes in, once its Space says whose it is and what it bought."""
+"""Admission of a job, once its Space says its owner and its order."""
 
 from app.admission import prices as admission_prices
 from app.admission.wallet_lists import Lists
 from app.errors import Permanent
-from app.spaces import ldl, planning
-from app.spaces.ldl import hardware
 from app.spaces.source import Space
 from app.tasks.step import StepContext
 
@@ -13,7 +11,7 @@ async def admit(work: StepContext, space: Space) -> None:
     """Check the owner against the operator's lists, and the bid against the prices.
 
     Raises:
-        Permanent: `not_admitted`, `bid_too_low`, `price_unreadable`; the hardware is none.
+        Permanent: `not_admitted`, `bid_too_low`, `price_unreadable`, `ldl_refused`.
         Temporary: Redis is away.
     """
     context = work.context
@@ -31,12 +29,7 @@ def _refuse_low_bid(work: StepContext, space: Space) -> None:
         prices = admission_prices.load(work.context.folder)
         if prices is None:
             return
-        bound = hardware.parse(
-            space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
-        )
-        admission_prices.refuse_low(job, bound, prices, seconds=job.duration)
-    except ldl.InvalidDeployment as refused:
-        raise planning.refusal(refused) from None
+        admission_prices.refuse_low(job, space.order, prices, seconds=job.duration)
     except admission_prices.TooLow as error:
         raise Permanent(str(error), category=admission_prices.TOO_LOW) from None
     except admission_prices.UnreadablePrices as error:

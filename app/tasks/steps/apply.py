@@ -1,19 +1,19 @@
-"""The step from a plan to objects on the cluster."""
+"""The step that applies a workload to the cluster."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import leases, redis_keys
-from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.step import StepContext
 from k8s.api.errors import Refused, Unavailable, Unsupported
 from k8s.apply import apply as cluster_apply
 from k8s.inventory.capabilities import missing_storage_classes
+from k8s.manifests.scope import Manifest
 from k8s.manifests.templates import TemplateError
 from k8s.naming import names
 from k8s.policy.check import Violation
@@ -33,16 +33,28 @@ def apply(work: StepContext) -> None:
     if workload is None:
         raise Permanent("what it was to run is forgotten; assign it again", category="internal")
     with leases.held(context.redis, f"space:{task.space_uuid}"):
-        deploy(context, workload, work)
+        deploy(context, workload, work, rendered=work.rendered)
         holder = context.store.field(redis_keys.HOLDERS, task.space_uuid)
-        components = {one.name: one.replicas for one in workload.components}
+        components = {part.name: part.replicas for part in workload.components}
         work.commit(
             transitions.applied(task, now=time.time(), components=components, holder=holder)
         )
 
 
-def deploy(context: Context, workload: Workload, work: StepContext) -> None:
-    """Apply a workload and prune what its task has besides; `work` is asked before every write.
+def deploy(
+    context: Context,
+    workload: Workload,
+    work: StepContext,
+    *,
+    rendered: Sequence[Manifest] | None = None,
+) -> None:
+    """Apply a workload and prune what its task has besides; `work` is checked before every write.
+
+    Args:
+        context: What operations may use.
+        workload: A version that has to run, of this task or of the one that it replaced.
+        work: The step.
+        rendered: Its manifests without addresses, if they were rendered a moment ago.
 
     Raises:
         Permanent, Superseded, Temporary: As `apply`.
@@ -56,6 +68,7 @@ def deploy(context: Context, workload: Workload, work: StepContext) -> None:
             credentials=context.credentials,
             overrides=overrides(context),
             checkpoint=work.check,
+            rendered=rendered,
         )
         work.check()
         namespace = names.namespace(workload.wallet)
@@ -109,13 +122,3 @@ def translated() -> Iterator[None]:
         raise Permanent(str(error), category="unsupported") from error
     except (Violation, TemplateError) as error:
         raise Permanent(f"the operator's templates: {error}", category="template") from error
-
-
-def namespace(task: Task) -> str:
-    """Return the namespace of the task's tenant."""
-    return namespace_of(task.wallet)
-
-
-def namespace_of(wallet: str) -> str:
-    """Return the namespace of a tenant."""
-    return names.namespace(wallet)

@@ -1,4 +1,4 @@
-"""The way of a Space with a Dockerfile: its files to an image in the operator's registry."""
+"""The build of a Space with a Dockerfile: its files to an image in the operator's registry."""
 
 import asyncio
 import time
@@ -21,9 +21,8 @@ from app.tasks import transitions
 from app.tasks.cleanup import image_gc
 from app.tasks.step import StepContext, Superseded
 from app.tasks.steps.apply import overrides, translated
-from k8s import jobs
+from k8s.jobs import build_jobs
 from k8s.logs import Filter
-from k8s.workload import Resources
 
 log = structlog.get_logger()
 
@@ -59,14 +58,14 @@ def registry(work: StepContext) -> Registry:
     Raises:
         Permanent: `no_registry`, `registry_invalid`.
     """
-    found = images.configured(work.context.config.registry)
-    if found is None:
+    configured = images.configured(work.context.config.registry)
+    if configured is None:
         message = (
             "this Space has to be built from its Dockerfile, and this provider has no registry for"
             " images; its operator has to set [Registry] ServerAddress"
         )
         raise Permanent(message, category="no_registry")
-    return found
+    return configured
 
 
 def planned(
@@ -76,23 +75,21 @@ def planned(
     path: str,
     *,
     names: planning.WorkloadNames,
-    hardware: Resources,
 ) -> tuple[StepContext, planning.Plan]:
     """Build what is not built yet, and plan what has to run.
 
     Args:
         work: The step.
-        space: Whose Dockerfile it is.
+        space: The Space.
         folder: Ours, with the Space's files in `files`.
         path: The Dockerfile.
-        names: What the workload is called after.
-        hardware: The order's.
+        names: The names of the workload.
 
     Returns:
         The step with the task as it is by now, and the plan.
 
     Raises:
-        Permanent: The Dockerfile cannot be built, see `images.build`; `build_refused`.
+        Permanent: The Dockerfile cannot be built, see `images.Builder`; `build_refused`.
         Superseded: The task was changed meanwhile; nothing of the build is left.
         Temporary: Try again later.
     """
@@ -105,7 +102,7 @@ def planned(
     image = images.name(registry(work), space.uuid, context.digest)
     digest = _digest(work, folder, context, image)
     repository = image.rpartition(":")[0]
-    plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=hardware)
+    plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=space.order)
     return work.current(), plan
 
 
@@ -118,7 +115,7 @@ def abandon(work: StepContext) -> None:
     """
     if work.context.config.build.builder == images.JOB:
         with translated():
-            jobs.remove_of(work.context.cluster, work.task.id)
+            build_jobs.remove_of(work.context.cluster, work.task.id)
 
 
 def _later(reason: str) -> Temporary:
@@ -161,9 +158,8 @@ def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -
     log.info("image build begun", image=image, builder=builder.program)
     try:
         with translated():
-            return images.build(
+            return builder.build(
                 order,
-                builder,
                 check=_also(work.check, journal.flush),
                 tell=journal.tell,
                 pushing=lambda: _commit(work, transitions.pushing),
@@ -172,8 +168,8 @@ def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -
         journal.end()
 
 
-def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
-    """Return who builds.
+def _builder(work: StepContext) -> images.Builder:
+    """Return the operator's builder.
 
     Raises:
         Permanent: `no_builder`.
@@ -188,8 +184,7 @@ def _builder(work: StepContext) -> images.Builder | images.JobBuilder:
         cluster=context.cluster,
         task_id=work.task.id,
         image=table.buildkit_image,
-        blocked_networks=capabilities.blocked_networks,
-        runtime_class=capabilities.runtime_class,
+        capabilities=capabilities,
         overrides=overrides(context),
     )
 

@@ -1,129 +1,58 @@
-"""The step from an accepted job to a plan: fetch the Space, check whose it is, read its file."""
+"""The steps from an accepted job to a reserved workload: download the Space, check its owner."""
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, TypeVar
 
-from app import context
-from app.errors import Permanent, Temporary
+from app.errors import Permanent
 from app.net.http_client import Fetcher
-from app.spaces import (
-    ldl,
-    planning,
-    scratch,
-    source,
-)
-from app.spaces.dockerfile import Dockerfile
-from app.spaces.ldl import hardware
+from app.spaces import scratch, source
 from app.spaces.source import SourceLimits, Space
-from app.store import (
-    Change,
-    Conflict,
-    Guard,
-    redis_keys,
-)
 from app.store.job_data import source_uuid
-from app.store.records import Fallback, State, Task
-from app.store.sync import encoded
+from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.step import StepContext
-from app.tasks.steps import (
-    admit,
-    build,
-    reserve,
-)
-from app.tasks.steps import (
-    plan as plan_step,
-)
-from app.tasks.steps.reserve import Reserved
-from k8s.workload import Resources, Workload
+from app.tasks.steps import admit, build, plan, reserve
+from k8s.manifests.scope import Manifest
 
 _T = TypeVar("_T")
-Becomes = Callable[[StepContext, Reserved, Task | None], Change | None]
 _POLL_SECONDS = 0.5
-_PREDECESSOR_SECONDS = 60
-_ATTEMPTS = 50
 
 
-def fetch(work: StepContext) -> None:
-    """Fetch, check, build where that is needed, and plan; the task then waits to be applied.
+def begin(work: StepContext) -> None:
+    """Report that the Space is being fetched, before anything is.
+
+    Raises:
+        Superseded: The task was changed meanwhile.
+        Temporary: Redis is away.
+    """
+    work.commit(transitions.fetching(work.task, now=time.time()))
+
+
+def fetch(work: StepContext) -> Sequence[Manifest]:
+    """Fetch, check, build where that is needed, plan and reserve; the workload is applied next.
+
+    Returns:
+        The manifests of the workload, as they were counted.
 
     Raises:
         Permanent: The Space cannot be had, is another's, its file is refused, its build fails.
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
-    task = work.task
-    if task.state is not State.FETCHING:
-        work.commit(transitions.fetching(task, now=time.time()))
-        return
     with ExitStack() as held:
         folder = held.enter_context(scratch.folder(work.context.folder / "scratch", "space"))
-        space = _guarded(work, _described(work))
-        kind = source.kind(space)
-        if kind.name == "image":
-            work = _reserved(work, space)
+        space = _while_wanted(work, _described(work))
+        if source.kind(space).name == "image":
+            work = reserve.before_build(work, space, plan.unbuilt(work.task, space))
             held.enter_context(build.turn(work))
-        files = _guarded(work, _downloaded(work, space, folder / "files"))
-        _predecessor(work, space)
-        work, plan = _planned(work, space, files, folder)
-        _commit(work, space, plan)
-
-
-def _reserved(work: StepContext, space: Space) -> StepContext:
-    """Reserve room before anything is built: an image changes nothing of what its pod takes."""
-    names, bound = _names(work.task, space), _bound(space)
-    plan = planning.plan_image(names, "", Dockerfile(), hardware=bound)
-
-    def becomes(now: StepContext, room: Reserved, _: Task | None) -> Change | None:
-        if room.kept:
-            return None
-        return transitions.reserved(now.task, room.where, guards=room.guards, now=time.time())
-
-    return _with_room(work, space, plan.workload, becomes)
-
-
-def _commit(work: StepContext, space: Space, plan: planning.Plan) -> None:
-    """Reserve room and say what has to run."""
-
-    def becomes(now: StepContext, room: Reserved, predecessor: Task | None) -> Change:
-        return transitions.deploying(
-            now.task,
-            now=time.time(),
-            workload=encoded(room.workload),
-            guards=(*_claims(now, plan.workload, predecessor), *room.guards),
-            notes=plan.warnings,
-            space_uuid=space.uuid,
-            space_name=space.name,
-            wallet=space.wallet,
-            hardware=space.hardware,
-            components={one.name: one.replicas for one in plan.workload.components},
-            fallback=_fallback(now.task, predecessor),
-        )
-
-    _with_room(work, space, plan.workload, becomes)
-
-
-def _with_room(
-    work: StepContext, space: Space, workload: Workload, becomes: Becomes
-) -> StepContext:
-    """Commit a change with the room for it; who took room meanwhile has it decided anew."""
-    for _ in range(_ATTEMPTS):
-        predecessor = _predecessor(work, space)
-        room = reserve.reserve(work, workload, _fallback(work.task, predecessor))
-        change = becomes(work, room, predecessor)
-        if change is None:
-            return work
-        try:
-            work.context.store.commit(change)
-        except Conflict:
-            work = work.current()
-        else:
-            return work.current()
-    raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
+        files = _while_wanted(work, _downloaded(work, space, folder / "files"))
+        reserve.predecessor(work, space)
+        work, planned = plan.planned(work, space, files, folder)
+        return reserve.commit(work, space, planned)
 
 
 def _limits(work: StepContext) -> SourceLimits:
@@ -164,109 +93,18 @@ def _refuse_stranger(task: Task, space: Space) -> None:
         raise Permanent(message, category="not_the_owner")
 
 
-def _guarded(work: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
-    """Run a fetch, and stop it as soon as nobody wants it any more."""
+def _while_wanted(work: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
+    """Run a download, and cancel it as soon as the task is superseded."""
 
     async def run() -> _T:
-        fetching = asyncio.create_task(coroutine)
+        download = asyncio.create_task(coroutine)
         try:
-            while not fetching.done():
-                await asyncio.wait({fetching}, timeout=_POLL_SECONDS)
-                if not fetching.done():
+            while not download.done():
+                await asyncio.wait({download}, timeout=_POLL_SECONDS)
+                if not download.done():
                     await asyncio.to_thread(work.check)
-            return fetching.result()
+            return download.result()
         finally:
-            fetching.cancel()
+            download.cancel()
 
     return asyncio.run(run())
-
-
-def _predecessor(work: StepContext, space: Space) -> Task | None:
-    """Return the task whose objects this Space has on the cluster now; wait for one that is ending.
-
-    Raises:
-        Permanent: It belongs to another wallet, or its Space came from somewhere else.
-    """
-    until = time.monotonic() + _PREDECESSOR_SECONDS
-    while True:
-        holder = work.context.store.field(redis_keys.HOLDERS, space.uuid)
-        other = work.context.store.get(holder) if holder and holder != work.task.id else None
-        if other is None or other.ended:
-            return None
-        if other.wallet != space.wallet:
-            message = f"Space {space.uuid} runs for another wallet"
-            raise Permanent(message, category="not_the_owner")
-        if not other.stopping:
-            return other
-        work.pause(1, until=until, what=f"the end of job {other.id} of the same Space")
-
-
-def _fallback(task: Task, predecessor: Task | None) -> Fallback | None:
-    if predecessor is None:
-        return task.fallback
-    return Fallback(predecessor.id, predecessor.revision)
-
-
-def _planned(
-    work: StepContext, space: Space, files: source.Files, folder: Path
-) -> tuple[StepContext, planning.Plan]:
-    """Return what has to run, and the step with the task as it is after a build."""
-    kind, names, bound = source.kind(space), _names(work.task, space), _bound(space)
-    if kind.name == "image":
-        return build.planned(work, space, folder, kind.path, names=names, hardware=bound)
-    try:
-        if kind.name == "model":
-            return work, plan_step.planned(work, files[kind.path], names=names, hardware=bound)
-        capabilities = context.configured_capabilities(work.context.config)
-        return work, planning.plan(
-            names, files, kind.path, hardware=bound, capabilities=capabilities
-        )
-    except ldl.InvalidDeployment as refused:
-        raise planning.refusal(refused) from None
-
-
-def _names(task: Task, space: Space) -> planning.WorkloadNames:
-    return planning.WorkloadNames(
-        task_id=task.id,
-        task_uuid=task.task_uuid,
-        space_uuid=space.uuid,
-        space_name=space.name,
-        wallet=space.wallet,
-        host=task.host,
-        revision=task.revision,
-    )
-
-
-def _bound(space: Space) -> Resources:
-    try:
-        return hardware.parse(
-            space.hardware, gpu_count=space.gpu_count, storage_bytes=space.storage_bytes
-        )
-    except ldl.InvalidDeployment as refused:
-        raise planning.refusal(refused) from None
-
-
-def _claims(work: StepContext, workload: Workload, predecessor: Task | None) -> Iterator[Guard]:
-    """Claim the host names that the file asks for beside the task's own.
-
-    Raises:
-        Permanent: One belongs to another running task.
-    """
-    mine = {work.task.id} | ({predecessor.id} if predecessor else set())
-    for host in _hosts(workload) - {work.task.host}:
-        holder = work.context.store.field(redis_keys.HOSTS, host)
-        other = work.context.store.get(holder) if holder and holder not in mine else None
-        if other and not other.ended:
-            message = f"the host name {host} belongs to another task; remove it from accept"
-            raise Permanent(message, category="host_taken")
-        yield Guard(redis_keys.HOSTS, host, holder, work.task.id)
-
-
-def _hosts(workload: Workload) -> set[str]:
-    return {
-        host
-        for component in workload.components
-        for container in component.containers
-        for port in container.ports
-        for host in port.hosts
-    }

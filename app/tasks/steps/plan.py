@@ -1,50 +1,90 @@
-"""The way of a Space with a `model-setting.json`: its model to the image that serves it."""
+"""The step from a Space's files to the workload that has to run."""
 
 import asyncio
+from pathlib import Path
 
 from app.config import Config
+from app.context import configured_capabilities
 from app.errors import Permanent
-from app.spaces import images, inference, planning
+from app.spaces import images, inference, ldl, planning, source
+from app.spaces.dockerfile import Dockerfile
 from app.spaces.images import Registry
 from app.spaces.inference import ModelDescription
+from app.spaces.planning import Plan, WorkloadNames
+from app.spaces.source import Space
+from app.store.records import Task
 from app.tasks.step import StepContext
-from k8s.workload import Resources
+from app.tasks.steps import build
+from k8s.workload import Resources, Workload
+
+
+def unbuilt(task: Task, space: Space) -> Workload:
+    """Return the workload of an image before its build, which changes nothing of its resources.
+
+    Raises:
+        Permanent: `ldl_refused`: the order's hardware.
+    """
+    names = _names(task, space)
+    return planning.plan_image(names, "", Dockerfile(), hardware=space.order).workload
 
 
 def planned(
-    work: StepContext, setting: bytes, *, names: planning.WorkloadNames, hardware: Resources
-) -> planning.Plan:
-    """Plan what serves a model, by the digest that its image has in the operator's registry.
+    work: StepContext, space: Space, files: source.Files, folder: Path
+) -> tuple[StepContext, Plan]:
+    """Return the plan, and the step with the task as it is after a build.
 
     Args:
         work: The step.
-        setting: The Space's `model-setting.json`.
-        names: What the workload is called after.
-        hardware: The order's.
+        space: The Space.
+        files: Its files.
+        folder: Ours, with the Space's files in `files`.
 
     Raises:
-        Permanent: As `plan`; `framework_missing`: the operator has not installed the framework.
-        Temporary: The hub or the registry is away.
+        Permanent: `ldl_refused`; as `build.planned` and `of_model`; `framework_missing`: the
+            operator has not installed the framework.
+        Superseded: The task was changed meanwhile.
+        Temporary: Try again later.
     """
-    config = work.context.config
-    model, image = _served(config, setting)
-    registry = images.configured(config.registry)
-    if registry is not None:
-        image = f"{image}@{_digest(registry, image, model.framework)}"
-    return _plan(config, model, image, names=names, hardware=hardware)
+    kind, names, config = source.kind(space), _names(work.task, space), work.context.config
+    if kind.name == "image":
+        return build.planned(work, space, folder, kind.path, names=names)
+    if kind.name == "model":
+        return work, _of_pinned_model(config, files[kind.path], names, space.order)
+    try:
+        plan = planning.plan(
+            names,
+            files,
+            kind.path,
+            hardware=space.order,
+            capabilities=configured_capabilities(config),
+        )
+    except ldl.InvalidDeployment as invalid:
+        raise invalid.failure() from None
+    return work, plan
 
 
-def plan(
-    config: Config, setting: bytes, *, names: planning.WorkloadNames, hardware: Resources | None
-) -> planning.Plan:
-    """Ask the hub what a model is, and plan what serves it, by the image's tag.
+def of_model(
+    config: Config, setting: bytes, *, names: WorkloadNames, hardware: Resources | None
+) -> Plan:
+    """Ask the hub for a description of a model, and plan what serves it, by the image's tag.
 
     Raises:
         Permanent: `model_invalid`, `model_missing`, `model_denied`, `model_refused`;
             `registry_invalid`, `url_invalid`: the configuration.
         Temporary: The hub is away.
     """
-    return _plan(config, *_served(config, setting), names=names, hardware=hardware)
+    return _plan(config, *_served(config, setting), names, hardware)
+
+
+def _of_pinned_model(
+    config: Config, setting: bytes, names: WorkloadNames, hardware: Resources
+) -> Plan:
+    """Plan as `of_model`, by the digest that the image has in the operator's registry."""
+    model, image = _served(config, setting)
+    registry = images.configured(config.registry)
+    if registry is not None:
+        image = f"{image}@{_digest(registry, image, model.framework)}"
+    return _plan(config, model, image, names, hardware)
 
 
 def _served(config: Config, setting: bytes) -> tuple[ModelDescription, str]:
@@ -59,16 +99,15 @@ def _plan(
     config: Config,
     model: ModelDescription,
     image: str,
-    *,
-    names: planning.WorkloadNames,
+    names: WorkloadNames,
     hardware: Resources | None,
-) -> planning.Plan:
+) -> Plan:
     cache_bytes = config.inference.cache_bytes
     return planning.plan_model(names, model, image, hardware=hardware, cache_bytes=cache_bytes)
 
 
 def _digest(registry: Registry, image: str, framework: str) -> str:
-    """Return what the tag stands for now: nodes may have an older image of the same tag."""
+    """Return the digest of the tag now: nodes may have an older image of the same tag."""
     digest = asyncio.run(registry.digest(image))
     if digest is None:
         message = (
@@ -77,3 +116,15 @@ def _digest(registry: Registry, image: str, framework: str) -> str:
         )
         raise Permanent(message, category="framework_missing")
     return digest
+
+
+def _names(task: Task, space: Space) -> WorkloadNames:
+    return WorkloadNames(
+        task_id=task.id,
+        task_uuid=task.task_uuid,
+        space_uuid=space.uuid,
+        space_name=space.name,
+        wallet=space.wallet,
+        host=task.host,
+        revision=task.revision,
+    )

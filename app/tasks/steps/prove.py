@@ -22,14 +22,14 @@ KEPT = timedelta(minutes=15)
 def prove(context: Context, proof_id: str) -> bool:
     """Take a proof one step further; return whether there is more to do in a moment.
 
-    What is on the cluster of one that is over, or forgotten, is removed.
+    The Job of one that is over, or forgotten, is removed.
 
     Raises:
         Permanent: The cluster does not let it be removed.
         Temporary: Redis or the cluster is away.
     """
-    found = context.store.value(redis_keys.proof(proof_id))
-    order = msgspec.json.decode(found, type=Proof) if found else None
+    content = context.store.value(redis_keys.proof(proof_id))
+    order = msgspec.json.decode(content, type=Proof) if content else None
     if order and not order.is_over:
         try:
             order = _step(context, proof_id, order)

@@ -1,4 +1,4 @@
-"""The step from a task that is to end to one of which nothing is left."""
+"""The step that ends a task: its objects are deleted, or the version before it is restored."""
 
 import time
 
@@ -9,8 +9,9 @@ from app.tasks import transitions
 from app.tasks.cleanup import pull_secrets
 from app.tasks.step import StepContext
 from app.tasks.steps import build
-from app.tasks.steps.apply import deploy, namespace, translated
+from app.tasks.steps.apply import deploy, translated
 from k8s.apply import apply as cluster_apply
+from k8s.naming import names
 
 _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 120
@@ -58,7 +59,7 @@ def _removed(work: StepContext, *, patiently: bool) -> None:
     while True:
         with translated():
             gone = cluster_apply.remove(
-                work.context.cluster, namespace=namespace(task), task_id=task.id
+                work.context.cluster, namespace=names.namespace(task.wallet), task_id=task.id
             )
         if gone or not patiently:
             return
@@ -85,5 +86,7 @@ def sweep(context: Context, task_id: str) -> None:
         if task is None or not task.ended or not task.wallet:
             return
         with translated():
-            cluster_apply.remove(context.cluster, namespace=namespace(task), task_id=task.id)
+            cluster_apply.remove(
+                context.cluster, namespace=names.namespace(task.wallet), task_id=task.id
+            )
         pull_secrets.withdraw(context, task)

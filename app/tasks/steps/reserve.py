@@ -1,34 +1,51 @@
-"""Room on the cluster's nodes for what a task has to run, reserved with the task's plan."""
+"""Room on the cluster's nodes for a task's workload, reserved in the commit that says what runs."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger, Slot
 from app.admission.reservations.placement import Demand, NoRoom
 from app.context import Context
-from app.errors import Permanent
-from app.store import Guard, redis_keys
+from app.errors import Permanent, Temporary
+from app.spaces.planning import Plan
+from app.spaces.source import Space
+from app.store import Change, Conflict, Guard, redis_keys
 from app.store.records import Fallback, Task
+from app.store.sync import encoded
+from app.tasks import transitions
 from app.tasks.step import StepContext
 from app.tasks.steps.apply import overrides, translated
 from k8s import render
 from k8s.inventory import inventory, pod_requests
 from k8s.inventory.inventory import Inventory
+from k8s.manifests.scope import Manifest
 from k8s.workload import Workload
 
 NO_ROOM = "no_room"
+_ATTEMPTS = 50
+_PREDECESSOR_SECONDS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A workload, its manifests, and what its pods need as they are rendered."""
+
+    workload: Workload
+    manifests: Sequence[Manifest]
+    demands: tuple[Demand, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Reserved:
-    """Room that is found, and taken once the guards are committed.
+    """Room that is free, and taken once the guards are committed.
 
     Attributes:
         workload: As it is rendered for its nodes.
-        guards: What writes the reservation down; a Conflict when another took room meanwhile.
+        guards: They write the reservation; a Conflict when another task took room meanwhile.
         where: On which nodes, for people.
-        kept: Whether it was written down before.
+        kept: Whether it was reserved before.
     """
 
     workload: Workload
@@ -37,43 +54,133 @@ class Reserved:
     kept: bool
 
 
-def reserve(work: StepContext, workload: Workload, fallback: Fallback | None) -> Reserved:
-    """Find room for a task's wanted revision; what it holds already, and needs still, it keeps.
+Becomes = Callable[[StepContext, Reserved, Task | None], Change | None]
 
-    Args:
-        work: The step.
-        workload: What has to run.
-        fallback: The version that it takes the place of, which runs until it does.
+
+def before_build(work: StepContext, space: Space, workload: Workload) -> StepContext:
+    """Reserve room before an image is built; return the step with the task as it is then.
 
     Raises:
-        Permanent: `no_room`; what rendering refuses.
-        Temporary: The cluster or Redis is away.
+        Permanent, Superseded, Temporary: As `commit`.
     """
-    context, task = work.context, work.task
+
+    def becomes(now: StepContext, room: Reserved, _: Task | None) -> Change | None:
+        if room.kept:
+            return None
+        return transitions.reserved(now.task, room.where, guards=room.guards, now=time.time())
+
+    return _with_room(work, space, _counted(work.context, workload), becomes)
+
+
+def commit(work: StepContext, space: Space, plan: Plan) -> Sequence[Manifest]:
+    """Reserve room and commit what has to run; return its manifests, as they were counted.
+
+    Raises:
+        Permanent: `no_room`, `host_taken`, `not_the_owner`; what rendering refuses.
+        Superseded: The task was changed meanwhile.
+        Temporary: `busy`; the cluster or Redis is away.
+    """
+
+    def becomes(now: StepContext, room: Reserved, replaced: Task | None) -> Change:
+        return transitions.deploying(
+            now.task,
+            now=time.time(),
+            workload=encoded(room.workload),
+            guards=(*_claims(now, plan.workload, replaced), *room.guards),
+            notes=plan.warnings,
+            space_uuid=space.uuid,
+            space_name=space.name,
+            wallet=space.wallet,
+            hardware=space.hardware,
+            components={part.name: part.replicas for part in plan.workload.components},
+            fallback=_fallback(now.task, replaced),
+        )
+
+    counted = _counted(work.context, plan.workload)
+    _with_room(work, space, counted, becomes)
+    return counted.manifests
+
+
+def predecessor(work: StepContext, space: Space) -> Task | None:
+    """Return the task whose objects this Space has on the cluster now; wait for one that is ending.
+
+    Raises:
+        Permanent: `not_the_owner`: it belongs to another wallet.
+        Superseded: The task was changed meanwhile.
+        Temporary: It takes too long to end.
+    """
+    until = time.monotonic() + _PREDECESSOR_SECONDS
+    while True:
+        holder = work.context.store.field(redis_keys.HOLDERS, space.uuid)
+        other = work.context.store.get(holder) if holder and holder != work.task.id else None
+        if other is None or other.ended:
+            return None
+        if other.wallet != space.wallet:
+            message = f"Space {space.uuid} runs for another wallet"
+            raise Permanent(message, category="not_the_owner")
+        if not other.stopping:
+            return other
+        work.pause(1, until=until, what=f"the end of job {other.id} of the same Space")
+
+
+def _counted(context: Context, workload: Workload) -> Counted:
+    """Render a workload, the operator's own templates included: that is what has to be reserved."""
     with translated():
-        seen = inventory.read(context.cluster, facts={})
-        wanted = _demands(context, workload)
-    book = Ledger.read(context.store.fields(redis_keys.RESERVATIONS))
-    slots = book.of(task.id, task.revision)
+        manifests = render.workload(workload, context.capabilities, overrides=overrides(context))
+    demands = placement.demands(workload, pod_requests.by_component(manifests))
+    return Counted(workload, manifests, demands)
+
+
+def _with_room(work: StepContext, space: Space, counted: Counted, becomes: Becomes) -> StepContext:
+    """Commit a change with the room for it; decide anew when another task took room meanwhile."""
+    for _ in range(_ATTEMPTS):
+        replaced = predecessor(work, space)
+        room = _reserved(work, counted, _fallback(work.task, replaced))
+        change = becomes(work, room, replaced)
+        if change is None:
+            return work
+        try:
+            work.context.store.commit(change)
+        except Conflict:
+            work = work.current()
+        else:
+            return work.current()
+    raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
+
+
+def _fallback(task: Task, replaced: Task | None) -> Fallback | None:
+    if replaced is None:
+        return task.fallback
+    return Fallback(replaced.id, replaced.revision)
+
+
+def _reserved(work: StepContext, counted: Counted, fallback: Fallback | None) -> Reserved:
+    """Find room for a task's wanted revision; slots that it holds and still needs are kept."""
+    task, wanted = work.task, counted.demands
+    with translated():
+        seen = inventory.read(work.context.cluster, facts={})
+    ledger = Ledger.read(work.context.store.fields(redis_keys.RESERVATIONS))
+    slots = ledger.of(task.id, task.revision)
     kept = placement.holds(wanted, seen, slots)
     if not kept:
-        slots = _placed(wanted, seen, book, task=task, fallback=fallback)
-    guards = tuple(book.reserving(task.id, task.revision, slots))
-    return Reserved(placement.steered(workload, seen, slots), guards, _where(slots), kept=kept)
+        slots = _placed(wanted, seen, ledger, task=task, fallback=fallback)
+    guards = tuple(ledger.reserving(task.id, task.revision, slots))
+    workload = placement.steered(counted.workload, seen, slots)
+    return Reserved(workload, guards, _where(slots), kept=kept)
 
 
 def _placed(
-    wanted: Iterable[Demand],
+    wanted: Sequence[Demand],
     seen: Inventory,
-    book: Ledger,
+    ledger: Ledger,
     *,
     task: Task,
     fallback: Fallback | None,
 ) -> tuple[Slot, ...]:
-    before = book.of(fallback.task_id, fallback.revision) if fallback else ()
+    before = ledger.of(fallback.task_id, fallback.revision) if fallback else ()
     try:
         return placement.place(
-            wanted, seen, book, task_id=task.id, revision=task.revision, before=before
+            wanted, seen, ledger, task_id=task.id, revision=task.revision, before=before
         )
     except NoRoom as error:
         raise Permanent(str(error), category=NO_ROOM) from None
@@ -83,7 +190,27 @@ def _where(slots: tuple[Slot, ...]) -> str:
     return "on " + ", ".join(sorted({slot.node for slot in slots}))
 
 
-def _demands(context: Context, workload: Workload) -> tuple[Demand, ...]:
-    """What is reserved is what is rendered, the operator's own templates included."""
-    manifests = render.workload(workload, context.capabilities, overrides=overrides(context))
-    return placement.demands(workload, pod_requests.by_component(manifests))
+def _claims(work: StepContext, workload: Workload, replaced: Task | None) -> Iterator[Guard]:
+    """Claim the host names that the file asks for beside the task's own.
+
+    Raises:
+        Permanent: `host_taken`: one belongs to another running task.
+    """
+    mine = {work.task.id} | ({replaced.id} if replaced else set())
+    for host in _hosts(workload) - {work.task.host}:
+        holder = work.context.store.field(redis_keys.HOSTS, host)
+        other = work.context.store.get(holder) if holder and holder not in mine else None
+        if other and not other.ended:
+            message = f"the host name {host} belongs to another task; remove it from accept"
+            raise Permanent(message, category="host_taken")
+        yield Guard(redis_keys.HOSTS, host, holder, work.task.id)
+
+
+def _hosts(workload: Workload) -> set[str]:
+    return {
+        host
+        for component in workload.components
+        for container in component.containers
+        for port in container.ports
+        for host in port.hosts
+    }

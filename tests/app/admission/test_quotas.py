@@ -1,4 +1,4 @@
-"""Whether the provider takes on more, by `resource_policy.json`."""
+"""Quotas of `resource_policy.json`, below which the provider takes on no more."""
 
 from dataclasses import replace
 from pathlib import Path

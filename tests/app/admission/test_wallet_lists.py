@@ -35,7 +35,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """Its URL."""
         return f"http://127.0.0.1:{self.server_port}/wallets"
 
 
@@ -157,7 +157,7 @@ def test_a_white_list_that_cannot_be_read_lets_nobody_in(
 def test_a_black_list_that_cannot_be_read_stays_as_it_was(
     server: Server, store: Store, tmp_path: Path
 ) -> None:
-    """Who was on it stays out; when it was never read, it keeps nobody out."""
+    """A wallet that was on it stays out; a list that was never read keeps nobody out."""
     table = Admission(black_list=server.url, lists_kept_seconds=1)
     server.status = 404
     assert not refusal(Lists(table, tmp_path, store), BOB)

@@ -1,4 +1,4 @@
-"""What a worker does when the cluster refuses, on a real Redis."""
+"""A worker whose step fails, on a real Redis."""
 
 import time
 import uuid
@@ -31,7 +31,7 @@ def context(provider_folder: Path) -> Iterator[Context]:
 
 
 def test_a_cluster_that_refuses_the_end(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What cannot be deleted now is left for later, by one look at the cluster, not thousands."""
+    """A deletion that fails is left for later after one look at the cluster, not thousands."""
     job = JobData(
         uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{market.SPACES}/{uuid.uuid4()}"
     )
@@ -56,7 +56,7 @@ def test_a_cluster_that_refuses_the_end(context: Context, monkeypatch: pytest.Mo
 
 
 def test_a_failure_tells_no_secret(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What failed may say what it was given; the tenant is not told."""
+    """A step's failure may quote its secrets; the task's reason does not."""
     job = JobData(
         uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{market.SPACES}/{uuid.uuid4()}"
     )

@@ -1,4 +1,4 @@
-"""What the clock ends, on a real Redis."""
+"""Tasks that the clock ends, on a real Redis."""
 
 import time
 import uuid
@@ -35,7 +35,7 @@ def held(context: Context, task: Task) -> Task:
 
 @pytest.mark.parametrize("state", [State.ACCEPTED, State.FETCHING, State.BUILDING])
 def test_a_task_that_is_still_built(context: Context, state: State) -> None:
-    """When its time is over it is ended like every other; its record stays, and says so."""
+    """A task that is due is ended like every other; its record stays, and says so."""
     task = due(context, state)
     assert deadlines.end_due(context) == 1
     stopping = held(context, task)
@@ -44,7 +44,7 @@ def test_a_task_that_is_still_built(context: Context, state: State) -> None:
     advance.advance(context, task.id)
     ended = held(context, task)
     assert (ended.state, ended.ended) == (State.FAILED, True)
-    assert [one.status for one in context.store.callbacks(task.id)] == ["failed"]
+    assert [callback.status for callback in context.store.callbacks(task.id)] == ["failed"]
 
 
 def test_time_counts_from_the_first_run(context: Context) -> None:

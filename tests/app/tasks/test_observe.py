@@ -1,7 +1,8 @@
-"""Which tasks are looked at."""
+"""Looks at tasks: which, and how often each is assessed."""
 
 import time
 import uuid
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
@@ -10,22 +11,24 @@ from app.context import Context
 from app.store import Change, redis_keys
 from app.store.job_data import JobData
 from app.store.records import State, Task
-from app.tasks import observe, transitions
-from app.tasks.observation import Observation
+from app.tasks import transitions
+from app.tasks.observe import Observation
 from k8s.api import watch
 from k8s.api.objects import Metadata, Pod
+from k8s.health import health
+from k8s.health.health import Health
 from k8s.naming import labels
 from tests.support import market
 
 
-def running(context: Context) -> Task:
-    """Remember a task that runs."""
+def applied(context: Context, state: State = State.RUNNING) -> Task:
+    """Store a task that is on the cluster."""
     job = JobData(
         uuid=str(uuid.uuid4()), duration=900, job_source_uri=f"{market.SPACES}/{uuid.uuid4()}"
     )
     host = f"{job.uuid[:8]}.example.com"
     born = transitions.accepted(job, host=host, now=1, start_timeout_seconds=60)
-    after = replace(born.after, state=State.RUNNING, applied_revision=1, components={"web": 1})
+    after = replace(born.after, state=state, applied_revision=1, components={"web": 1})
     context.store.commit(Change(before=None, after=after, at=1))
     return after
 
@@ -36,18 +39,37 @@ def pod(task: Task) -> Pod:
     return Pod(metadata=metadata)
 
 
-def test_a_record_that_cannot_be_read(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def assessed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The tasks whose health was assessed, each by the name of its pod; all of them are ready."""
+    tasks: list[str] = []
+
+    def assess(pods: list[Pod], *_: object, **__: Any) -> Health:
+        tasks.extend(pod.metadata.name for pod in pods)
+        return Health(ready=True, problem=None)
+
+    monkeypatch.setattr(health, "assess", assess)
+    return tasks
+
+
+def test_a_record_that_cannot_be_read(context: Context, assessed: list[str]) -> None:
     """It is left alone, and the others are looked at."""
-    bad, good = running(context), running(context)
+    bad, good = applied(context), applied(context)
     context.redis.hset(redis_keys.task(bad.id), "record", "{}")
-    looked = []
-
-    def is_news(task: Task, _: object) -> bool:
-        looked.append(task.id)
-        return False
-
-    monkeypatch.setattr(observe, "is_news", is_news)
     observation = Observation(context)
     observation.take(Pod, watch.Listed((pod(bad), pod(good))))
     observation.look(time.time())
-    assert looked == [good.id]
+    assert assessed == [good.id]
+
+
+def test_a_look_assesses_once(context: Context, assessed: list[str]) -> None:
+    """The look that sees news commits it; without an event there is no second look."""
+    task = applied(context, State.DEPLOYING)
+    observation = Observation(context)
+    observation.take(Pod, watch.Listed((pod(task),)))
+    observation.look(time.time())
+    observation.look(time.time())
+    assert assessed == [task.id]
+    observed = context.store.get(task.id)
+    assert observed
+    assert observed.state is State.RUNNING

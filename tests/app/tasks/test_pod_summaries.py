@@ -1,4 +1,4 @@
-"""What the watcher writes down of pods, for people to see."""
+"""Summaries of pods, as the watcher writes them for `task get`."""
 
 from datetime import UTC, datetime
 
@@ -9,8 +9,8 @@ from app.context import Context
 from app.store import redis_keys
 from app.store.job_data import JobData
 from app.store.records import PodSummary
-from app.tasks import observation, transitions
-from app.tasks.observation import Observation
+from app.tasks import pod_summaries, transitions
+from app.tasks.observe import Observation
 from k8s.api.objects import (
     ContainerState,
     ContainerStatus,
@@ -53,7 +53,7 @@ def pod(task_id: str, *containers: ContainerStatus, deleting: bool = False) -> P
 
 
 def shown(context: Context, task_id: str) -> tuple[PodSummary, ...]:
-    """Return the pods that people see."""
+    """Return the pods that `task get` shows."""
     summaries = context.store.pods(task_id)
     return summaries.pods if summaries else ()
 
@@ -89,7 +89,7 @@ def test_only_news_is_written(context: Context, task_id: str) -> None:
     seen.take(Pod, listed)
     seen.look(1)
     key = redis_keys.pods(task_id)
-    assert 0 < context.redis.ttl(key) <= observation.PODS_KEPT.total_seconds()
+    assert 0 < context.redis.ttl(key) <= pod_summaries.KEPT.total_seconds()
     context.redis.delete(key)
     seen.take(Pod, listed)
     seen.look(2)

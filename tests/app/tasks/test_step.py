@@ -1,4 +1,4 @@
-"""How a step notices that it is not wanted any more, on a real Redis."""
+"""Steps that are superseded, or lose their lock, on a real Redis."""
 
 import time
 import uuid
@@ -28,9 +28,9 @@ def accepted(context: Context) -> Task:
 
 def held(context: Context, task_id: str) -> Task:
     """Return a task as it is now."""
-    found = context.store.get(task_id)
-    assert found
-    return found
+    task = context.store.get(task_id)
+    assert task
+    return task
 
 
 def ended(task: Task) -> Change:
@@ -68,7 +68,7 @@ def test_a_renewal_is_no_reason_to_stop(context: Context) -> None:
 
 
 def test_a_lost_lock(context: Context) -> None:
-    """Who has lost the lock writes nothing more: somebody else may be at work."""
+    """A step that has lost the lock writes nothing more: another worker may be at the task."""
     task = accepted(context)
     with leases.held(context.redis, f"task:{task.id}") as lock:
         context.redis.delete(f"cp:lock:task:{task.id}")

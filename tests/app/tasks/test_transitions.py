@@ -1,4 +1,4 @@
-"""How a task changes, and what is told of it."""
+"""Transitions of a task, and the callbacks that report them."""
 
 import pytest
 from msgspec.structs import replace
@@ -35,7 +35,7 @@ def runs() -> Task:
 
 def told(change: Change) -> list[tuple[int, str]]:
     """Return what Lagrange is told: sequence numbers and statuses."""
-    return [(one.sequence, one.status) for one in change.callbacks]
+    return [(callback.sequence, callback.status) for callback in change.callbacks]
 
 
 def test_a_task_is_known_by_its_uuids_in_lower_case() -> None:
@@ -103,7 +103,7 @@ def test_a_task_that_never_reached_the_cluster_fails_at_once() -> None:
 
 
 def test_a_task_with_objects_is_removed_before_its_failure_is_told() -> None:
-    """What was applied has to go first."""
+    """Objects that were applied have to go first."""
     change = failure(replace(fresh(), state=State.DEPLOYING), REASON, now=NOW)
     assert change.callbacks == ()
     assert change.after.stopping

@@ -1,4 +1,4 @@
-"""What may be applied for tenants, whatever templates say."""
+"""The policy on objects of tenants, whatever templates say."""
 
 from collections.abc import Callable
 from copy import deepcopy
@@ -20,7 +20,8 @@ MANIFESTS = render.workload(WORKLOAD, OFFER)
 
 
 def _find(manifests: list[Any], kind: str, name: str = "") -> Any:
-    return next(one for one in manifests if one["kind"] == kind and name in one["metadata"]["name"])
+    of_kind = (manifest for manifest in manifests if manifest["kind"] == kind)
+    return next(manifest for manifest in of_kind if name in manifest["metadata"]["name"])
 
 
 def _pod(manifests: list[Any]) -> Any:

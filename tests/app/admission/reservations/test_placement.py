@@ -1,4 +1,4 @@
-"""Where pods find room, and what is said when they find none."""
+"""Placement of pods on nodes, and the messages when there is no room."""
 
 from dataclasses import replace
 
@@ -84,7 +84,7 @@ def test_a_node_takes_only_so_many_pods() -> None:
 
 
 def test_the_largest_are_placed_first() -> None:
-    """What comes first in the file does not take the room of what only fits there."""
+    """A component that comes first in the file leaves the room of one that only fits there."""
     seen = inventory(node("a", cpu_millis=4000), node("b", cpu_millis=2000))
     small, large = demand(cpu=2, component="small"), demand(cpu=4, component="large")
     slots = placement.place((small, large), seen, Ledger(), task_id="t", revision=1)
@@ -158,7 +158,7 @@ def test_a_version_needs_room_beside_the_one_that_it_replaces() -> None:
 
 @pytest.mark.parametrize(("cpu", "fits"), [(1, True), (2, False)])
 def test_only_slots_that_are_large_enough_are_inherited(cpu: float, *, fits: bool) -> None:
-    """What is larger than before needs room of its own."""
+    """A pod that is larger than before needs room of its own."""
     seen = inventory(node("a", cpu_millis=4000))
     before = tuple(held(f"t:1:web:{number}", "a") for number in range(2))
     book = Ledger({"t:1": before})

@@ -17,13 +17,13 @@ from tests.support.fake_registry import FakeRegistry, serving
 @pytest.fixture
 def fake() -> Iterator[FakeRegistry]:
     """A registry."""
-    with serving() as found:
-        yield found
+    with serving() as fake:
+        yield fake
 
 
 @pytest.fixture
 def registry(fake: FakeRegistry) -> Registry:
-    """What the operator configured for it."""
+    """The operator's configuration of it."""
     return Registry(host=fake.host, plain_http=True, user="operator", password="hunter2")
 
 

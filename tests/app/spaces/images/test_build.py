@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from app.errors import Permanent, Temporary
-from app.spaces.images import BuildLimits, BuildRequest, build
+from app.spaces.images import BuildLimits, BuildRequest, ProgramBuilder
 from app.spaces.images.build_request import Command
 from tests.support.fake_registry import FakeRegistry
 
@@ -53,16 +53,15 @@ class Script:
 
 
 class Journal:
-    """What a build tells."""
+    """The log of a build."""
 
     def __init__(self) -> None:
         self.lines: list[str] = []
 
     def run(self, order: BuildRequest, builder: Script) -> str:
         """Run a build."""
-        return build(
+        return ProgramBuilder(builder).build(
             order,
-            builder,
             check=lambda: None,
             tell=self.lines.append,
             pushing=lambda: self.lines.append("(pushing)"),
@@ -100,8 +99,8 @@ def test_a_build(order: BuildRequest) -> None:
 def test_a_builder_that_does_not_tell(order: BuildRequest, fake: FakeRegistry) -> None:
     """The registry is asked what it has then."""
     fake.answer = lambda _path, _auth: (200, {}, b"{}")
-    found = Journal().run(order, Script(tells=False))
-    assert found == "sha256:" + hashlib.sha256(b"{}").hexdigest()
+    digest = Journal().run(order, Script(tells=False))
+    assert digest == "sha256:" + hashlib.sha256(b"{}").hexdigest()
 
 
 def test_credentials(order: BuildRequest) -> None:
@@ -174,7 +173,7 @@ def test_a_daemon_that_is_away(order: BuildRequest) -> None:
 
 @pytest.mark.parametrize("building", ["echo built", "exit 1"])
 def test_a_daemon_is_cleaned(order: BuildRequest, building: str) -> None:
-    """What a daemon keeps of a build is removed, however the build ended."""
+    """A daemon's leftovers of a build are removed, however the build ended."""
     mark = order.folder / "mark"
     builder = Script(building=building, cleaning=f"echo > {mark}; echo")
     if building == "exit 1":
@@ -185,15 +184,14 @@ def test_a_daemon_is_cleaned(order: BuildRequest, building: str) -> None:
 
 
 def test_what_stops_a_build(order: BuildRequest) -> None:
-    """What `check` raises ends the build and comes out."""
+    """An exception of `check` ends the build and comes out."""
 
     def check() -> None:
         raise KeyError
 
     with pytest.raises(KeyError):
-        build(
+        ProgramBuilder(Script(building="sleep 60")).build(
             order,
-            Script(building="sleep 60"),
             check=check,
             tell=lambda _: None,
             pushing=lambda: None,

@@ -1,4 +1,4 @@
-"""What builders get to see of a Space."""
+"""The context that builders see of a Space."""
 
 import os
 from pathlib import Path
@@ -51,14 +51,14 @@ def test_every_difference_counts(tmp_path: Path, change: dict[str, str], dockerf
 
 
 def test_names_and_contents_do_not_run_together(tmp_path: Path) -> None:
-    """What moves from a file's content to its name makes a difference."""
+    """A letter that moves from a file's content to its name makes a difference."""
     one = described(tmp_path / "one", {"Dockerfile": "", "ab": "c"})
     other = described(tmp_path / "other", {"Dockerfile": "", "a": "bc"})
     assert one.digest != other.digest
 
 
 def test_only_the_folder_of_the_dockerfile(tmp_path: Path) -> None:
-    """What is beside the folder of the Dockerfile is no part of the context."""
+    """Files beside the folder of the Dockerfile are no part of the context."""
     files = {"sub/Dockerfile": "FROM a", "sub/x/y": "1", "other": "2"}
     one = described(tmp_path / "one", files, "sub/Dockerfile")
     other = described(tmp_path / "other", files | {"other": "3"}, "sub/Dockerfile")

@@ -1,4 +1,4 @@
-"""What the end of a build's Job means, and how its files are packed."""
+"""Outcomes of a build's Job, and the packing of its files."""
 
 import tarfile
 from dataclasses import replace
@@ -13,7 +13,7 @@ from app.spaces.images.buildkit_job import PROGRAM, _addresses
 from app.spaces.images.detect import choose
 from app.spaces.images.job_logs import JobLogs
 from k8s.api.client import Cluster
-from k8s.jobs import Progress
+from k8s.jobs.build_progress import Progress
 from tests.support.fake_registry import FakeRegistry
 
 DIGEST = "sha256:" + "ab" * 32
@@ -25,10 +25,10 @@ def following(order: BuildRequest) -> JobLogs:
     """A build that was followed, and told two lines."""
     cluster = create_autospec(Cluster, instance=True)
     cluster.log.return_value = "newuidmap: not permitted\n"
-    found = JobLogs(cluster, "build-x", order, lambda: None, lambda _: None)
-    found._begin()
-    found._lines.take(b"one\ntwo\n")
-    return found
+    logs = JobLogs(cluster, "build-x", order, lambda: None, lambda _: None)
+    logs._begin()
+    logs._lines.take(b"one\ntwo\n")
+    return logs
 
 
 def failed(following: JobLogs, seen: Progress) -> Failure:
@@ -39,7 +39,7 @@ def failed(following: JobLogs, seen: Progress) -> Failure:
 
 
 def test_success(following: JobLogs) -> None:
-    """The digest is what the Job's last word is."""
+    """The digest is the Job's termination message."""
     assert following._outcome(Progress(status=0, digest=DIGEST)) == DIGEST
 
 
@@ -52,7 +52,7 @@ def test_success(following: JobLogs) -> None:
     ],
 )
 def test_for_good(following: JobLogs, seen: Progress, category: str) -> None:
-    """What is the tenant's affair, or the registry's no, fails the task with the last lines."""
+    """A fault of the tenant's, or a refusal by the registry, fails the task with the last lines."""
     error = failed(following, seen)
     assert isinstance(error, Permanent)
     assert error.category == category
@@ -72,7 +72,7 @@ def test_for_good(following: JobLogs, seen: Progress, category: str) -> None:
     ],
 )
 def test_for_now(following: JobLogs, seen: Progress) -> None:
-    """What is the cluster's affair is tried again, in its words."""
+    """A fault of the cluster's is tried again, in its words."""
     error = failed(following, seen)
     assert isinstance(error, Temporary)
     assert error.category == "builder"
@@ -99,7 +99,7 @@ def test_addresses() -> None:
 
 
 def test_the_same_files_make_the_same_parcel(order: BuildRequest, tmp_path: Path) -> None:
-    """Whose they are and of when does not matter; no name of theirs means anything."""
+    """Neither their owner nor their times matter, and no name of theirs has a meaning."""
     files = order.context.folder
     (files / "sub").mkdir()
     (files / "sub" / ".wh.odd").write_text("content")
@@ -114,11 +114,11 @@ def test_the_same_files_make_the_same_parcel(order: BuildRequest, tmp_path: Path
         assert inner is not None
         with tarfile.open(fileobj=inner) as packed:
             assert sorted(packed.getnames()) == [".", "./sub", "./sub/.wh.odd"]
-            assert {(one.mode, one.uid) for one in packed.getmembers()} == {(0o755, 0)}
+            assert {(member.mode, member.uid) for member in packed.getmembers()} == {(0o755, 0)}
 
 
 def test_it_is_no_program_of_this_machine() -> None:
-    """What is built without a cluster needs another builder, and is told so."""
+    """A build without a cluster needs another builder, and its error says so."""
     with pytest.raises(Permanent, match="CP_BUILD_BUILDER"):
         choose(PROGRAM)
 

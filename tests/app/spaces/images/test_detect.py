@@ -8,21 +8,21 @@ import pytest
 
 from app.errors import Permanent
 from app.spaces.images import BuildRequest, choose, sandbox
-from app.spaces.images.build_request import Builder, Command, Network
-from app.spaces.images.detect import BUILDERS
+from app.spaces.images.build_request import BuildProgram, Command, Network
+from app.spaces.images.detect import PROGRAMS
 
-every_builder = pytest.mark.parametrize("builder", BUILDERS, ids=lambda one: one.program)
+every_builder = pytest.mark.parametrize("builder", PROGRAMS, ids=lambda program: program.program)
 
 
-def commands(builder: Builder, order: BuildRequest) -> list[Command]:
+def commands(builder: BuildProgram, order: BuildRequest) -> list[Command]:
     """Return all command lines of a builder."""
     others = [builder.ready(), builder.clean(order)]
-    return [builder.build(order), builder.push(order), *(one for one in others if one)]
+    return [builder.build(order), builder.push(order), *filter(None, others)]
 
 
 @every_builder
 def test_credentials_are_in_no_command(
-    builder: Builder, order: BuildRequest, monkeypatch: pytest.MonkeyPatch
+    builder: BuildProgram, order: BuildRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Others on the machine see command lines; the operator's secrets are not there."""
     monkeypatch.setenv("CP_REGISTRY_PASSWORD", "hunter2")
@@ -34,8 +34,10 @@ def test_credentials_are_in_no_command(
 
 
 @every_builder
-def test_credentials_are_there_for_the_push_alone(builder: Builder, order: BuildRequest) -> None:
-    """What the builder reads has none at first, and only we can read it when it has."""
+def test_credentials_are_there_for_the_push_alone(
+    builder: BuildProgram, order: BuildRequest
+) -> None:
+    """The file that the builder reads has none at first, and only we can read it when it has."""
     sandbox.prepare(order)
     path = order.docker_folder / "config.json"
     environment = sandbox.environment(order, builder)
@@ -47,7 +49,7 @@ def test_credentials_are_there_for_the_push_alone(builder: Builder, order: Build
 
 
 @every_builder
-def test_the_context_and_the_name(builder: Builder, order: BuildRequest) -> None:
+def test_the_context_and_the_name(builder: BuildProgram, order: BuildRequest) -> None:
     """The build is of our folder, our Dockerfile and our name, and both commands name the image."""
     build, push = builder.build(order), builder.push(order)
     assert any(str(order.context.folder) in word for word in build)
@@ -59,7 +61,7 @@ def test_the_context_and_the_name(builder: Builder, order: BuildRequest) -> None
 
 @pytest.mark.parametrize("network", ["none", "private", "host"])
 @every_builder
-def test_the_network(builder: Builder, order: BuildRequest, network: Network) -> None:
+def test_the_network(builder: BuildProgram, order: BuildRequest, network: Network) -> None:
     """The host's network is there only when the operator says so."""
     words = builder.build(replace(order, network=network))
     assert any("host" in word for word in words if "net" in word) == (network == "host")
@@ -67,8 +69,10 @@ def test_the_network(builder: Builder, order: BuildRequest, network: Network) ->
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="cgroups are root's")
-@pytest.mark.parametrize("builder", [one for one in BUILDERS if one.program != "buildctl"])
-def test_the_limits(builder: Builder, order: BuildRequest) -> None:
+@pytest.mark.parametrize(
+    "builder", [program for program in PROGRAMS if program.program != "buildctl"]
+)
+def test_the_limits(builder: BuildProgram, order: BuildRequest) -> None:
     """CPU and memory of a Dockerfile's steps are limited where the builder can."""
     words = builder.build(order)
     assert f"--memory={1 << 30}b" in words
@@ -78,7 +82,7 @@ def test_the_limits(builder: Builder, order: BuildRequest) -> None:
 
 def test_plain_http_is_for_our_registry_alone(order: BuildRequest) -> None:
     """Base images come over TLS, unless the machine's registries.conf says otherwise."""
-    for builder in BUILDERS:
+    for builder in PROGRAMS:
         assert not any("tls" in word or "insecure" in word for word in builder.build(order))
 
 

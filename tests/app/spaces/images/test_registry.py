@@ -1,4 +1,4 @@
-"""What the operator's registry is asked, and what its answers mean."""
+"""Requests to the operator's registry, and the meaning of its answers."""
 
 import asyncio
 import base64

@@ -105,7 +105,7 @@ def test_its_end_is_the_end_of_all(order: BuildRequest, end: str) -> None:
 
 
 def test_it_ends_with_us(order: BuildRequest) -> None:
-    """When our process is killed, the kernel kills the command and all below it."""
+    """The death of our process makes the kernel kill the command and all below it."""
     marker = str(uuid.uuid4().int)
     child = os.fork()
     if child == 0:

@@ -2,12 +2,14 @@
 
 import json
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Permanent
+from app.spaces.ldl import hardware
 from app.spaces.source import (
     Kind,
     Space,
@@ -15,6 +17,7 @@ from app.spaces.source import (
     kind,
 )
 from app.spaces.source.space import read
+from k8s.workload import Resources
 
 WALLET = "0x" + "AB" * 20
 UUID = "0F7E0A1C-7F9E-4C1B-9B5B-0A1B2C3D4E5F"
@@ -59,6 +62,29 @@ def test_read() -> None:
             SpaceFile("src/a", "https://x/src/a"),
         ),
     )
+
+
+def test_the_order_is_parsed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many steps ask for it, and not before one does."""
+    parse = Mock(wraps=hardware.parse)
+    monkeypatch.setattr(hardware, "parse", parse)
+    document = described("deploy.yaml", gpu=0, storage=1 << 30)
+    space = read(json.dumps(document).encode(), max_files=1)
+    assert not parse.called
+    assert space.order == Resources(
+        cpu_millis=2000, memory_bytes=16 << 30, storage_bytes=1 << 30, gpu=None
+    )
+    assert space.order is space.order
+    assert parse.call_count == 1
+
+
+def test_an_order_that_is_none() -> None:
+    """It fails the task as its deployment file would, where it is asked for."""
+    document = described("deploy.yaml", description="a lot")
+    space = read(json.dumps(document).encode(), max_files=1)
+    with pytest.raises(Permanent, match="hardware: `a lot` must read like") as caught:
+        _ = space.order
+    assert caught.value.category == "ldl_refused"
 
 
 @pytest.mark.parametrize(

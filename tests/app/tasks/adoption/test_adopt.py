@@ -1,4 +1,4 @@
-"""What v0.3.0 left becomes tasks: a real Redis, and the simulated cluster."""
+"""Adoption of v0.3.0's jobs as tasks: a real Redis, and the simulated cluster."""
 
 import threading
 import time
@@ -79,7 +79,7 @@ def test_its_doors_are_closed(context: Context) -> None:
 
 
 def test_its_room_is_reserved_once(context: Context) -> None:
-    """What its pod takes is taken once, and stays taken while the pod is replaced."""
+    """The room of its pod is taken once, and stays taken while the pod is replaced."""
     one = left(context)
     free = total_free(context)
     task = adopted(context, one)
@@ -121,7 +121,7 @@ def end(context: Context, task: Task) -> None:
 
 
 def test_its_end(context: Context) -> None:
-    """What v0.3.0 made of it goes, and room and names are given back; its records stay."""
+    """Its objects of v0.3.0 go, and room and names are given back; its records stay."""
     one = left(context)
     before = whole(context)
     task = adopted(context, one)

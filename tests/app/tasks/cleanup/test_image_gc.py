@@ -112,7 +112,7 @@ def test_what_is_being_built_stays(provider: Provider) -> None:
 
 
 def test_another_registry_is_left_alone(provider: Provider) -> None:
-    """What was pushed to a registry that is configured no more is forgotten, not deleted."""
+    """An image in a registry that is configured no more is forgotten, not deleted."""
     image = "other.example/lagrange/space:tag"
     provider.context.redis.zadd(image_gc._IMAGES, {image: 0})
     assert image_gc.prune(provider.context) == 0

@@ -1,4 +1,4 @@
-"""What is removed of tenants who have left, on a real Redis and the simulated cluster."""
+"""Garbage collection of vacant namespaces, on a real Redis and the simulated cluster."""
 
 import time
 import uuid
@@ -21,7 +21,8 @@ from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
 from k8s.apply import apply
-from k8s.apply.namespaces import MARK, MarkedNamespace, mark, remove
+from k8s.apply.conditional_removal import Version, remove
+from k8s.apply.namespaces import MARK, mark
 from k8s.naming import labels, names
 from k8s.workload import Capabilities, Component, Container, Resources, Workload
 from tests.support import market
@@ -143,7 +144,7 @@ def test_a_namespace_with_something_in_it(
 
 @pytest.mark.parametrize("missing", [labels.MANAGED_BY, labels.WALLET, labels.NAMESPACE])
 def test_a_namespace_of_others(context: Context, workload: Workload, missing: str) -> None:
-    """What is not ours by all its labels stays: v0.3.0's, a cluster's, another provider's."""
+    """A namespace without all our labels stays: v0.3.0's, a cluster's, another provider's."""
     name = f"ns-0x{uuid.uuid4().hex}"
     said = {labels.MANAGED_BY: labels.MANAGER, labels.WALLET: "0x1", labels.NAMESPACE: name}
     del said[missing]
@@ -176,7 +177,7 @@ def test_a_task_that_comes_in_between(
     """A task that gets its plan after the first look is seen at the second."""
     namespace = vacated(context, workload)
 
-    def marking(cluster: Cluster, name: str) -> MarkedNamespace:
+    def marking(cluster: Cluster, name: str) -> Version:
         remember(context, workload, state=State.DEPLOYING)
         return mark(cluster, name)
 

@@ -1,4 +1,4 @@
-"""When and how often a Space is asked for: a real server, a real Redis, the simulated cluster."""
+"""Requests for a Space: a real server, a real Redis, the simulated cluster."""
 
 import json
 import threading
@@ -14,6 +14,8 @@ from app.context import Context
 from app.store.job_data import JobData
 from app.store.records import State, Task
 from app.tasks import advance, transitions
+from k8s import render
+from k8s.manifests.scope import Manifest
 from tests.support import market
 from tests.support.simulated_cluster import SimulatedCluster, provider
 from tests.support.web_server import Web
@@ -24,7 +26,7 @@ JOBS = "/api/v1/computing/lagrange/jobs"
 
 
 class Source(ThreadingHTTPServer):
-    """Where Spaces are; it counts, and describes a Space otherwise each time it is asked."""
+    """A server of Spaces; it counts, and describes a Space otherwise each time it is asked."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -118,6 +120,23 @@ def test_a_space_is_asked_for_once(fetching: Context, source: Source) -> None:
     assert [path.split("/")[1] for path in source.asked] == ["spaces", "file"]
 
 
+def test_a_workload_is_rendered_twice(
+    fetching: Context, source: Source, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once to be counted, and once with the addresses that the cluster gave its services."""
+    rendered: list[bool] = []
+    original = render.workload
+
+    def workload(*args: Any, **options: Any) -> list[Manifest]:
+        rendered.append(options.get("addresses") is not None)
+        return original(*args, **options)
+
+    monkeypatch.setattr(render, "workload", workload)
+    task = advanced(fetching, source)
+    assert task.applied_revision == task.revision
+    assert rendered == [False, True]
+
+
 @pytest.mark.parametrize(
     ("name", "path"),
     [
@@ -136,7 +155,7 @@ def test_no_words_of_a_tenant_reach_another_folder(
     source.name, source.path = name, path
     task = advanced(fetching, source)
     assert victim.read_text() == "mine"
-    assert [one.name for one in (fetching.folder / "scratch").iterdir()] == []
+    assert list((fetching.folder / "scratch").iterdir()) == []
     if path != "deploy.yaml":
         assert task.reason
         assert task.reason.category == "source_invalid"
