@@ -56,7 +56,7 @@ def test_webhook(folder: Path) -> None:
     assert config.load(folder, {}).webhook.secrets == during[:1]
     assert len(backups(folder, "config.toml")) == 2
     assert config.load(folder, {}).api.domain == "cp.example.com"
-    assert "# Secret. Keys of Standard Webhooks" in (folder / "config.toml").read_text()
+    assert "# Secret. Keys for `v1` signatures" in (folder / "config.toml").read_text()
     assert not any(secret in result.stdout + result.stderr for secret in during)
 
 
