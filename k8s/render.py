@@ -6,8 +6,8 @@ from pathlib import Path
 from k8s.api.errors import Unsupported
 from k8s.manifests import (
     deployments,
+    host_routes,
     network_policies,
-    routes,
     services,
     tenant,
     volumes,
@@ -50,7 +50,7 @@ def workload(
         *services.services(scope),
         *deployments.deployments(scope, addresses or {}),
         *deployments.disruption_budgets(scope),
-        *routes.routes(scope),
+        *host_routes.routes(scope),
     ]
     check.check(manifests, workload, capabilities)
     return manifests

@@ -137,12 +137,12 @@ def parse(document: Mapping[str, object]) -> PriceList:
 def number(text: str) -> Decimal | None:
     """Return an amount of SWAN; None when the text is none, is negative, or beyond reason."""
     try:
-        found = Decimal(text.strip()) if len(text) <= _MAX_TEXT else None
+        price = Decimal(text.strip()) if len(text) <= _MAX_TEXT else None
     except InvalidOperation:
         return None
-    if found is None or not found.is_finite() or found < 0 or found.adjusted() > _MAX_TEXT:
+    if price is None or not price.is_finite() or price < 0 or price.adjusted() > _MAX_TEXT:
         return None
-    return found
+    return price
 
 
 def bids(job: JobData) -> bool:

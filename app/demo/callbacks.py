@@ -4,7 +4,7 @@ from collections.abc import Callable, Container
 
 from app.demo.assigned import Assigned
 from app.demo.fake_lagrange import ReceivedCallback
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 
 _SIMULATED_SECONDS = 30
 _REAL_SECONDS = 180

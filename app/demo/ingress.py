@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from typing import Any
 
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound
@@ -87,7 +87,7 @@ def _of_service(service: Object, nodes: list[str]) -> Iterator[str]:
     if service["metadata"].get("labels", {}).get(labels.MANAGED_BY) == labels.MANAGER:
         return
     spec = service.get("spec", {})
-    port = next((one for one in spec.get("ports") or () if one.get("port") == _HTTP), None)
+    port = next((port for port in spec.get("ports") or () if port.get("port") == _HTTP), None)
     if port is None or spec.get("type") not in {"LoadBalancer", "NodePort"}:
         return
     yield from _balancers(service)
@@ -96,13 +96,13 @@ def _of_service(service: Object, nodes: list[str]) -> Iterator[str]:
 
 
 def _nodes(cluster: Cluster) -> list[str]:
-    found = [
-        (_NODE_ADDRESSES.index(one["type"]), _host(one["address"]))
+    addresses = [
+        (_NODE_ADDRESSES.index(entry["type"]), _host(entry["address"]))
         for node in cluster.list("/api/v1/nodes")
-        for one in node.get("status", {}).get("addresses", ())
-        if one["type"] in _NODE_ADDRESSES
+        for entry in node.get("status", {}).get("addresses", ())
+        if entry["type"] in _NODE_ADDRESSES
     ]
-    return [address for _, address in sorted(found)]
+    return [address for _, address in sorted(addresses)]
 
 
 def _host(address: str) -> str:

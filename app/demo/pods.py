@@ -45,7 +45,7 @@ class Pods:
 
     @property
     def progress(self) -> str:
-        """How many of how many are ready, and how the others are."""
+        """Return `<ready>/<all> ready`, and the states of the others."""
         states = dict(self._states)
         others = [f"{name}: {state}" for name, state in states.items() if state != "ready"]
         ready = f"{len(states) - len(others)} of {len(states)} pods are ready"
@@ -66,10 +66,10 @@ class Pods:
 
     def _take(self, event: watch.Event[Pod]) -> None:
         match event:
-            case watch.Listed(objects=found):
-                for pod in found:
+            case watch.Listed(objects=pods):
+                for pod in pods:
                     self._change(short_name(pod), state(pod))
-                for name in self._states.keys() - {short_name(pod) for pod in found}:
+                for name in self._states.keys() - {short_name(pod) for pod in pods}:
                     self._change(name, "gone")
             case watch.Changed(object=pod):
                 self._change(short_name(pod), state(pod))
@@ -101,10 +101,10 @@ def state(pod: Pod) -> str:
     if pod.deleting:
         return ""
     statuses = (*pod.status.init_container_statuses, *pod.status.container_statuses)
-    trouble = next((found for one in statuses if (found := _trouble(one))), "")
+    trouble = next((trouble for status in statuses if (trouble := _trouble(status))), "")
     if trouble:
         return trouble
-    conditions = {one.type: one for one in pod.status.conditions}
+    conditions = {condition.type: condition for condition in pod.status.conditions}
     if (ready := conditions.get("Ready")) and ready.status == "True":
         return "ready"
     if pod.spec.node_name:

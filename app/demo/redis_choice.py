@@ -9,7 +9,7 @@ import redis
 
 from app.config import Api, load
 from app.demo import local_redis
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 
 _CONNECT_SECONDS = 3
 _NAMES = ("cp:*", "rq:*")

@@ -17,9 +17,9 @@ from app.demo import (
     scenario,
 )
 from app.demo.output import Screen
+from app.demo.polling import EXPECTED, Interrupted, Patience
 from app.demo.setup import Children, Setting, Stage
 from app.demo.visit import visit
-from app.demo.waiting import EXPECTED, Interrupted, Patience
 from app.processes import log_setup
 
 _LOG = "demo.log"

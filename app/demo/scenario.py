@@ -12,8 +12,8 @@ import yaml
 from app.demo import callbacks, http_get, task_objects
 from app.demo.assigned import Accepted, Assigned
 from app.demo.pods import Pods
+from app.demo.polling import Failed
 from app.demo.setup import Stage
-from app.demo.waiting import Failed
 from app.net.http_client import Answer
 
 SPACE = "visitors"

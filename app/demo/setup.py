@@ -18,13 +18,13 @@ from app.demo import (
 from app.demo.cluster import command, initial_objects
 from app.demo.fake_lagrange import Lagrange, ReceivedCallback
 from app.demo.output import Screen
-from app.demo.redis_choice import Database, database
-from app.demo.waiting import (
+from app.demo.polling import (
     EXPECTED,
     Failed,
     Interrupted,
     Patience,
 )
+from app.demo.redis_choice import Database, database
 from app.errors import Temporary
 from app.net import signatures
 from app.processes.supervisor import Child, Supervisor
@@ -74,7 +74,7 @@ class Stage:
 
     @property
     def provider_url(self) -> str:
-        """Where the provider listens."""
+        """Return the URL of the provider."""
         return f"http://127.0.0.1:{self.context.config.api.port}"
 
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from app.demo import http_get, ingress
 from app.demo.assigned import Assigned
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 from app.errors import Temporary
 
 _SECONDS = 60

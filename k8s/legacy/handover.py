@@ -13,7 +13,7 @@ from typing import Any
 from k8s.api import url_paths
 from k8s.api.client import Cluster
 from k8s.api.errors import NotFound, Unavailable
-from k8s.legacy import discovery
+from k8s.legacy import lookup
 from k8s.manifests.scope import Manifest
 from k8s.naming import labels
 
@@ -46,7 +46,7 @@ def is_due(cluster: Cluster, manifest: Manifest) -> bool:
     live = _live(cluster, manifest)
     if live is None or live["spec"]["selector"] == manifest["spec"]["selector"]:
         return False
-    sets, _ = discovery.list_owned(cluster, live)
+    sets, _ = lookup.list_owned(cluster, live)
     return any(replica_set["spec"].get("replicas") for replica_set in _legacy(sets))
 
 
@@ -77,11 +77,11 @@ def delete_orphaning(cluster: Cluster, manifest: Manifest) -> None:
     """
     if (live := _live(cluster, manifest)) is None:
         return
-    sets, pods = discovery.list_owned(cluster, live)
+    sets, pods = lookup.list_owned(cluster, live)
     component = {labels.COMPONENT: manifest["spec"]["selector"]["matchLabels"][labels.COMPONENT]}
     uids = {replica_set["metadata"]["uid"] for replica_set in _legacy(sets)}
     for document in (*sets, *(pod for pod in pods if _owner(pod) in uids)):
-        discovery.label(cluster, document, {**_applied_labels(document), **component})
+        lookup.label(cluster, document, {**_applied_labels(document), **component})
     cluster.delete(
         url_paths.object_path(manifest), uid=live["metadata"]["uid"], propagation="Orphan"
     )

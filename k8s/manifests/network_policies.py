@@ -1,4 +1,4 @@
-"""Who may speak to whom: one NetworkPolicy for each component, beside the tenant's default deny.
+"""NetworkPolicies of a workload: one for each component, beside the tenant's default deny.
 
 Addresses of Services are turned into pods' before policies are looked at, so rules name pods and
 the ports that they listen on.
@@ -18,79 +18,79 @@ DNS_NAMESPACE = "kube-system"
 DNS_PORT = 53
 
 
-def policies(frame: Scope) -> list[Manifest]:
+def policies(scope: Scope) -> list[Manifest]:
     """All NetworkPolicies of the task."""
     return [
-        frame.fill(
+        scope.fill(
             "network-policy",
-            names.object_name("net", frame.workload.space_uuid, frame.name_part(component)),
+            names.object_name("net", scope.workload.space_uuid, scope.name_part(component)),
             component,
             component.name,
-            selector=frame.selector(component),
-            ingress=_ingress(frame, component),
-            egress=[dns(), *_to_services(frame, component), *_to_internet(frame)],
+            selector=scope.selector(component),
+            ingress=_ingress(scope, component),
+            egress=[dns(), *_to_services(scope, component), *_to_internet(scope)],
         )
-        for component in frame.workload.components
+        for component in scope.workload.components
     ]
 
 
-def _ingress(frame: Scope, component: Component) -> list[Rule]:
+def _ingress(scope: Scope, component: Component) -> list[Rule]:
     return [
         {"from": sources, "ports": [_port(port)]}
         for container in component.containers
         for port in container.ports
-        if (sources := _sources(frame, port))
+        if (sources := _sources(scope, port))
     ]
 
 
-def _sources(frame: Scope, port: Port) -> list[Rule]:
+def _sources(scope: Scope, port: Port) -> list[Rule]:
     if port.public in ("node", "address"):
         return [{"ipBlock": {"cidr": cidr}} for cidr in networks.EVERYWHERE]
     clients: list[Rule] = []
     for client in port.clients:
-        peer = _pods(frame, frame.component_of(client))
+        peer = _pods(scope, scope.component_of(client))
         if peer not in clients:
             clients.append(peer)
-    return clients + (_controller(frame) if port.public == "host" else [])
+    return clients + (_controller(scope) if port.public == "host" else [])
 
 
-def _controller(frame: Scope) -> list[Rule]:
+def _controller(scope: Scope) -> list[Rule]:
     """The ingress controller: a pod, or a process of a node."""
     where: Rule = {
         "matchExpressions": [
             {"key": labels.MANAGED_BY, "operator": "NotIn", "values": [labels.MANAGER]}
         ]
     }
-    if frame.capabilities.ingress_namespace:
-        where = {"matchLabels": {NAMESPACE_NAME: frame.capabilities.ingress_namespace}}
-    nodes = networks.hosts(frame.capabilities.blocked_networks)
+    if scope.capabilities.ingress_namespace:
+        where = {"matchLabels": {NAMESPACE_NAME: scope.capabilities.ingress_namespace}}
+    nodes = networks.hosts(scope.capabilities.blocked_networks)
     return [{"namespaceSelector": where}, *({"ipBlock": {"cidr": node}} for node in nodes)]
 
 
 def dns() -> Rule:
-    """What lets pods look names up."""
+    """Return the rule that lets pods resolve names."""
     return {
         "to": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: DNS_NAMESPACE}}}],
         "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
     }
 
 
-def _to_services(frame: Scope, component: Component) -> list[Rule]:
+def _to_services(scope: Scope, component: Component) -> list[Rule]:
     own = {container.name for container in component.containers}
     rules = []
-    for server in frame.workload.components:
+    for server in scope.workload.components:
         ports: list[Rule] = []
         for container in server.containers:
             for port in container.ports:
                 if own.intersection(port.clients) and _port(port) not in ports:
                     ports.append(_port(port))
         if ports:
-            rules.append({"to": [_pods(frame, server)], "ports": ports})
+            rules.append({"to": [_pods(scope, server)], "ports": ports})
     return rules
 
 
-def _to_internet(frame: Scope) -> list[Rule]:
-    closed = networks.closed(frame.capabilities.blocked_networks)
+def _to_internet(scope: Scope) -> list[Rule]:
+    closed = networks.closed(scope.capabilities.blocked_networks)
     return [
         {"to": [{"ipBlock": {"cidr": cidr, "except": left_out}}]}
         for cidr in networks.EVERYWHERE
@@ -98,8 +98,8 @@ def _to_internet(frame: Scope) -> list[Rule]:
     ]
 
 
-def _pods(frame: Scope, component: Component) -> Rule:
-    return {"podSelector": {"matchLabels": frame.selector(component)}}
+def _pods(scope: Scope, component: Component) -> Rule:
+    return {"podSelector": {"matchLabels": scope.selector(component)}}
 
 
 def _port(port: Port) -> Rule:

@@ -58,7 +58,7 @@ class ObjectStore:
         return stored
 
     def has(self, resource: Resource, namespace: str, name: str) -> bool:
-        """Whether there is such an object."""
+        """Tell if there is such an object."""
         return (resource, namespace, name) in self._objects
 
     def find(self, resource: Resource, namespace: str = "") -> list[Json]:
@@ -116,7 +116,7 @@ class ObjectStore:
         self._tell(ObjectChange(version, resource, last, None))
 
     def is_ending(self, namespace: str) -> bool:
-        """Whether the namespace is being deleted; raises `Failure` when there is none."""
+        """Tell if the namespace is being deleted; raises `ApiError` when there is none."""
         return "deletionTimestamp" in self.get(NAMESPACES, "", namespace)["metadata"]
 
     def since(self, version: int) -> list[ObjectChange]:

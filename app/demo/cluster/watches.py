@@ -42,7 +42,7 @@ class Collection:
         return [item for item in store.find(self.resource, self.namespace) if self.has(item)]
 
     def has(self, item: Json | None) -> bool:
-        """Whether the object is one of them."""
+        """Tell if an object belongs to the collection."""
         if item is None or self.namespace not in {"", item["metadata"].get("namespace", "")}:
             return False
         return self.selector(selectors.labels(item)) and all(
@@ -60,20 +60,20 @@ def _field(item: Json, path: str) -> str:
 def page(store: ObjectStore, collection: Collection, *, limit: int, token: str) -> Json:
     """The objects, or as many of them as fit on a page; raises `Failure` for a bad `token`."""
     resource = collection.resource
-    found = collection.of(store)
+    objects = collection.of(store)
     version = store.version
     if token:
         start = _read(token)
         store.since(start.version)
         version = start.version
-        found = [one for one in found if _key(one) > start.after]
+        objects = [item for item in objects if _key(item) > start.after]
     metadata: Json = {"resourceVersion": str(version)}
-    if 0 < limit < len(found):
-        following = _Token(version, _key(found[limit - 1]))
+    if 0 < limit < len(objects):
+        following = _Token(version, _key(objects[limit - 1]))
         text = base64.urlsafe_b64encode(msgspec.json.encode(following)).decode()
-        metadata |= {"continue": text, "remainingItemCount": len(found) - limit}
-        found = found[:limit]
-    items = [{k: v for k, v in one.items() if k not in {"kind", "apiVersion"}} for one in found]
+        metadata |= {"continue": text, "remainingItemCount": len(objects) - limit}
+        objects = objects[:limit]
+    items = [{k: v for k, v in item.items() if k not in {"kind", "apiVersion"}} for item in objects]
     head = {"kind": f"{resource.kind}List", "apiVersion": resource.api_version}
     return {**head, "metadata": metadata, "items": items}
 
@@ -109,8 +109,8 @@ async def follow(
     end = time.monotonic() + seconds
     if not version:
         version = store.version
-        for one in collection.of(store):
-            yield _line("ADDED", one)
+        for item in collection.of(store):
+            yield _line("ADDED", item)
     bookmark = time.monotonic() + bookmark_seconds
     while True:
         try:

@@ -87,8 +87,8 @@ async def send(registry: Registry, image: str, context: BuildContext, folder: Pa
         await upload.blob(digest, _chunks(layer))
         await upload.blob(_digest_of(config), iter([config]))
         await upload.manifest(tag, manifest)
-    found = _digest_of(manifest)
-    return ContextImage(f"{registry.host}/{repository}@{found}", found, size)
+    digest = _digest_of(manifest)
+    return ContextImage(f"{registry.host}/{repository}@{digest}", digest, size)
 
 
 def _packed(context: Path, folder: Path) -> Path:
@@ -200,8 +200,8 @@ class _Upload:
         answer = await self._sent(method, url, body, headers)
         if answer.status == HTTPStatus.UNAUTHORIZED:
             scope = f"repository:{self.repository}:pull,push"
-            found = await self.registry.authorized(self.session, answer, scope)
-            self._authorization = {"Authorization": found}
+            authorization = await self.registry.authorized(self.session, answer, scope)
+            self._authorization = {"Authorization": authorization}
             answer = await self._sent(method, url, body, headers)
         return answer
 

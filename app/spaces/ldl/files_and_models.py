@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from app.spaces.ldl import paths
+from app.spaces.ldl import container_paths
 from app.spaces.ldl.diagnostics import quote
 from app.spaces.ldl.fields import (
     Node,
@@ -50,15 +50,15 @@ def _file(node: Node, space: Mapping[str, bytes]) -> File | None:
     if not has_all(node, "name", "path"):
         return None
     warn_unknown(node, frozenset({"name", "path"}))
-    name = convert(node.get("name"), paths.inside)
-    folder = convert(node.get("path"), paths.absolute)
+    name = convert(node.get("name"), container_paths.inside)
+    folder = convert(node.get("path"), container_paths.absolute)
     if name is None or folder is None:
         return None
     if name not in space:
         node.get("name").refuse(f"the Space has no file {quote(name)}")
         return None
     slash = "/" if (text(node.get("path")) or "").strip().endswith("/") else ""
-    return File(name=name, path=paths.file_at(folder + slash, name), content=space[name])
+    return File(name=name, path=container_paths.file_at(folder + slash, name), content=space[name])
 
 
 def models(node: Node) -> tuple[Model, ...]:
@@ -77,14 +77,14 @@ def _model(node: Node) -> Model | None:
     name = convert(node.get("name"), _model_name)
     sha256 = convert(node.get("sha256"), _sha256) if node.has("sha256") else ""
     url = convert(node.get("url"), _url)
-    directory = convert(node.get("dir"), paths.absolute)
+    directory = convert(node.get("dir"), container_paths.absolute)
     if name is None or url is None or directory is None or sha256 is None:
         return None
     return Model(name=name, url=url, directory=directory, sha256=sha256)
 
 
 def _model_name(written: str) -> str:
-    name = paths.base_name(written)
+    name = container_paths.base_name(written)
     if len(name.encode()) > MAX_MODEL_NAME_BYTES or ":" in name:
         raise ValueError(f"must be at most {MAX_MODEL_NAME_BYTES} bytes long, without `:`")
     return name
@@ -119,7 +119,7 @@ def mounts(params: Node) -> tuple[MountRequest, ...]:
         if not node.has("mount"):
             node.warn("has no `mount` and has no effect")
             continue
-        mount = convert(node.get("mount"), paths.absolute)
+        mount = convert(node.get("mount"), container_paths.absolute)
         if mount in requests:
             node.get("mount").refuse(f"{quote(mount)} is mounted twice")
         elif mount is not None:

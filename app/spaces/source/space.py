@@ -13,7 +13,7 @@ from app.errors import Permanent
 from app.net import typed_json
 from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.ldl import InvalidDeployment, hardware
-from app.spaces.source import paths
+from app.spaces.source import file_paths
 from app.store.job_data import Uuid
 from k8s.workload import Resources
 
@@ -198,14 +198,14 @@ def _files(
     files, problems = [], []
     for index, entry in enumerate(entries):
         try:
-            path = paths.inside(entry.name, wallet=wallet, space_name=space_name)
-        except paths.PathError as error:
+            path = file_paths.inside(entry.name, wallet=wallet, space_name=space_name)
+        except file_paths.PathError as error:
             problems.append(f"data.files[{index}].name: {error}")
         else:
             files.append(SpaceFile(path, entry.url))
     try:
-        paths.check_together(file.path for file in files)
-    except paths.PathError as error:
+        file_paths.check_together(file.path for file in files)
+    except file_paths.PathError as error:
         problems.append(f"data.files: {error}")
     if problems:
         raise _invalid(problems)

@@ -18,8 +18,8 @@ from app.tasks.adoption import legacy_records
 from app.tasks.adoption.legacy_records import Record, Unusable
 from app.tasks.steps.apply import translated
 from k8s.inventory import pod_requests
-from k8s.legacy import discovery
-from k8s.legacy.discovery import LegacyDeployment, NotLegacy
+from k8s.legacy import lookup
+from k8s.legacy.lookup import LegacyDeployment, NotLegacy
 from k8s.naming import labels, names
 from k8s.workload import Workload
 
@@ -66,7 +66,7 @@ def _adopt(context: Context, record: Record) -> None:
         task, workload = _planned(context, record, legacy)
         _refuse_taken(context, task)
         with translated():
-            pods = discovery.claim(context.cluster, legacy, workload, context.capabilities)
+            pods = lookup.claim(context.cluster, legacy, workload, context.capabilities)
         _commit(context, record, task, workload, _slots(task, pods))
     log.info("adopted", task=task.id, space=task.space_uuid, expires_at=record.expires_at)
 
@@ -74,7 +74,7 @@ def _adopt(context: Context, record: Record) -> None:
 def _found(context: Context, record: Record) -> LegacyDeployment:
     with translated():
         namespace = names.namespace(record.wallet)
-        legacy = discovery.find(context.cluster, namespace, record.space_uuid)
+        legacy = lookup.find(context.cluster, namespace, record.space_uuid)
     if legacy is None:
         raise Unusable("nothing of it is on the cluster")
     if legacy.task_id not in {"", record.job_uuid}:
@@ -95,7 +95,7 @@ def _planned(context: Context, record: Record, legacy: LegacyDeployment) -> tupl
         space_uuid=record.space_uuid,
         space_name=record.space_name,
         wallet=record.wallet,
-        revision=discovery.REVISION,
+        revision=lookup.REVISION,
         components=(component,),
     )
     duration = max(1, round(record.expires_at - legacy.deployed_at))
@@ -113,10 +113,10 @@ def _planned(context: Context, record: Record, legacy: LegacyDeployment) -> tupl
         wallet=record.wallet,
         hardware=record.hardware,
         state=State.RUNNING,
-        revision=discovery.REVISION,
-        latest_revision=discovery.REVISION,
-        applied_revision=discovery.REVISION,
-        running_revision=discovery.REVISION,
+        revision=lookup.REVISION,
+        latest_revision=lookup.REVISION,
+        applied_revision=lookup.REVISION,
+        running_revision=lookup.REVISION,
         components={component.name: component.replicas},
         adopted=True,
     )
@@ -177,7 +177,7 @@ def _commit(
 def is_as_found(task: Task) -> bool:
     """Tell whether a task runs v0.3.0's Deployment, and nothing else is wanted."""
     going_on = task.adopted and not task.ended and not task.stopping
-    return going_on and {task.revision, task.applied_revision} == {discovery.REVISION}
+    return going_on and {task.revision, task.applied_revision} == {lookup.REVISION}
 
 
 def claim(context: Context, task_id: str) -> None:
@@ -189,12 +189,12 @@ def claim(context: Context, task_id: str) -> None:
     """
     with leases.held(context.redis, f"task:{task_id}"):
         task = context.store.get(task_id)
-        workload = context.store.workload(task_id, discovery.REVISION)
+        workload = context.store.workload(task_id, lookup.REVISION)
         if task is None or workload is None or not is_as_found(task):
             return
         # After a redeploy that failed the Deployment is one of ours, whose pods need no claim.
         with translated(), suppress(NotLegacy):
             namespace = names.namespace(task.wallet)
-            legacy = discovery.find(context.cluster, namespace, task.space_uuid)
+            legacy = lookup.find(context.cluster, namespace, task.space_uuid)
             if legacy is not None:
-                discovery.claim(context.cluster, legacy, workload, context.capabilities)
+                lookup.claim(context.cluster, legacy, workload, context.capabilities)

@@ -31,7 +31,7 @@ def clean(context: Context, _: str) -> None:
 
 
 def _is_left(context: Context, namespace: str) -> bool:
-    """Whether neither Redis nor the cluster has anything of a tenant in it."""
+    """Return True if neither Redis nor the cluster has anything of a tenant in it."""
     active = context.store.active()
     if any(names.namespace(task.wallet) == namespace for task in active if task.wallet):
         return False

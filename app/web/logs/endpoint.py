@@ -22,7 +22,7 @@ from app.store.job_data import UUID
 from app.store.records import Task
 from app.web import responses
 from app.web.logs import frames
-from app.web.logs.build import BuildLogPages, BuildLogWatcher
+from app.web.logs.build_log_viewer import BuildLogPages, BuildLogWatcher
 from app.web.logs.feeds import Feeds, TooManyWatchers
 from app.web.signed_urls import LogUrlSigner
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 import redis
 
+from app.demo.polling import Failed
 from app.demo.redis_choice import database
-from app.demo.waiting import Failed
 
 
 def test_a_configured_redis_is_left_as_it_was(tmp_path: Path, redis_url: str) -> None:

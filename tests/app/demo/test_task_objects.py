@@ -8,7 +8,7 @@ import pytest
 from app.demo import ingress
 from app.demo import task_objects as view
 from app.demo.pods import Pods
-from app.demo.waiting import Failed
+from app.demo.polling import Failed
 from k8s.api.client import Cluster
 from k8s.naming import labels
 from tests.support.api_servers import Start

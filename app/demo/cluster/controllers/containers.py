@@ -32,7 +32,7 @@ class Writing:
     text: str
 
     def count(self, now: int) -> int:
-        """How many it wrote before `now`."""
+        """Return the number of lines that it wrote before `now`."""
         return max(0, math.ceil((now - self.began) / SECOND * self.rate))
 
     def line(self, number: int) -> Line:
@@ -131,7 +131,7 @@ def _ended(code: int, when: float) -> Json:
 
 
 def _exit_code(container: Json, image: str) -> int | None:
-    """How the container ends, or None when it does not."""
+    """Return the end of the container, or None when it runs on."""
     words = [*container.get("command", []), *container.get("args", [])]
     if words and words[0].rpartition("/")[2] in {"false", "true"}:
         return int(words[0].endswith("false"))

@@ -69,7 +69,7 @@ def _pods(store: ObjectStore, deployment: Json, mark: str) -> _Pods:
 
 
 def _room(deployment: Json) -> tuple[int, int]:
-    """How many pods there may be at most, and how many have to be ready at least."""
+    """Return the maximum of pods, and the minimum of ready ones."""
     spec = deployment["spec"]
     replicas: int = spec["replicas"]
     if spec["strategy"]["type"] == "Recreate":
@@ -197,7 +197,7 @@ def _available(*, enough: bool) -> Json:
 
 
 def _was_done(deployment: Json) -> bool:
-    """Whether the present template was once up: what happens to its pods later is not progress."""
+    """Return True once the present template was up: later events are no progress."""
     return any(
         condition.get("reason") == "NewReplicaSetAvailable"
         and _replica_set(deployment) in condition["message"]

@@ -67,9 +67,9 @@ class Kubelet:
 
     def _run(self, pod: Json, now: float) -> float | None:
         spec = pod["spec"]
-        first = [self.look(pod, one, now) for one in spec.get("initContainers", [])]
-        moments = [self.look(pod, one, now) for one in spec["containers"]]
-        if not all(one.ready for one in first):
+        first = [self.look(pod, container, now) for container in spec.get("initContainers", [])]
+        moments = [self.look(pod, container, now) for container in spec["containers"]]
+        if not all(moment.ready for moment in first):
             waiting = {"waiting": {"reason": "PodInitializing"}}
             moments = [Moment(state=waiting) for _ in moments]
         told = pods.status(pod, first, moments)
@@ -78,7 +78,7 @@ class Kubelet:
         if told["phase"] == "Running":
             told["podIP"] = pod["status"].get("podIP") or self._address()
         self._tell(pod, told)
-        changes = [one.until for one in (*first, *moments) if one.until is not None]
+        changes = [moment.until for moment in (*first, *moments) if moment.until is not None]
         return self._bound[pod["metadata"]["uid"]] + min(changes) if changes else None
 
     def _address(self) -> str:
@@ -104,7 +104,11 @@ class Kubelet:
 
     def _missing(self, pod: Json, container: Json) -> str:
         sources = [*container.get("envFrom", [])]
-        sources += [one["valueFrom"] for one in container.get("env", []) if "valueFrom" in one]
+        sources += [
+            variable["valueFrom"]
+            for variable in container.get("env", [])
+            if "valueFrom" in variable
+        ]
         for source in sources:
             for field in source.keys() & _SOURCES.keys():
                 resource, name = _SOURCES[field], source[field]["name"]
@@ -117,10 +121,10 @@ class Kubelet:
         spec = pod["spec"]
         every = [*spec["containers"], *spec.get("initContainers", [])]
         if not name and len(spec["containers"]) > 1:
-            names = " ".join(one["name"] for one in spec["containers"])
+            names = " ".join(container["name"] for container in spec["containers"])
             said = f"a container name must be specified for pod {pod['metadata']['name']}"
             raise api_errors.bad_request(f"{said}, choose one of: [{names}]")
-        container = next((one for one in every if name in {"", one["name"]}), None)
+        container = next((part for part in every if name in {"", part["name"]}), None)
         if container is None:
             said = f"container {name} is not valid for pod {pod['metadata']['name']}"
             raise api_errors.bad_request(said)

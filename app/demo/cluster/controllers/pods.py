@@ -8,7 +8,7 @@ from app.demo.cluster.resources import Json
 
 
 def is_ready(pod: Json) -> bool:
-    """Whether a pod serves."""
+    """Tell if a pod is ready."""
     return any(
         condition["type"] == "Ready" and condition["status"] == "True"
         for condition in pod.get("status", {}).get("conditions", [])

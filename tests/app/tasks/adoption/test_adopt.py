@@ -22,7 +22,7 @@ from k8s.api import url_paths
 from k8s.api.errors import NotFound, Unavailable
 from k8s.apply import apply
 from k8s.inventory import inventory
-from k8s.legacy import discovery
+from k8s.legacy import lookup
 from k8s.naming import labels
 from tests.support.legacy_objects import adopted, left, whole, why
 
@@ -163,7 +163,7 @@ def test_when_the_cluster_is_away(context: Context, monkeypatch: pytest.MonkeyPa
         raise Unavailable("no route to host")
 
     with monkeypatch.context() as patch:
-        patch.setattr(discovery, "find", away)
+        patch.setattr(lookup, "find", away)
         with pytest.raises(Temporary):
             adopt.adopt(context, "")
     assert list(context.store.tasks()) == []

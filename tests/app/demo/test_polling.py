@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.demo.waiting import Failed, Interrupted, Patience
+from app.demo.polling import Failed, Interrupted, Patience
 from app.errors import Temporary
 
 

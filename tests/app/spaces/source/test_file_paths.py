@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.spaces.source import paths
-from app.spaces.source.paths import PathError
+from app.spaces.source import file_paths
+from app.spaces.source.file_paths import PathError
 
 WALLET = "0x" + "ab" * 20
 HOSTILE = st.lists(
@@ -84,7 +84,7 @@ HOSTILE = st.lists(
 def test_refused(path: str) -> None:
     """A path that could leave the folder, or that does not look like what it is, is refused."""
     with pytest.raises(PathError):
-        paths.check(path)
+        file_paths.check(path)
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_refused(path: str) -> None:
 )
 def test_accepted(path: str) -> None:
     """A plain relative path is accepted as it is."""
-    assert paths.check(path) == path
+    assert file_paths.check(path) == path
 
 
 @given(HOSTILE.map("".join) | HOSTILE.map("/".join))
 def test_what_is_accepted_stays_inside(path: str) -> None:
     """An accepted path lies below the folder, by our reading and by its compatibility form."""
     try:
-        paths.check(path)
+        file_paths.check(path)
     except PathError:
         return
     for form in (path, unicodedata.normalize("NFKC", path)):
@@ -144,24 +144,24 @@ def test_what_is_accepted_stays_inside(path: str) -> None:
 def test_collisions(together: tuple[str, ...]) -> None:
     """Files that are one on some file system, or a file and a folder at once, are refused."""
     with pytest.raises(PathError):
-        paths.check_together(together)
+        file_paths.check_together(together)
     with pytest.raises(PathError):
-        paths.check_together(reversed(together))
+        file_paths.check_together(reversed(together))
 
 
 def test_no_collisions() -> None:
     """Different files in the same folders are accepted."""
-    paths.check_together(["a", "b", "ab/c", "ab/d", "AB/e", "a.b"])
+    file_paths.check_together(["a", "b", "ab/c", "ab/d", "AB/e", "a.b"])
 
 
 @given(st.lists(st.sampled_from("aAbB/éE"), max_size=8).map("".join))
 def test_keys_are_stable(path: str) -> None:
     """A key is its own key, and no form of a path changes it."""
-    own = paths.key(path)
-    assert paths.key(own) == own
+    own = file_paths.key(path)
+    assert file_paths.key(own) == own
     for form in ("NFC", "NFD", "NFKC", "NFKD"):
-        assert paths.key(unicodedata.normalize(form, path)) == own
-    assert paths.key(path.upper()) == paths.key(path.lower())
+        assert file_paths.key(unicodedata.normalize(form, path)) == own
+    assert file_paths.key(path.upper()) == file_paths.key(path.lower())
 
 
 @pytest.mark.parametrize(
@@ -174,13 +174,13 @@ def test_keys_are_stable(path: str) -> None:
 )
 def test_inside(name: str, path: str) -> None:
     """The prefix is taken off, whatever its case, and when the Space was renamed."""
-    assert paths.inside(name, wallet=WALLET, space_name="My Space") == path
+    assert file_paths.inside(name, wallet=WALLET, space_name="My Space") == path
 
 
 def test_a_space_name_with_slashes() -> None:
     """A Space's name may have slashes itself."""
     name = f"{WALLET}/spaces/a/b/deploy.yaml"
-    assert paths.inside(name, wallet=WALLET, space_name="a/b") == "deploy.yaml"
+    assert file_paths.inside(name, wallet=WALLET, space_name="a/b") == "deploy.yaml"
 
 
 @pytest.mark.parametrize(
@@ -200,4 +200,4 @@ def test_a_space_name_with_slashes() -> None:
 def test_not_inside(name: str) -> None:
     """A name of another form, of another wallet, or that leads out is refused."""
     with pytest.raises(PathError):
-        paths.inside(name, wallet=WALLET, space_name="My Space")
+        file_paths.inside(name, wallet=WALLET, space_name="My Space")

@@ -7,7 +7,7 @@ import pytest
 
 from app.store import build_log
 from app.store.build_log import BuildLog
-from app.web.logs import build
+from app.web.logs import build_log_viewer
 from tests.support.held_tasks import end
 from tests.support.log_watcher import watching
 from tests.support.watched_logs import Watchable
@@ -25,7 +25,7 @@ def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch)
         return lines(task_id, **more)
 
     monkeypatch.setattr(build_log, "lines", counted)
-    monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
+    monkeypatch.setattr(build_log_viewer, "_SHARED_SECONDS", 20)
     journal = BuildLog(task.context.redis, task.id)
     written = [f"step {number}" for number in range(_LINES)]
     for line in written:
@@ -41,8 +41,8 @@ def test_many_who_come_at_once(task: Watchable, monkeypatch: pytest.MonkeyPatch)
 
 def test_the_last_lines(task: Watchable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Lines from before the task's end are sent before the connection is closed."""
-    monkeypatch.setattr(build, "_SHARED_SECONDS", 20)
-    monkeypatch.setattr(build, "_TASK_SECONDS", 0.1)
+    monkeypatch.setattr(build_log_viewer, "_SHARED_SECONDS", 20)
+    monkeypatch.setattr(build_log_viewer, "_TASK_SECONDS", 0.1)
     journal = BuildLog(task.context.redis, task.id)
     journal.tell("first")
     with watching(task.address("build")) as watcher:
