@@ -1,4 +1,4 @@
-"""Who may speak to whom: one NetworkPolicy for each component, beside the tenant's default deny.
+"""NetworkPolicies: one for each component, beside the tenant's default deny.
 
 Addresses of Services are turned into pods' before policies are looked at, so rules name pods and
 the ports that they listen on.
