@@ -1,1 +1,4 @@
-"""The service: what comes in, what goes out, what is remembered, what is queued."""
+"""The service: HTTP in and out, the tasks and their steps, the records in Redis, the processes.
+
+Each package imports only those below it in `.importlinter`; clusters are reached through `k8s`.
+"""

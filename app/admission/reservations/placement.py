@@ -1,4 +1,11 @@
-"""Finding room for pods: each on one node, the largest first, where the least is left over."""
+"""Finding room for pods: each on one node, the largest first, where the least is left over.
+
+A version that takes the place of another has its pods beside the other's, as far as both run at
+once. A rolling update starts one pod more than there are and ends an old one for each new one that
+is ready; so one new pod of each component gets room of its own, and the others inherit the slots of
+those that they replace, where they are not larger. Where the old pods have to go first (their
+volumes can be used only once), all slots are inherited. A slot that two versions hold counts once.
+"""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace

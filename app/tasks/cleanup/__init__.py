@@ -1,1 +1,4 @@
-"""Garbage collection of what outlives single tasks: namespaces, images, pull secrets."""
+"""Garbage collection of what outlives single tasks: namespaces, images, pull secrets.
+
+The objects of a task itself are removed by its own last step.
+"""
