@@ -6,12 +6,10 @@ import time
 from collections.abc import Callable
 from datetime import timedelta
 from types import FrameType
-from typing import Any
 
 import structlog
 from redis.exceptions import RedisError
 from rq.registry import StartedJobRegistry
-from rq.scheduler import RQScheduler
 
 from app.context import Context
 from app.errors import Temporary
@@ -39,15 +37,13 @@ class Clock:
     """Several may run: whatever they do is a compare-and-set, or harmless twice."""
 
     def __init__(self, context: Context) -> None:
-        store, self._queue = context.store, rq_queue.queue_on(context.redis)
-        # RQ's scheduler carries no annotations.
-        self._scheduler: Any = RQScheduler([self._queue], context.redis, serializer="json")
-        # What dead workers left is retried by RQ's own registry.
-        registry = StartedJobRegistry(queue=self._queue)
+        store, queue = context.store, rq_queue.queue_on(context.redis)
+        # RQ's own registry retries what dead workers left.
+        registry = StartedJobRegistry(queue=queue, job_class=rq_queue.QueuedJob)
         self._duties: tuple[tuple[str, timedelta, Duty], ...] = (
             ("end_due", _EVERY_TICK, lambda: deadlines.end_due(context)),
             ("wake_stalled", _EVERY_TICK, lambda: deadlines.wake_stalled(context)),
-            ("schedule", _EVERY_TICK, self._schedule),
+            ("release_due", _EVERY_TICK, lambda: rq_queue.release_due(queue)),
             ("upload", _EVERY_TICK, lambda: result_upload.upload_due(context)),
             ("sweep_queue", _JANITOR_EVERY, registry.cleanup),
             ("purge", _PURGE_EVERY, lambda: store.purge(time.time() - _ENDED_KEPT_SECONDS)),
@@ -67,12 +63,6 @@ class Clock:
                 duty()
             except (Temporary, RedisError, OSError) as error:
                 log.warning("duty failed", duty=name, error=str(error))
-
-    def _schedule(self) -> None:
-        """Put what RQ retries later back on its queue; a worker's own scheduler outlives it."""
-        self._scheduler.acquire_locks()
-        if self._scheduler.acquired_locks:
-            self._scheduler.enqueue_scheduled_jobs()
 
 
 def serve(context: Context, heartbeat: HeartbeatFile) -> None:

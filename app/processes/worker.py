@@ -30,6 +30,12 @@ class QuickWorker(Worker):
     log_result_lifespan = False
     heartbeat_file = HeartbeatFile()
 
+    def subscribe(self) -> None:
+        """Take no commands from Redis (`stop-job`, `kill-horse`, `shutdown`)."""
+
+    def unsubscribe(self) -> None:
+        """Do nothing, since nothing is subscribed to."""
+
     def get_heartbeat_ttl(self, job: Job, working_time: float = 0.0) -> int:  # noqa: ARG002 - RQ's signature
         """Return for how many seconds a job without a heartbeat counts as alive."""
         return _MISSED_HEARTBEATS * _MONITORING_SECONDS
@@ -54,6 +60,7 @@ def serve(context: Context, heartbeat: HeartbeatFile) -> None:
         [rq_queue.queue_on(connection)],
         connection=connection,
         serializer="json",
+        job_class=rq_queue.QueuedJob,
         worker_ttl=_WORKER_TTL_SECONDS,
         job_monitoring_interval=_MONITORING_SECONDS,
         maintenance_interval=_MONITORING_SECONDS,

@@ -1,6 +1,7 @@
-"""RQ, the wake-up of workers.
+"""RQ's queue, which wakes workers up.
 
-An entry names the task; the task's record says what there is to do.
+An entry names one of `FUNCTIONS` and what it is about; what there is to do stands in the task's
+record. Whoever can write to Redis can write entries: `QueuedJob` reads nothing else out of them.
 """
 
 import math
@@ -10,11 +11,19 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
 from itertools import chain
+from typing import Any
 
 import msgspec
 import redis
+import structlog
 from rq import Queue, Retry
-from rq.job import Job
+from rq.exceptions import NoSuchJobError
+from rq.job import Job, JobStatus
+from rq.registry import ScheduledJobRegistry
+
+from app.store import redis_keys
+
+log = structlog.get_logger()
 
 NAME = "work"
 ADVANCE = "app.processes.rq_jobs.advance"
@@ -24,13 +33,66 @@ CLEAN = "app.processes.rq_jobs.clean"
 PROVE = "app.processes.rq_jobs.prove"
 ADOPT = "app.processes.rq_jobs.adopt"
 CLAIM = "app.processes.rq_jobs.claim"
+FUNCTIONS = frozenset({ADVANCE, SWEEP, UPLOAD, CLEAN, PROVE, ADOPT, CLAIM})
 JOB_TIMEOUT_SECONDS = 6 * 3600
+REFUSED = "queue_entries_refused"
 _RESULT_TTL_SECONDS = 60
 _FAILURE_TTL_SECONDS = 86400
 _WINDOW_BITS = 9
+_MAX_ENTRY_BYTES = 1024
+# What RQ keeps of an entry beside its call, and may read back: times, retries, the state.
+_FIELDS = frozenset(
+    {
+        *("created_at", "enqueued_at", "started_at", "ended_at", "last_heartbeat"),
+        *("status", "origin", "description", "worker_name"),
+        *("number_of_retries", "retries_left", "retry_intervals"),
+    }
+)
 _MOST_STEPS = 10_000
 _RETRY_SECONDS = (1, 2, 5, 10, 30, 60, 120, 300)
 _RETRY = Retry(max=len(_RETRY_SECONDS), interval=list(_RETRY_SECONDS))
+
+
+# Function, instance, arguments, options.
+_Call = tuple[str, None, tuple[str], dict[str, Any]]
+
+
+class QueuedJob(Job):
+    """An entry of the queue: a call of one of `FUNCTIONS` with one text, and nothing else.
+
+    RQ imports and calls what an entry names: a function, a method's instance, callbacks, webhooks.
+    None of that is read back here; an entry that asks for it does not exist for RQ.
+    """
+
+    def restore(self, raw_data: dict[bytes, bytes]) -> None:
+        """Read an entry out of Redis.
+
+        Raises:
+            NoSuchJobError: It is none of ours; it is deleted, logged and counted.
+        """
+        fields = {name.decode(errors="replace"): value for name, value in raw_data.items()}
+        try:
+            _check_call(fields.get("data", b""))
+            wanted = {name: fields[name] for name in fields.keys() & {"data", *_FIELDS}}
+            super().restore({name.encode(): value for name, value in wanted.items()})
+            self.timeout = JOB_TIMEOUT_SECONDS
+            self.result_ttl, self.failure_ttl = _RESULT_TTL_SECONDS, _FAILURE_TTL_SECONDS
+        except (ValueError, TypeError, KeyError, RecursionError, zlib.error) as error:
+            log.error("queue entry refused", entry=self.id[:100], error=str(error))  # noqa: TRY400 - a traceback shows nothing more.
+            self.connection.delete(self.key)
+            self.connection.hincrby(redis_keys.METRICS, REFUSED, 1)
+            raise NoSuchJobError(f"not one of ours: {error}") from None
+
+
+def _check_call(data: bytes) -> None:
+    """Raise ValueError unless this is the call of one of `FUNCTIONS` with one text."""
+    decompressor = zlib.decompressobj()
+    content = decompressor.decompress(data, _MAX_ENTRY_BYTES)
+    function, _, _, options = msgspec.json.decode(content, type=_Call)
+    if function not in FUNCTIONS:
+        raise ValueError(f"{function!r:.100} is no function of the queue")
+    if options or decompressor.unconsumed_tail:
+        raise ValueError("a call takes one text")
 
 
 @cache
@@ -42,10 +104,26 @@ def _unconnected() -> Queue:
 
 
 def queue_on(connection: redis.Redis) -> Queue:
-    """Return the one queue; its entries are JSON, so that reading one cannot run code."""
+    """Return the one queue; see `QueuedJob` for what its entries may say."""
     return Queue(
-        NAME, connection=connection, serializer="json", default_timeout=JOB_TIMEOUT_SECONDS
+        NAME,
+        connection=connection,
+        serializer="json",
+        job_class=QueuedJob,
+        default_timeout=JOB_TIMEOUT_SECONDS,
     )
+
+
+def release_due(queue: Queue) -> None:
+    """Put entries whose retry is due back on the queue; harmless in several processes at once."""
+    registry = ScheduledJobRegistry(queue=queue, job_class=QueuedJob)  # type: ignore[no-untyped-call]  # RQ's.
+    for name in registry.get_jobs_to_schedule():
+        with queue.connection.pipeline() as pipeline:
+            pipeline.zrem(registry.key, name)
+            if queue.connection.exists(Job.key_for(name)):
+                pipeline.hset(Job.key_for(name), "status", JobStatus.QUEUED.value)
+                pipeline.rpush(queue.key, name)
+            pipeline.execute()
 
 
 @cache

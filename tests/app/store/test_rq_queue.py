@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 import redis
 from rq import SimpleWorker
 from rq.job import Job
@@ -51,8 +52,9 @@ def _fields(job: Job) -> dict[str, Any]:
     return {name: value for name, value in job.to_dict().items() if name not in VOLATILE}
 
 
-def test_entries_are_worked_off(redis_url: str) -> None:
-    """RQ's worker takes an entry, and tries again what fails."""
+def test_entries_are_worked_off(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """RQ's worker takes an entry, and retries what fails."""
+    monkeypatch.setattr(rq_queue, "FUNCTIONS", {"builtins.len", "builtins.int"})
     with redis.Redis.from_url(redis_url) as connection:
         for command in rq_queue.entry(TASK, work="builtins.len"):
             _execute(connection, command)
@@ -60,7 +62,10 @@ def test_entries_are_worked_off(redis_url: str) -> None:
             _execute(connection, command)
         fine, failing = rq_queue.queue_on(connection).jobs
         worker = SimpleWorker(
-            [rq_queue.queue_on(connection)], connection=connection, serializer="json"
+            [rq_queue.queue_on(connection)],
+            connection=connection,
+            serializer="json",
+            job_class=rq_queue.QueuedJob,
         )
         worker.work(burst=True, logging_level="CRITICAL")
         assert fine.return_value(refresh=True) == len(TASK)
