@@ -21,7 +21,7 @@ import yaml
 
 from k8s.api.client import Cluster, connect
 from tests.support.documents import ROOT
-from tests.support.provider import eventually
+from tests.support.waiting import eventually
 
 INSTALL = ROOT / "k8s" / "install"
 WORKER = "computing-provider-worker"
@@ -59,6 +59,7 @@ class Account:
     def act(self, method: str, path: str, body: Any = None, *, patch: str = "") -> tuple[int, str]:
         """Return status and body of a request."""
         media = f"application/{patch}-patch+json" if patch else "application/json"
+        media = media.replace("apply-patch+json", "apply-patch+yaml")
         answer = self.http.request(
             method, path, content=json.dumps(body), headers={"content-type": media}
         )
@@ -140,6 +141,17 @@ def _ready(account: Account) -> Account:
     status, text = account.act("POST", "/api/v1/namespaces", made)
     assert status == 201, text
     return account
+
+
+def test_pull_secrets(account: Account) -> None:
+    """The one Secret that the worker writes for tenants can be applied, by its name alone."""
+    path = f"/api/v1/namespaces/{account.tenant}/secrets/computing-provider-registry"
+    applied = secret("computing-provider-registry", DOCKER, **CONFIG)
+    query = "?fieldManager=computing-provider&force=true"
+    status, text = account.act("PATCH", path + query, applied, patch="apply")
+    assert status == 201, text
+    assert account.act("GET", path)[0] == 200
+    assert account.act("DELETE", path)[0] == 200
 
 
 def namespace(name: str, labels: dict[str, str], **metadata: Any) -> dict[str, Any]:

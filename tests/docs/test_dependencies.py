@@ -12,9 +12,8 @@ import pytest
 import redis
 import uvicorn
 from rq import Queue, Worker
-from rq.job import Job
-from rq.registry import StartedJobRegistry
-from rq.scheduler import RQScheduler
+from rq.job import Job, JobStatus
+from rq.registry import ScheduledJobRegistry, StartedJobRegistry
 from starlette.applications import Starlette
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.utils import ClientDisconnected
@@ -23,6 +22,7 @@ from uvicorn.server import ServerState
 from websockets.frames import Frame, Opcode
 
 from app.processes.worker import QuickWorker
+from app.store.rq_queue import QueuedJob
 from app.web.logs.frames import FrameSocket
 from app.web.request_limits import BoundedProtocol
 from tests.support.documents import ROOT
@@ -50,6 +50,11 @@ OVERRIDDEN: dict[type, dict[str, list[str]]] = {
     QuickWorker: {
         "get_heartbeat_ttl": ["job", "working_time"],
         "heartbeat": ["timeout", "pipeline"],
+        "subscribe": [],
+        "unsubscribe": [],
+    },
+    QueuedJob: {
+        "restore": ["raw_data"],
     },
 }
 
@@ -122,11 +127,9 @@ def test_entries_of_rqs_queue() -> None:
 
 
 def test_what_the_clock_does_for_rq() -> None:
-    """The clock is the scheduler, and cleans the registry; workers report at our intervals."""
-    scheduler = RQScheduler(["work"], redis.Redis(), serializer="json")
-    assert not scheduler.acquired_locks
-    assert _parameters(scheduler.acquire_locks) == ["auto_start"]
-    assert _parameters(scheduler.enqueue_scheduled_jobs) == []
+    """The clock puts due retries back, and cleans the registry; workers report at our intervals."""
     assert inspect.signature(StartedJobRegistry.cleanup)
+    assert _parameters(ScheduledJobRegistry.get_jobs_to_schedule)[1:] == ["timestamp", "chunk_size"]
+    assert JobStatus.QUEUED.value == "queued"
     intervals = {"worker_ttl", "job_monitoring_interval", "maintenance_interval"}
     assert intervals <= set(_parameters(Worker.__init__))
