@@ -41,7 +41,7 @@ NOT_RUN = {
     ".venv/bin/lint-imports": "A part of `make test`.",
     ".venv/bin/pytest tests/handlers": "A part of `make test`.",
     "kubectl apply -k k8s/install/policies": (
-        "Holds for a whole cluster; tests/attacks/test_worker_account.py applies them under other names."
+        "Holds for a whole cluster; tests/attacks apply the policies under other names."
     ),
 }
 ELSEWHERE = BY_CI | STAYING | INSTALLING | BY_CLUSTER | NOT_RUN.keys()
@@ -159,7 +159,9 @@ def _check(name: str, context: Context, port: int, log: Path) -> Callable[[], ob
         "web": serves,
         "worker": lambda: context.redis.exists("rq:workers"),
         "watcher": lambda: "watch interrupted" in log.read_text(),
-        "clock": lambda: context.redis.exists("rq:scheduler-lock:work"),
+        "clock": lambda: context.redis.exists(
+            "rq:queue:work"
+        ),  # Its first round calls for a clean-up.
     }[name]
 
 

@@ -20,6 +20,7 @@ from tests.support import market
 from tests.support.ports import free_port
 
 _SECONDS = 10
+_START_SECONDS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,7 @@ def processes(folder: Path, count: int, **environment: str) -> Iterator[list[int
 
 def wait_ready(web: Web) -> None:
     """Return once it says that it is ready."""
-    deadline = time.monotonic() + _SECONDS
+    deadline = time.monotonic() + _START_SECONDS
     while True:
         with suppress(OSError):
             if web.call("GET", "/readyz").status == HTTPStatus.OK:
