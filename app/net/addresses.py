@@ -17,7 +17,7 @@ def is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.scope_id is not None:
         return False
-    return not any(parsed in network for network in networks.closed())
+    return not any(parsed in network for network in networks.closed(networks.DOCUMENTATION))
 
 
 def literal(host: str) -> str | None:

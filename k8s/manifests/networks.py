@@ -20,15 +20,12 @@ RESERVED = (
     "169.254.0.0/16",  # RFC 3927: link-local; metadata of most clouds.
     "172.16.0.0/12",  # RFC 1918: private.
     "192.0.0.0/24",  # RFC 6890: protocol assignments; Oracle's metadata.
-    "192.0.2.0/24",  # RFC 5737: documentation.
     "192.31.196.0/24",  # RFC 7535: AS112.
     "192.52.193.0/24",  # RFC 7450: AMT.
     "192.88.99.0/24",  # RFC 7526: 6to4 relays, deprecated.
     "192.168.0.0/16",  # RFC 1918: private.
     "192.175.48.0/24",  # RFC 7534: AS112.
     "198.18.0.0/15",  # RFC 2544: benchmarks.
-    "198.51.100.0/24",  # RFC 5737: documentation.
-    "203.0.113.0/24",  # RFC 5737: documentation.
     "224.0.0.0/4",  # RFC 5771: multicast.
     "240.0.0.0/4",  # RFC 1112: the former class E; broadcast.
     # RFC 4291 and https://www.iana.org/assignments/ipv6-address-space: only 2000::/3 is global
@@ -38,10 +35,18 @@ RESERVED = (
     "4000::/2",
     "8000::/1",
     "2001::/23",  # RFC 2928: protocol assignments, Teredo (RFC 4380) and ORCHID (RFC 7343) among.
-    "2001:db8::/32",  # RFC 3849: documentation.
     "2002::/16",  # RFC 3056: 6to4, any IPv4 address.
     "2620:4f:8000::/48",  # RFC 7534: AS112.
-    "3fff::/20",  # RFC 9637: documentation.
+)
+
+# Networks of examples, routed nowhere (RFC 5737, RFC 3849, RFC 9637). No URL leads there. Pods are
+# not kept from them: there is nothing to protect, and test clusters use them as an internet.
+DOCUMENTATION = (
+    "192.0.2.0/24",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "2001:db8::/32",
+    "3fff::/20",
 )
 
 EVERYWHERE = ("0.0.0.0/0", "::/0")

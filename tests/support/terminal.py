@@ -4,6 +4,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -107,5 +108,6 @@ def terminal(
 
 
 def _control() -> None:
-    """Make the terminal the process's own, so that Ctrl-C reaches it."""
+    """Make the terminal the process's own, so that Ctrl-C reaches it, as a shell does."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ignored, where tests run in the background.
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
