@@ -19,6 +19,8 @@ from app.spaces import (
     planning,
     source,
 )
+from app.spaces.files import Files
+from app.spaces.inference import model_setting
 from app.spaces.ldl import hardware as order
 from app.spaces.source import Kind, Space, SpaceFile
 from app.tasks.steps import plan as plan_step
@@ -30,7 +32,6 @@ from k8s.workload import Capabilities, Resources
 _NOBODY = "0x" + "0" * 40
 _ANY_CLASS = {"*": ""}
 _MAX_FILES = 2000
-_MAX_FILE_BYTES = 16 << 20
 
 
 @click.command()
@@ -80,13 +81,15 @@ def _plan(
     files, kind = _read(path)
     if kind.name == "image":
         image = _image(path, list(files), kind.path, names.space_uuid)
-        file = dockerfile.read(files[kind.path])
+        file = dockerfile.read(files.read(kind.path, max_bytes=dockerfile.MAX_BYTES))
         return planning.plan_image(names, image, file, hardware=hardware)
     if kind.name == "model":
         config = configuration.load(
             configuration.resolve_folder(click.get_current_context().find_root().obj)
         )
-        return plan_step.of_model(config, files[kind.path], names=names, hardware=hardware)
+        setting = files.read(kind.path, max_bytes=model_setting.MAX_BYTES)
+        model_id = model_setting.read(setting)
+        return plan_step.of_model(config, model_id, names=names, hardware=hardware)
     return planning.plan(names, files, kind.path, hardware=hardware, capabilities=capabilities)
 
 
@@ -132,26 +135,19 @@ def _names(path: Path, wallet: str, host: str) -> planning.WorkloadNames:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, bytes], Kind]:
+def _read(path: Path) -> tuple[Files, Kind]:
     """Return the files, and the kind of Space that they make.
 
     Raises:
-        Permanent: There is no deployment file, or the files exceed a limit.
+        Permanent: There is no deployment file, or there are too many files.
     """
+    path = path.resolve()
     if path.is_file():
-        return {path.name: _content(path)}, Kind("ldl", path.name)
+        return Files(path.parent, [path.name]), Kind("ldl", path.name)
     paths = [file for file in sorted(path.rglob("*")) if file.is_file() and not file.is_symlink()]
     if len(paths) > _MAX_FILES:
         raise Permanent(f"{path} has more than {_MAX_FILES} files", category="source_too_large")
-    files = {file.relative_to(path).as_posix(): _content(file) for file in paths}
+    files = Files(path, [file.relative_to(path).as_posix() for file in paths])
     space = Space("", path.name, "", "", None, None, tuple(SpaceFile(name, "") for name in files))
     kind = source.kind(space)
     return files, kind
-
-
-def _content(path: Path) -> bytes:
-    if path.stat().st_size > _MAX_FILE_BYTES:
-        raise Permanent(
-            f"{path} is larger than {_MAX_FILE_BYTES} bytes", category="source_too_large"
-        )
-    return path.read_bytes()

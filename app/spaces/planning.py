@@ -1,11 +1,11 @@
 """From the files of a Space to what has to run: the same for the service and for `render`."""
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from app.spaces import ldl
 from app.spaces.dockerfile import Dockerfile
-from app.spaces.inference import ModelDescription
+from app.spaces.files import Files
 from app.spaces.ldl.hardware import DEFAULT_STORAGE_BYTES
 from k8s.naming import names as safe_names
 from k8s.workload import (
@@ -18,6 +18,10 @@ from k8s.workload import (
     Volume,
     Workload,
 )
+
+if TYPE_CHECKING:
+    # It imports aiohttp, and `reader` starts a process that has no use for it.
+    from app.spaces.inference import ModelDescription
 
 # What an image gets when no order bounds it.
 _UNBOUND = Resources(cpu_millis=1000, memory_bytes=1 << 30, storage_bytes=DEFAULT_STORAGE_BYTES)
@@ -50,7 +54,7 @@ class Plan:
 
 def plan(
     names: WorkloadNames,
-    files: Mapping[str, bytes],
+    files: Files,
     deploy_file: str,
     *,
     hardware: Resources | None,
@@ -60,23 +64,18 @@ def plan(
 
     Args:
         names: Names of the objects.
-        files: Path in the Space → content; `deploy_file` is one of them.
+        files: The Space's; `deploy_file` is one of them.
         deploy_file: The LDL file.
         hardware: The order's, which the file may not exceed; None: nothing bounds it.
         capabilities: Those of the operator's cluster.
 
     Raises:
         ldl.InvalidDeployment: With every problem, by its path in the file.
+        Permanent: `source_too_large`: the file is.
     """
-    folder = deploy_file.rpartition("/")[0]
-    inner = {
-        path.removeprefix(f"{folder}/" if folder else ""): path
-        for path in files
-        if not folder or path.startswith(f"{folder}/")
-    }
     deployment = ldl.read(
-        files[deploy_file],
-        files=_Below(files, inner),
+        files.read(deploy_file, max_bytes=ldl.MAX_BYTES),
+        files=files.below(deploy_file.rpartition("/")[0]),
         hardware=hardware,
         capabilities=capabilities,
         host=names.host,
@@ -106,7 +105,7 @@ def plan_image(
 
 def plan_model(
     names: WorkloadNames,
-    model: ModelDescription,
+    model: "ModelDescription",
     image: str,
     *,
     hardware: Resources | None,
@@ -152,20 +151,3 @@ def _workload(names: WorkloadNames, components: tuple[Component, ...]) -> Worklo
         result_url=names.host,
         components=components,
     )
-
-
-class _Below(Mapping[str, bytes]):
-    """Files by their path beside the deployment file, each read when it is asked for."""
-
-    def __init__(self, files: Mapping[str, bytes], inner: Mapping[str, str]) -> None:
-        self._files = files
-        self._inner = inner
-
-    def __getitem__(self, path: str) -> bytes:
-        return self._files[self._inner[path]]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._inner)
-
-    def __len__(self) -> int:
-        return len(self._inner)

@@ -21,7 +21,7 @@ LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by expiry
 
 
 def task(task_id: str) -> str:
-    """Hash of `record` (JSON) and `version`."""
+    """Hash of `record` (JSON), `version`, and the attempts at a step: `<revision>:<step>`."""
     return f"cp:task:{task_id}"
 
 

@@ -20,11 +20,14 @@ from rq import Queue, Retry
 from rq.exceptions import NoSuchJobError
 from rq.job import Job, JobStatus
 from rq.registry import ScheduledJobRegistry
+from rq.timeouts import JobTimeoutException
 
 from app.store import redis_keys
 
 log = structlog.get_logger()
 
+# Raised in a job that runs for longer than `JOB_TIMEOUT_SECONDS`.
+TimedOut = JobTimeoutException
 NAME = "work"
 ADVANCE = "app.processes.rq_jobs.advance"
 SWEEP = "app.processes.rq_jobs.sweep"

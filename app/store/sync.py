@@ -171,6 +171,17 @@ class Store:
         with translated():
             self.connection.zadd(key, {task_id: until}, xx=True)
 
+    def begin_attempt(self, task_id: str, attempt: str) -> int:
+        """Count an attempt beside the task's record; return how many there are by now."""
+        with translated():
+            count: int = self.connection.hincrby(redis_keys.task(task_id), attempt, 1)
+        return count
+
+    def end_attempt(self, task_id: str, attempt: str) -> None:
+        """Forget the attempts."""
+        with translated():
+            self.connection.hdel(redis_keys.task(task_id), attempt)
+
     def remove_due(self, key: str, task_id: str) -> None:
         """Remove an id from a sorted set of times."""
         with translated():

@@ -9,7 +9,7 @@ from app.context import Context
 from app.errors import Permanent, Temporary
 from app.store import Change, leases
 from app.store.records import Reason, State, Task
-from app.tasks import transitions
+from app.tasks import attempts, transitions
 from app.tasks.step import StepContext, Superseded
 from app.tasks.steps import apply, fetch, remove
 from k8s.manifests.scope import Manifest
@@ -43,7 +43,8 @@ def _advance(context: Context, task_id: str) -> None:
             step, rendered = StepContext(context, task, lock, rendered), None
             with structlog.contextvars.bound_contextvars(task=task_id, step=run.__name__):
                 try:
-                    rendered = run(step)
+                    with attempts.counted(step, run.__name__):
+                        rendered = run(step)
                 except Superseded:
                     log.info("step superseded")
                 except Permanent as error:

@@ -41,7 +41,9 @@ def label_value(word: str) -> str:
 def is_label_key(word: str) -> bool:
     """Return whether `word` is a legal label key."""
     prefix, _, name = word.rpartition("/")
-    return bool(_KEY.fullmatch(word)) and len(name) <= MAX_LABEL and len(prefix) <= MAX_SUBDOMAIN
+    if len(name) > MAX_LABEL or len(prefix) > MAX_SUBDOMAIN:
+        return False
+    return bool(_KEY.fullmatch(word))
 
 
 def is_host(word: str) -> bool:

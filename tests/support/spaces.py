@@ -1,5 +1,11 @@
 """Spaces that tests deploy."""
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from app.spaces import files
+from app.spaces.files import Files
+
 SPACE = """
 version: "2.0"
 services:
@@ -21,3 +27,12 @@ deployment:
   cache: {lagrange: {count: 1}}
   api: {lagrange: {count: 2}}
 """
+
+
+def stored(folder: Path, contents: Mapping[str, bytes]) -> Files:
+    """Write a Space's files into a folder that does not exist yet."""
+    files.prepare(folder)
+    for path, content in contents.items():
+        with files.create(folder, path) as file:
+            file.write(content)
+    return Files(folder, contents)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-_DIRECTIVE = re.compile(r"#\s*([A-Za-z][A-Za-z0-9]*)\s*=\s*(\S.*?)\s*")
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
+_MAX_DIRECTIVE_CHARACTERS = 4096
 _WITH_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
 _HEREDOC = re.compile(r"(?:^|(?<=\s))[0-9]*<<(-?)(['\"]?)([^\s<'\"]+)\2(?=\s|$)")
 _BLANKS = " \t\r\f\v"
@@ -23,13 +23,22 @@ def escape(text: str) -> str:
     """Return the escape character that a parser directive sets, else the backslash."""
     names: set[str] = set()
     for line in text.split("\n"):
-        directive = _DIRECTIVE.fullmatch(line.strip())
-        if directive is None or (name := directive[1].lower()) not in _DIRECTIVES - names:
+        name, value = _directive(line)
+        if name not in _DIRECTIVES - names or not value:
             break
         names.add(name)
         if name == "escape":
-            return directive[2] if directive[2] in {"\\", "`"} else "\\"
+            return value if value in {"\\", "`"} else "\\"
     return "\\"
+
+
+def _directive(line: str) -> tuple[str, str]:
+    """Return name and value of a parser directive, `# name = value`; empty of any other line."""
+    line = line.strip()
+    if len(line) > _MAX_DIRECTIVE_CHARACTERS or not line.startswith("#"):
+        return "", ""
+    name, _, value = line[1:].partition("=")
+    return name.strip().lower(), value.strip()
 
 
 def split(text: str, escape_character: str) -> Iterator[Instruction]:

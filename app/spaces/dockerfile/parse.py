@@ -2,7 +2,7 @@
 
 import re
 from collections import ChainMap
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 
@@ -17,6 +17,9 @@ DEFAULT_PORT = 80
 _MAX_PORT = 65535
 _MAX_WARNINGS = 20
 _MAX_VARIABLES = 1000
+_MAX_NAMED_STAGES = 100
+_MAX_EXPOSED = 1000
+_MAX_URLS = 100
 _MAX_CHARACTERS = 80
 _PORT = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]{1,5})?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
 _URL = re.compile(r"(?:https?|git|ssh|ftp)://|git@", re.IGNORECASE)
@@ -48,17 +51,24 @@ def read(content: bytes) -> Dockerfile:
     for instruction in instructions.split(text, parser.escape):
         parser.evaluate(instruction)
     port = parser.port()
-    return Dockerfile(port, tuple(parser.warnings), tuple(dict.fromkeys(parser.urls)))
+    return Dockerfile(port, tuple(parser.warnings), tuple(parser.urls))
 
 
 @dataclass(slots=True)
 class _Stage:
-    """A build stage: its variables by name, and the ports of each EXPOSE."""
+    """A build stage: its variables by name, its exposed ports, and those of what it is built from.
 
-    base: "_Stage | None" = None
+    A stage does not hold its base: of a thousand stages in a row, the last one alone is kept.
+    """
+
     arguments: dict[str, str] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
-    exposed_ports: list[list[str]] = field(default_factory=list)
+    exposed_ports: list[str] = field(default_factory=list)
+    base_ports: list[str] = field(default_factory=list)
+
+    @property
+    def ports(self) -> list[str]:
+        return self.exposed_ports or self.base_ports
 
     @property
     def variables(self) -> Mapping[str, str]:
@@ -71,7 +81,7 @@ class _Parser:
     def __init__(self, escape: str) -> None:
         self.escape = escape
         self.warnings: list[str] = []
-        self.urls: list[str] = []
+        self.urls: dict[str, None] = {}
         self._top = _Stage()
         self._stage: _Stage | None = None
         self._by_name: dict[str, _Stage] = {}
@@ -87,19 +97,15 @@ class _Parser:
         elif stage and keyword == "ENV":
             self._set_environment(stage, arguments)
         elif stage and keyword == "EXPOSE":
-            stage.exposed_ports.append(self._expand_ports(arguments, stage))
+            self._expose(stage, arguments)
         elif stage and keyword == "ADD":
-            self.urls += self._added_urls(arguments, stage)
+            self._add_urls(stage, arguments)
 
     def port(self) -> int:
         """Return the exposed port, or the default with a warning."""
-        stage = self._stage
-        while stage is not None and not stage.exposed_ports:
-            stage = stage.base
-        for ports in stage.exposed_ports if stage else ():
-            for port in ports:
-                if number := self._port_number(port):
-                    return number
+        for port in self._stage.ports if self._stage else ():
+            if number := self._port_number(port):
+                return number
         self.warnings.append(
             f"the Dockerfile exposes no TCP port (`EXPOSE 8080`);"
             f" the service must listen on port {DEFAULT_PORT}"
@@ -116,9 +122,13 @@ class _Parser:
         words = [word for word in self._words(arguments) if not word.startswith("--")]
         image = self._value(words[0], self._top.arguments) if words else None
         if base := self._by_name.get((image or "").lower()):
-            self._stage = _Stage(base, dict(base.arguments), dict(base.environment))
+            self._stage = _Stage(
+                dict(base.arguments), dict(base.environment), base_ports=base.ports
+            )
         if len(words) > 2 and words[1].lower() == "as":  # noqa: PLR2004 - image, AS, name.
-            self._by_name[words[2].lower()] = self._stage
+            name = words[2].lower()
+            if name in self._by_name or len(self._by_name) < _MAX_NAMED_STAGES:
+                self._by_name[name] = self._stage
 
     def _set_arguments(self, stage: _Stage, arguments: str) -> None:
         for word in self._words(arguments):
@@ -139,22 +149,25 @@ class _Parser:
         for name, value in values:
             _assign(stage.environment, name, value)
 
-    def _added_urls(self, arguments: str, stage: _Stage) -> Iterator[str]:
+    def _add_urls(self, stage: _Stage, arguments: str) -> None:
         for word in _json_sources(arguments) or self._words(arguments)[:-1]:
+            if len(self.urls) >= _MAX_URLS:
+                return
             source = self._value(word, stage.variables)
             if source and _URL.match(source):
-                yield source
+                self.urls[source] = None
 
-    def _expand_ports(self, arguments: str, stage: _Stage) -> list[str]:
-        ports: list[str] = []
+    def _expose(self, stage: _Stage, arguments: str) -> None:
+        ports = stage.exposed_ports
         for word in self._words(arguments):
+            if len(ports) >= _MAX_EXPOSED:
+                return
             try:
                 value = variables.expand(word, stage.variables, self.escape)
             except Malformed as error:
                 self._warn(f"EXPOSE {_printable(word)} cannot be evaluated: {error}")
             else:
                 ports += value.split() or [word]
-        return ports
 
     def _value(self, word: str, values: Mapping[str, str]) -> str | None:
         with suppress(Malformed):

@@ -6,6 +6,5 @@ workload does not.
 
 from app.spaces.inference.frameworks import FRAMEWORKS, image_name
 from app.spaces.inference.hub import ModelDescription, describe
-from app.spaces.inference.model_setting import read
 
-__all__ = ["FRAMEWORKS", "ModelDescription", "describe", "image_name", "read"]
+__all__ = ["FRAMEWORKS", "ModelDescription", "describe", "image_name"]

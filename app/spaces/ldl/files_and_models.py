@@ -1,10 +1,10 @@
 """Files, models and mounts of a service: its `config`, `models` and `params.storage` sections."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
+from app.spaces.files import Files
 from app.spaces.ldl import container_paths
 from app.spaces.ldl.diagnostics import quote
 from app.spaces.ldl.fields import (
@@ -17,9 +17,10 @@ from app.spaces.ldl.fields import (
     text,
     warn_unknown,
 )
-from k8s.workload import File, Model
+from k8s.workload import Model
 
 MAX_FILES = 100
+MAX_FILE_BYTES = 1_000_000  # Of all together: what a ConfigMap holds.
 MAX_MODELS = 100
 MAX_URL = 4096
 MAX_MODEL_NAME_BYTES = 255
@@ -37,7 +38,16 @@ class MountRequest:
     read_only: bool
 
 
-def files(node: Node, space: Mapping[str, bytes]) -> tuple[File, ...]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileRequest:
+    """A file of the Space, and the path at which `config` mounts it; it is not read yet."""
+
+    name: str
+    path: str
+    size_bytes: int
+
+
+def files(node: Node, space: Files) -> tuple[FileRequest, ...]:
     """The Space's files that `config` mounts: one `{name, path}` or a list of them."""
     nodes = [node] if isinstance(node.value, dict) else items(node)
     if len(nodes) > MAX_FILES:
@@ -46,7 +56,7 @@ def files(node: Node, space: Mapping[str, bytes]) -> tuple[File, ...]:
     return tuple(file for entry in nodes if (file := _file(entry, space)) is not None)
 
 
-def _file(node: Node, space: Mapping[str, bytes]) -> File | None:
+def _file(node: Node, space: Files) -> FileRequest | None:
     if not has_all(node, "name", "path"):
         return None
     warn_unknown(node, frozenset({"name", "path"}))
@@ -57,8 +67,15 @@ def _file(node: Node, space: Mapping[str, bytes]) -> File | None:
     if name not in space:
         node.get("name").refuse(f"the Space has no file {quote(name)}")
         return None
+    size_bytes = space.size(name)
+    if size_bytes > MAX_FILE_BYTES:
+        node.get("name").refuse(
+            f"{quote(name)} has {size_bytes} bytes; `config` mounts at most {MAX_FILE_BYTES}"
+        )
+        return None
     slash = "/" if (text(node.get("path")) or "").strip().endswith("/") else ""
-    return File(name=name, path=container_paths.file_at(folder + slash, name), content=space[name])
+    path = container_paths.file_at(folder + slash, name)
+    return FileRequest(name=name, path=path, size_bytes=size_bytes)
 
 
 def models(node: Node) -> tuple[Model, ...]:

@@ -1,10 +1,10 @@
 """Parser for a tenant's deployment file: from its bytes to the components that must run."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from pathlib import Path
 
+from app.spaces.files import Files
 from app.spaces.ldl import (
     deployment_section,
     pod_groups,
@@ -20,14 +20,16 @@ from app.spaces.ldl.diagnostics import (
     quote,
 )
 from app.spaces.ldl.fields import Node, text, warn_unknown
+from app.spaces.ldl.files_and_models import MAX_FILE_BYTES
 from app.spaces.ldl.pod_groups import PodGroup
 from app.spaces.ldl.publishing import Publication
 from app.spaces.ldl.services import Service
 from app.spaces.ldl.volumes import ServiceStorage
 from app.spaces.ldl.yaml_parser import parse
-from k8s.workload import Capabilities, Component, Container, Port, Resources
+from k8s.workload import Capabilities, Component, Container, File, Port, Resources
 
 _KEYS = frozenset({"version", "services", "profiles", "deployment", "endpoints"})
+_NO_FILES = Files(Path(), ())
 _VERSION = re.compile(r"v?2(\.[0-9]{1,3}){0,2}")
 
 
@@ -42,7 +44,7 @@ class Deployment:
 def read(
     document: bytes,
     *,
-    files: Mapping[str, bytes] = MappingProxyType({}),
+    files: Files = _NO_FILES,
     hardware: Resources | None,
     capabilities: Capabilities,
     host: str,
@@ -51,7 +53,7 @@ def read(
 
     Args:
         document: The file's bytes.
-        files: The Space's files by their paths in it, for `config`.
+        files: The Space's files, for `config`.
         hardware: The order's resources, which bound the sum of all that the file asks for; None:
             unbounded.
         capabilities: What the cluster offers beyond containers and one host name.
@@ -76,7 +78,10 @@ def read(
         placements, storages, order=hardware, main=main, findings=findings
     )
     findings.raise_refusals()
-    components = tuple(_component(group, running, ports, storages, shares) for group in groups)
+    contents = _contents(running, files)
+    components = tuple(
+        _component(group, running, ports, storages, shares, contents=contents) for group in groups
+    )
     return Deployment(components, tuple(findings.warnings))
 
 
@@ -113,18 +118,26 @@ def _storages(
     }
 
 
+def _contents(running: dict[str, Service], files: Files) -> dict[str, bytes]:
+    """Return the content of each mounted file, read once; together they were bounded before."""
+    names = {file.name for service in running.values() for file in service.files}
+    return {name: files.read(name, max_bytes=MAX_FILE_BYTES) for name in names}
+
+
 def _component(
     group: PodGroup,
     running: dict[str, Service],
     ports: dict[str, tuple[Port, ...]],
     storages: dict[str, ServiceStorage],
     shares: dict[str, Resources],
+    *,
+    contents: dict[str, bytes],
 ) -> Component:
     return Component(
         name=group.name,
         replicas=group.count,
         containers=tuple(
-            _container(running[name], ports[name], storages[name], shares[name])
+            _container(running[name], ports[name], storages[name], shares[name], contents)
             for name in group.services
         ),
         volumes=tuple(volume for name in group.services for volume in storages[name].volumes),
@@ -132,7 +145,11 @@ def _component(
 
 
 def _container(
-    service: Service, ports: tuple[Port, ...], storage: ServiceStorage, resources: Resources
+    service: Service,
+    ports: tuple[Port, ...],
+    storage: ServiceStorage,
+    resources: Resources,
+    contents: dict[str, bytes],
 ) -> Container:
     return Container(
         name=service.name,
@@ -143,7 +160,10 @@ def _container(
         env=service.env,
         ports=ports,
         mounts=storage.mounts,
-        files=service.files,
+        files=tuple(
+            File(name=file.name, path=file.path, content=contents[file.name])
+            for file in service.files
+        ),
         models=service.models,
         ready_command=service.ready_command,
     )

@@ -1,8 +1,8 @@
 """The `services` section of the file; each service is read by itself."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
+from app.spaces.files import Files
 from app.spaces.ldl import (
     environment,
     expose,
@@ -19,14 +19,13 @@ from app.spaces.ldl.fields import (
     text,
     warn_unknown,
 )
-from app.spaces.ldl.files_and_models import MountRequest
+from app.spaces.ldl.files_and_models import FileRequest, MountRequest
 from k8s.naming import names
-from k8s.workload import File, Model
+from k8s.workload import Model
 
 MAX_SERVICES = 64
 MAX_NAME = 253
 MAX_ARGUMENTS = 1000
-MAX_FILE_BYTES = 1_000_000
 
 _KEYS = frozenset(
     {
@@ -109,12 +108,12 @@ class Service:
     exposures: tuple[Exposure, ...] = ()
     depends_on: tuple[str, ...] = ()
     ready_command: tuple[str, ...] = ()
-    files: tuple[File, ...] = ()
+    files: tuple[FileRequest, ...] = ()
     models: tuple[Model, ...] = ()
     mounts: tuple[MountRequest, ...] = ()
 
 
-def read(node: Node, *, files: Mapping[str, bytes], host: str) -> dict[str, Service]:
+def read(node: Node, *, files: Files, host: str) -> dict[str, Service]:
     """Every service by its name, in the file's order; problems go to the findings."""
     named = entries(node)
     if not named and isinstance(node.value, dict | None):
@@ -130,13 +129,15 @@ def read(node: Node, *, files: Mapping[str, bytes], host: str) -> dict[str, Serv
         if not names.is_host(name):
             service_node.warn("is not a host name; other services may not reach it by this name")
         services[name] = _service(name, service_node, files=files, host=host)
-    sizes = (len(file.content) for service in services.values() for file in service.files)
-    if sum(sizes) > MAX_FILE_BYTES:
-        node.refuse(f"mount more than {MAX_FILE_BYTES} bytes of `config` files")
+    total = sum(file.size_bytes for service in services.values() for file in service.files)
+    if total > files_and_models.MAX_FILE_BYTES:
+        node.refuse(
+            f"mount more than {files_and_models.MAX_FILE_BYTES} bytes of `config` files: {total}"
+        )
     return services
 
 
-def _service(name: str, node: Node, *, files: Mapping[str, bytes], host: str) -> Service:
+def _service(name: str, node: Node, *, files: Files, host: str) -> Service:
     if not isinstance(node.value, dict):
         node.refuse("must be a mapping with `image`")
         return Service(name=name, path=node.path)

@@ -22,6 +22,7 @@ MAX_BYTES = 1 << 20
 MAX_TEXT_BYTES = 512 << 10
 MAX_NODES = 20_000
 MAX_DEPTH = 64
+MAX_DIRECTIVES = 100
 
 Value: TypeAlias = "dict[str, Value] | list[Value] | str | None"
 
@@ -30,6 +31,8 @@ _CORE = "tag:yaml.org,2002:"
 _TEXT_TAGS = frozenset(f"{_CORE}{name}" for name in ("str", "int", "float", "bool", "timestamp"))
 _COLLECTION_TAGS = frozenset({f"{_CORE}map", f"{_CORE}seq"})
 _UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffe\uffff]")
+# libyaml compares each %TAG with all before it.
+_DIRECTIVE = re.compile("(?:^|[\n\r\x85\u2028\u2029])%")
 _TAB_ONLY_LINE = re.compile(r"^ *\t[ \t]*$", re.MULTILINE)
 
 
@@ -89,6 +92,8 @@ def _decode(document: bytes) -> str:
             f"contains a control character (U+{ord(control[0]):04X}), which YAML does not allow"
         )
         raise _refused(f"line {line}", message)
+    if len(_DIRECTIVE.findall(text)) > MAX_DIRECTIVES:
+        raise _refused("document", f"has more than {MAX_DIRECTIVES} lines that begin with `%`")
     return text
 
 

@@ -3,8 +3,8 @@
 Everything here comes from tenants and is hostile; reading what the files say is for other rooms.
 """
 
+from app.spaces.files import Files
 from app.spaces.source.download import download
-from app.spaces.source.files import Files
 from app.spaces.source.space import (
     Kind,
     SourceLimits,

@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 from app.errors import Permanent, Temporary
 from app.net.http_client import Fetcher, FetchLimits
-from app.spaces.source import files
+from app.spaces import files
 from app.spaces.source.space import SourceLimits, Space, SpaceFile
 
 _CONCURRENT = 4

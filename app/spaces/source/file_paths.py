@@ -35,6 +35,9 @@ def inside(name: str, *, wallet: str, space_name: str) -> str:
         raise PathError("the name is not <wallet>/spaces/<space name>/<path>")
     if segments[0].lower() != wallet:
         raise PathError(f"the name does not begin with the owner's wallet {wallet}")
+    # Unicode's normal forms take time that is quadratic in a segment's combining characters.
+    if any(len(segment) > _MAX_SEGMENT_BYTES for segment in segments):
+        raise PathError(f"a file's or folder's name may have {_MAX_SEGMENT_BYTES} bytes")
     expected = space_name.split("/")
     actual = segments[2 : 2 + len(expected)]
     same = [key(segment) for segment in actual] == [key(segment) for segment in expected]

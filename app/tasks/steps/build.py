@@ -11,8 +11,9 @@ import structlog
 
 from app.config import Build
 from app.errors import Permanent, Temporary
-from app.spaces import cgroups, dockerfile, images, planning
+from app.spaces import cgroups, images, planning, reader
 from app.spaces.dockerfile import Dockerfile
+from app.spaces.files import Files
 from app.spaces.images import BuildContext, Registry
 from app.spaces.source import Space
 from app.store import Change, leases
@@ -71,6 +72,7 @@ def registry(work: StepContext) -> Registry:
 def planned(
     work: StepContext,
     space: Space,
+    files: Files,
     folder: Path,
     path: str,
     *,
@@ -81,7 +83,8 @@ def planned(
     Args:
         work: The step.
         space: The Space.
-        folder: Ours, with the Space's files in `files`.
+        files: Its files.
+        folder: Ours.
         path: The Dockerfile.
         names: The names of the workload.
 
@@ -94,10 +97,8 @@ def planned(
         Temporary: Try again later.
     """
     table = work.context.config.build
-    paths = [file.path for file in space.files]
-    files = folder / "files"
-    context = images.prepare(files, paths, path, max_bytes=table.max_context_bytes)
-    file = dockerfile.read((files / path).read_bytes())
+    context = images.prepare(files.folder, files, path, max_bytes=table.max_context_bytes)
+    file = reader.read_dockerfile(files, path)
     _refuse_fetches(file, table)
     image = images.name(registry(work), space.uuid, context.digest)
     digest = _digest(work, folder, context, image)

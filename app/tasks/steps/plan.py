@@ -6,7 +6,7 @@ from pathlib import Path
 from app.config import Config
 from app.context import configured_capabilities
 from app.errors import Permanent
-from app.spaces import images, inference, ldl, planning, source
+from app.spaces import images, inference, planning, reader, source
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.images import Registry
 from app.spaces.inference import ModelDescription
@@ -40,56 +40,51 @@ def planned(
         folder: Ours, with the Space's files in `files`.
 
     Raises:
-        Permanent: `ldl_refused`; as `build.planned` and `of_model`; `framework_missing`: the
-            operator has not installed the framework.
+        Permanent: As `reader`, `build.planned` and `of_model`; `framework_missing`: the operator
+            has not installed the framework.
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
     kind, names, config = source.kind(space), _names(work.task, space), work.context.config
     if kind.name == "image":
-        return build.planned(work, space, folder, kind.path, names=names)
+        return build.planned(work, space, files, folder, kind.path, names=names)
     if kind.name == "model":
-        return work, _of_pinned_model(config, files[kind.path], names, space.order)
-    try:
-        plan = planning.plan(
-            names,
-            files,
-            kind.path,
-            hardware=space.order,
-            capabilities=configured_capabilities(config),
-        )
-    except ldl.InvalidDeployment as invalid:
-        raise invalid.failure() from None
-    return work, plan
+        return work, _of_pinned_model(config, reader.model_id(files, kind.path), names, space.order)
+    return work, reader.plan(
+        names,
+        files,
+        kind.path,
+        hardware=space.order,
+        capabilities=configured_capabilities(config),
+    )
 
 
 def of_model(
-    config: Config, setting: bytes, *, names: WorkloadNames, hardware: Resources | None
+    config: Config, model_id: str, *, names: WorkloadNames, hardware: Resources | None
 ) -> Plan:
     """Ask the hub for a description of a model, and plan what serves it, by the image's tag.
 
     Raises:
-        Permanent: `model_invalid`, `model_missing`, `model_denied`, `model_refused`;
-            `registry_invalid`, `url_invalid`: the configuration.
+        Permanent: `model_missing`, `model_denied`, `model_refused`; `registry_invalid`,
+            `url_invalid`: the configuration.
         Temporary: The hub is away.
     """
-    return _plan(config, *_served(config, setting), names, hardware)
+    return _plan(config, *_served(config, model_id), names, hardware)
 
 
 def _of_pinned_model(
-    config: Config, setting: bytes, names: WorkloadNames, hardware: Resources
+    config: Config, model_id: str, names: WorkloadNames, hardware: Resources
 ) -> Plan:
     """Plan as `of_model`, by the digest that the image has in the operator's registry."""
-    model, image = _served(config, setting)
+    model, image = _served(config, model_id)
     registry = images.configured(config.registry)
     if registry is not None:
         image = f"{image}@{_digest(registry, image, model.framework)}"
     return _plan(config, model, image, names, hardware)
 
 
-def _served(config: Config, setting: bytes) -> tuple[ModelDescription, str]:
+def _served(config: Config, model_id: str) -> tuple[ModelDescription, str]:
     """Return the model, and the image that serves it."""
-    model_id = inference.read(setting)
     registry = images.configured(config.registry)
     model = asyncio.run(inference.describe(config.inference, model_id))
     return model, inference.image_name(model.framework, registry.place if registry else "")

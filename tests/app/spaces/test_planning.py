@@ -1,6 +1,7 @@
 """Tests of planning: the workload of a Space, from its files, image or model."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,7 @@ from app.spaces.dockerfile import Dockerfile
 from app.spaces.inference import ModelDescription
 from k8s import render
 from k8s.workload import Capabilities, Gpu, Mount, Port, Resources
+from tests.support import spaces
 
 HARDWARE = Resources(
     cpu_millis=4000,
@@ -89,7 +91,7 @@ def test_every_name_of_a_space_can_be_rendered(name: str) -> None:
     assert plan.workload.space_name == name
 
 
-def test_every_service_has_a_deployment_of_its_own() -> None:
+def test_every_service_has_a_deployment_of_its_own(tmp_path: Path) -> None:
     """It has the replicas of the file, under a name of its own."""
     text = b"""
 services:
@@ -99,9 +101,8 @@ deployment:
   web: {lagrange: {count: 3}}
   api: {lagrange: {count: 2}}
 """
-    plan = planning.plan(
-        names(), {"deploy.yaml": text}, "deploy.yaml", hardware=None, capabilities=Capabilities()
-    )
+    files = spaces.stored(tmp_path / "files", {"deploy.yaml": text})
+    plan = planning.plan(names(), files, "deploy.yaml", hardware=None, capabilities=Capabilities())
     replicas = {
         manifest["metadata"]["name"]: manifest["spec"]["replicas"]
         for manifest in render.workload(plan.workload, Capabilities())

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.errors import Permanent
-from app.spaces.inference import read
+from app.spaces.inference.model_setting import read
 
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=100),

@@ -1,6 +1,7 @@
 """Fixtures that read short deployment files for a provider that offers everything."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from textwrap import dedent, indent
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from app.spaces import ldl
 from k8s.workload import Capabilities
+from tests.support import spaces
 
 HOST = "abc1234567.provider.example"
 EVERYTHING = Capabilities(
@@ -18,35 +20,36 @@ EVERYTHING = Capabilities(
 )
 
 
-def _read(text: str, **arguments: Any) -> ldl.Deployment:
-    defaults: dict[str, Any] = {"hardware": None, "capabilities": EVERYTHING, "host": HOST}
-    return ldl.read(dedent(text).encode(), **(defaults | arguments))
-
-
 @pytest.fixture
-def read() -> Callable[..., ldl.Deployment]:
+def read(tmp_path: Path) -> Callable[..., ldl.Deployment]:
     """A function that reads a dedented file; keyword arguments go to `ldl.read`."""
-    return _read
+
+    def reading(text: str, files: Mapping[str, bytes] = {}, **arguments: Any) -> ldl.Deployment:
+        defaults: dict[str, Any] = {"hardware": None, "capabilities": EVERYTHING, "host": HOST}
+        stored = spaces.stored(tmp_path / "files", files)
+        return ldl.read(dedent(text).encode(), files=stored, **(defaults | arguments))
+
+    return reading
 
 
 @pytest.fixture
-def refusals() -> Callable[..., list[str]]:
+def refusals(read: Callable[..., ldl.Deployment]) -> Callable[..., list[str]]:
     """The refusals of a file that must not be accepted, as lines."""
 
     def lines(text: str, **arguments: Any) -> list[str]:
         with pytest.raises(ldl.InvalidDeployment) as refused:
-            _read(text, **arguments)
+            read(text, **arguments)
         return [str(problem) for problem in refused.value.problems]
 
     return lines
 
 
 @pytest.fixture
-def warnings() -> Callable[..., list[str]]:
+def warnings(read: Callable[..., ldl.Deployment]) -> Callable[..., list[str]]:
     """The warnings of a file that must be accepted, as lines."""
 
     def lines(text: str, **arguments: Any) -> list[str]:
-        return [str(problem) for problem in _read(text, **arguments).warnings]
+        return [str(problem) for problem in read(text, **arguments).warnings]
 
     return lines
 

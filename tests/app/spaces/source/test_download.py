@@ -10,8 +10,8 @@ import pytest
 from app.demo.fake_lagrange import Behaviour, Lagrange
 from app.errors import Permanent, Temporary
 from app.net.http_client import Fetcher
+from app.spaces.files import create
 from app.spaces.source import SourceLimits, describe, download
-from app.spaces.source.files import create
 
 LIMITS = SourceLimits(files=20, file_bytes=1000, total_bytes=3000, seconds=5)
 WALLET = "0x" + "ab" * 20
@@ -43,7 +43,8 @@ async def fetch(
     async with Fetcher(allow_private=True) as fetcher:
         space = await describe(fetcher, f"{lagrange.url}/spaces/{uuid}", limits=limits)
         assert (space.uuid, space.name, space.wallet) == (uuid, source.name, WALLET)
-        return dict(await download(fetcher, space, target, limits=limits))
+        files = await download(fetcher, space, target, limits=limits)
+        return {path: files.read(path, max_bytes=limits.file_bytes) for path in files}
 
 
 async def test_download(lagrange: Lagrange, source: Path, tmp_path: Path) -> None:

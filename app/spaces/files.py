@@ -2,35 +2,68 @@
 
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+from app.errors import Permanent
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _OLD = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-class Files(Mapping[str, bytes]):
-    """Path in the Space → content, read from disk on access.
+class Files(Collection[str]):
+    """The paths of a Space's files; a file is read only by who says how large it may be.
 
     Args:
         folder: The root of the files.
-        paths: Relative to it, as `paths.check` accepted them.
+        paths: Relative to it, as `source.file_paths.check` accepted them.
     """
 
-    def __init__(self, folder: Path, paths: Sequence[str]) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, paths: Collection[str]) -> None:
+        self.folder = folder
         self._paths = dict.fromkeys(paths)
 
-    def __getitem__(self, path: str) -> bytes:
-        if path not in self._paths:
-            raise KeyError(path)
-        with _parent(self._folder, path, create=False) as (parent, name):
+    def below(self, inner: str) -> "Files":
+        """Return the files below a folder of the Space, by their paths from there."""
+        start = f"{inner}/" if inner else ""
+        paths = [path.removeprefix(start) for path in self._paths if path.startswith(start)]
+        return Files(self.folder / inner, paths)
+
+    def size(self, path: str) -> int:
+        """Return the bytes of a file.
+
+        Raises:
+            OSError: It cannot be opened.
+        """
+        with self._opened(path) as file:
+            return os.fstat(file.fileno()).st_size
+
+    def read(self, path: str, *, max_bytes: int) -> bytes:
+        """Return the content of a file.
+
+        Raises:
+            OSError: It cannot be read.
+            Permanent: `source_too_large`.
+        """
+        with self._opened(path) as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > max_bytes:
+                message = f"{path} has {size} bytes; at most {max_bytes} are allowed"
+                raise Permanent(message, category="source_too_large")
+            return file.read(size)
+
+    @contextmanager
+    def _opened(self, path: str) -> Iterator[BinaryIO]:
+        with _parent(self.folder, path, create=False) as (parent, name):
             descriptor = os.open(name, _OLD, dir_fd=parent)
         with os.fdopen(descriptor, "rb") as file:
-            return file.read()
+            yield file
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._paths
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._paths)
