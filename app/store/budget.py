@@ -16,6 +16,8 @@ from app.store.redis_errors import translated
 log = structlog.get_logger()
 
 FULL_PERCENT = 80
+_LIMIT_PERCENT = 98
+_RESERVE_PERCENT = 2
 BUILD_LOGS_MAX_BYTES = 64 << 20
 _FULL_KEPT = timedelta(minutes=1)
 _MARK = """#!lua flags=allow-oom
@@ -36,7 +38,8 @@ return released
 def mark_full(connection: Any) -> bool:
     """Have new jobs refused while more than `FULL_PERCENT` of Redis' memory is used.
 
-    A Redis without `maxmemory` has no bound that it could tell.
+    At the limit a reserve is given up, so that workers can remove the tasks that end. Without
+    `maxmemory` there is no mark.
 
     Raises:
         Temporary: Redis is away.
@@ -47,7 +50,11 @@ def mark_full(connection: Any) -> bool:
         percentage = memory["used_memory"] * 100 // limit if limit else 0
         if percentage < FULL_PERCENT:
             connection.unlink(redis_keys.FULL)
+            if limit and not connection.exists(redis_keys.RESERVE):
+                connection.setrange(redis_keys.RESERVE, limit * _RESERVE_PERCENT // 100, b"\0")
             return False
+        if percentage >= _LIMIT_PERCENT:
+            connection.unlink(redis_keys.RESERVE)
         connection.eval(_MARK, 1, redis_keys.FULL, percentage, _FULL_KEPT.seconds)
     log.warning("redis is almost full", percentage=percentage)
     return True

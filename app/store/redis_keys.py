@@ -20,6 +20,7 @@ REPORTS = "cp:reports"  # hash: path at Lagrange → outcome of the last report 
 BUILD_LOGS = "cp:build-logs"  # sorted set: task id by the time of its build log's last line
 FULL = "cp:full"  # percentage of Redis' memory in use, while that is too much for new jobs
 PROBE = "cp:probe"  # never written: deleting it shows whether Redis takes writes
+RESERVE = "cp:reserve"  # bytes that are given up when Redis is at its limit
 LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by expiry
 
 

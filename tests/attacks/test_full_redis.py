@@ -23,11 +23,15 @@ from app.context import Context, open_context
 from app.demo import local_redis
 from app.store import budget, build_log, redis_keys
 from app.store.build_log import BuildLog
+from app.store.container_log_stream import Addition, Writer
 from app.store.records import Callback, Fallback, Reason, State, Task
 from app.tasks import deadlines, transitions
-from tests.support import market
+from tests.support import market, simulated_cluster
 from tests.support.held_tasks import end, held
 from tests.support.problem_documents import problem
+from tests.support.provider import running
+from tests.support.spaces import SPACE
+from tests.support.waiting import eventually
 from tests.support.web_server import Web, serving
 
 LIMIT_BYTES = 20 << 20
@@ -238,6 +242,18 @@ def test_new_jobs_are_refused_first(small: Context, small_web: Web) -> None:
     assert small_web.call("GET", "/readyz").body == b"ready\n"
 
 
+def test_container_logs_make_room(context: Context) -> None:
+    """The streams of watched logs shrink while Redis is almost full."""
+    writer = Writer(context.redis)
+    writer.lease("task")
+    lines = Addition(task_id="task", lines=b"x" * 99_999 + b"\n", key="u/web")
+    writer.append([lines] * 40)
+    assert size(context.redis, redis_keys.log("task")) > 1.9 * (1 << 20)
+    context.redis.set(redis_keys.FULL, "80")
+    writer.append([lines])
+    assert size(context.redis, redis_keys.log("task")) < 300_000
+
+
 def test_everything_ends_at_the_limit(small: Context, small_web: Web) -> None:
     """With no byte left: a signed termination, an expiry, `task delete`, and ends themselves."""
     jobs = [assigned(small_web) for _ in range(4)]
@@ -270,6 +286,26 @@ def test_everything_ends_at_the_limit(small: Context, small_web: Web) -> None:
     small.store.commit(transitions.failed_early(held(small, failed), reason, now=time.time()))
     assert held(small, failed).ended
     assert [*small.redis.scan_iter(match="cp:workload:*")] == []
+
+
+def test_tasks_are_removed_at_the_limit(tmp_path: Path) -> None:
+    """With real processes: what was ended at the limit is removed, and Lagrange hears of it."""
+    space = tmp_path / "space"
+    space.mkdir()
+    (space / "deploy.yaml").write_text(SPACE)
+    with (
+        simulated_cluster.serving(tmp_path / "kubeconfig") as cluster,
+        running(tmp_path / "provider", Kubeconfig=str(cluster.kubeconfig)) as provider,
+    ):
+        job = provider.assign(space)
+        provider.lagrange.wait_for(job.uuid, "running", timeout_seconds=60)
+        connection = provider.context.redis
+        connection.config_set("maxmemory", LIMIT_BYTES)
+        eventually("there is a reserve", lambda: connection.exists(redis_keys.RESERVE))
+        fill(connection)
+        assert provider.terminate(job).status == 202
+        provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=60)
+        assert provider.remains(job.uuid) == []
 
 
 def test_readiness_needs_writes(small: Context, small_web: Web) -> None:
