@@ -1,5 +1,6 @@
 """Validation of a configuration, for `config check` and for the answers of `init`."""
 
+import ipaddress
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any
 from app import config as configuration
 from app.admission import prices, quotas
 from app.config import Config
-from app.context import check_complete
+from app.context import Context, check_complete
 from app.errors import ConfigError
 from app.net import signatures
 
@@ -41,6 +42,29 @@ def problems(folder: Path, config: Config) -> Iterator[str]:
         prices.load(folder)
     except prices.UnreadablePrices as error:
         yield str(error)
+
+
+def warnings(context: Context) -> Iterator[str]:
+    """Yield what works and is dangerous, each with key and remedy.
+
+    Raises:
+        ConfigError: `[API] RedisUrl` is not a Redis URL.
+    """
+    # As redis-py reads the URL: a socket has a path and no host, and is guarded by its mode.
+    options = context.redis.connection_pool.connection_kwargs
+    host = "" if "path" in options else str(options.get("host", "localhost"))
+    if host and not options.get("password") and not _is_loopback(host):
+        yield (
+            f"[API] RedisPassword is empty: whoever reaches Redis at {host} controls this "
+            "provider; set a password in Redis and here"
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def value_problems(table: str, key: str, value: Any) -> Iterator[str]:

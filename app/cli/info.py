@@ -75,8 +75,11 @@ def check() -> None:
     try:
         problems = [*config_check.problems(context.folder, context.config)]
         _ = context.identity
+        warnings = [] if problems else [*config_check.warnings(context)]
     except ConfigError as error:
         refuse(*error.problems)
     if problems:
         refuse(*problems)
+    for warning in warnings:
+        click.secho(f"warning: {warning}", fg="yellow", err=True)
     click.secho(f"{context.folder / 'config.toml'} is complete", fg="green", err=True)

@@ -19,7 +19,7 @@ from app.config import Config
 from app.errors import FieldError, Rejected
 from app.intake import payloads
 from app.intake.dispatch import Decision, Handler, HandlerContext
-from app.store import AsyncStore, Change, Conflict, Full, Replayed, Transaction
+from app.store import AsyncStore, Change, Conflict, Full, RedisFull, Replayed, Transaction
 from app.store.records import Receipt
 
 log = structlog.get_logger()
@@ -27,6 +27,7 @@ log = structlog.get_logger()
 _LABEL_LENGTH = 10
 _MAX_ATTEMPTS = 20
 _RETRY_AFTER_SECONDS = 5
+_FULL_RETRY_AFTER_SECONDS = 60
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,7 +115,14 @@ class Intake:
                 HTTPStatus.TOO_MANY_REQUESTS,
                 "full",
                 f"{self._config.task.max_active} tasks are active, as many as the operator allows",
-                retry_after=60,
+                retry_after=_FULL_RETRY_AFTER_SECONDS,
+            ) from None
+        except RedisFull:
+            raise Rejected(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "redis_full",
+                "the provider's database is almost full; nothing was changed, send it again later",
+                retry_after=_FULL_RETRY_AFTER_SECONDS,
             ) from None
 
     async def acknowledge(self, arrival: Arrival, document: Any) -> Receipt:
@@ -213,6 +221,7 @@ def _transaction(
         receipt_for_ever=arrival.for_ever,
         max_active=max_active,
         counters=(f"events_accepted:{arrival.type}",),
+        unless_full=any(change.grows for change in changes),
     )
 
 

@@ -7,8 +7,6 @@ for certain is left to the worker, which fetches the Space and decides.
 from dataclasses import replace
 from http import HTTPStatus
 
-import msgspec
-
 from app.admission import inventory_snapshot
 from app.admission import prices as admission_prices
 from app.admission.reservations import placement
@@ -21,7 +19,6 @@ from app.spaces.ldl import hardware
 from app.store import redis_keys
 from app.store.job_data import JobData, source_uuid
 from app.store.records import Task
-from k8s.workload import Workload
 
 
 async def refuse_hopeless(job: JobData, context: HandlerContext) -> None:
@@ -66,14 +63,14 @@ async def _refuse_without_room(
     job: JobData, earlier: Task, tasks: list[Task], context: HandlerContext
 ) -> None:
     store = context.store
-    content = await store.value(redis_keys.workload(earlier.id, earlier.revision))
+    content = await store.field(redis_keys.demands(earlier.id), str(earlier.revision))
     snapshot = inventory_snapshot.read(await store.value(redis_keys.INVENTORY))
     if content is None or snapshot is None or not snapshot.is_valid(context.now):
         return
     ledger = Ledger.read(await store.fields(redis_keys.RESERVATIONS))
     serving = next((task for task in tasks if not task.ended), None)
     before = ledger.of(serving.id, serving.revision) if serving else ()
-    wanted = placement.demands(msgspec.json.decode(content, type=Workload))
+    wanted = placement.decoded(content)
     try:
         placement.place(
             wanted, snapshot.inventory, ledger, task_id=job.uuid.lower(), revision=1, before=before

@@ -15,7 +15,7 @@ from app.context import Context
 from app.errors import Temporary
 from app.lagrange import report_thread, result_upload
 from app.processes.heartbeat_file import HeartbeatFile
-from app.store import rq_queue
+from app.store import budget, rq_queue
 from app.store.transaction import ENDED_KEPT
 from app.tasks import deadlines
 
@@ -25,6 +25,7 @@ _TICK_SECONDS = 1.0
 _GOODBYE_SECONDS = 5.0
 _EVERY_TICK = timedelta(0)
 _JANITOR_EVERY = timedelta(seconds=5)
+_TRIM_EVERY = timedelta(minutes=1)
 _PURGE_EVERY = timedelta(minutes=10)
 _CLEAN_EVERY = timedelta(minutes=15)
 _ADOPT_EVERY = timedelta(minutes=5)
@@ -41,11 +42,14 @@ class Clock:
         # RQ's own registry retries what dead workers left.
         registry = StartedJobRegistry(queue=queue, job_class=rq_queue.QueuedJob)
         self._duties: tuple[tuple[str, timedelta, Duty], ...] = (
+            ("mark_full", _EVERY_TICK, lambda: budget.mark_full(context.redis)),
             ("end_due", _EVERY_TICK, lambda: deadlines.end_due(context)),
             ("wake_stalled", _EVERY_TICK, lambda: deadlines.wake_stalled(context)),
             ("release_due", _EVERY_TICK, lambda: rq_queue.release_due(queue)),
             ("upload", _EVERY_TICK, lambda: result_upload.upload_due(context)),
             ("sweep_queue", _JANITOR_EVERY, registry.cleanup),
+            ("trim_build_logs", _TRIM_EVERY, lambda: budget.trim_build_logs(context.redis)),
+            ("release_hosts", _PURGE_EVERY, lambda: budget.release_hosts(context.redis)),
             ("purge", _PURGE_EVERY, lambda: store.purge(time.time() - _ENDED_KEPT_SECONDS)),
             ("clean", _CLEAN_EVERY, lambda: store.call(rq_queue.CLEAN, "tenants")),
             ("adopt", _ADOPT_EVERY, lambda: store.call(rq_queue.ADOPT, "v0.3.0")),

@@ -7,7 +7,7 @@ No decision about a task is made here.
 
 from app.store.aio import AsyncStore
 from app.store.sync import Store
-from app.store.transaction import Change, Conflict, Full, Guard, Replayed, Transaction
+from app.store.transaction import Change, Conflict, Full, Guard, RedisFull, Replayed, Transaction
 
 __all__ = [
     "AsyncStore",
@@ -15,6 +15,7 @@ __all__ = [
     "Conflict",
     "Full",
     "Guard",
+    "RedisFull",
     "Replayed",
     "Store",
     "Transaction",

@@ -15,6 +15,7 @@ from app.store.records import Callback, MarketStatus, Receipt, Report, Task
 from app.store.redis_errors import translated
 
 _MOST_DUE = 200
+_CALLBACKS_KEPT = 100
 _SETTLE = """
 if redis.call('HLEN', KEYS[1]) ~= tonumber(ARGV[1]) then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[2])
@@ -28,17 +29,19 @@ class AsyncStore:
     def __init__(self, connection: redis.asyncio.Redis) -> None:
         # redis-py types answers as text or bytes or lists; what comes is bytes.
         self.connection: Any = connection
-        self._commits = Commits(connection)
+        scripts = transaction_script.SCRIPT, transaction_script.RELEASING_SCRIPT
+        self._commits = {script: Commits(connection, script) for script in scripts}
         self._settle = connection.register_script(_SETTLE)
 
     async def commit(self, transaction: transaction_script.Transaction) -> None:
         """Carry out a transaction.
 
         Raises:
-            Conflict, Full, Replayed: Nothing was written.
+            Conflict, Full, RedisFull, Replayed: Nothing was written.
         """
         plan, meaning = transaction.encoded()
-        transaction_script.outcome(await self._asked(self._commits.carry_out(plan)), meaning)
+        commits = self._commits[transaction.script]
+        transaction_script.outcome(await self._asked(commits.carry_out(plan)), meaning)
 
     async def read(self, query: Query[T]) -> T:
         """Execute a query."""
@@ -82,6 +85,10 @@ class AsyncStore:
         """Return all fields of a hash of texts (`redis_keys.RESERVATIONS`)."""
         return await self.read(queries.fields(key))
 
+    async def field(self, key: str, name: str) -> str | None:
+        """Return one field of a hash of texts (`redis_keys.demands`)."""
+        return await self.read(queries.field(key, name))
+
     async def value(self, key: str) -> bytes | None:
         """Return the content of a key; None once it has expired."""
         return await self.read(queries.value(key))
@@ -101,10 +108,11 @@ class AsyncStore:
         await self._asked(self.connection.hset(redis_keys.REPORTS, path, encoded))
 
     async def save_callback(self, task_id: str, callback: Callback, *, counter: str) -> None:
-        """Write the outcome of a delivery, and count it."""
+        """Write the outcome of a delivery, count it, and forget the one long before it."""
         pipeline = self.connection.pipeline()
         encoded = msgspec.json.encode(callback)
         pipeline.hset(redis_keys.callbacks(task_id), callback.sequence, encoded)
+        pipeline.hdel(redis_keys.callbacks(task_id), str(callback.sequence - _CALLBACKS_KEPT))
         pipeline.hincrby(redis_keys.METRICS, counter, 1)
         await self._asked(pipeline.execute())
 
@@ -134,9 +142,9 @@ class AsyncStore:
             pipeline.hincrby(redis_keys.METRICS, name, number)
         await self._asked(pipeline.execute())
 
-    async def ping(self) -> None:
-        """Return once Redis answers."""
-        await self._asked(self.connection.ping())
+    async def probe(self) -> bool:
+        """Return once Redis takes writes; tell whether it is too full for new jobs."""
+        return await self.read(queries.probe())
 
     async def close(self) -> None:
         """Close every connection."""

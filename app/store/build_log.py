@@ -1,6 +1,7 @@
 """The log of a task's image build: written as it happens, read from its beginning."""
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -14,8 +15,9 @@ from app.store.redis_errors import UNAVAILABLE
 
 START = "-"
 MAX_LINE_BYTES = 16 << 10  # More than builders give: only whole lines can be redacted.
-MAX_LINES = 20_000
-_KEPT = timedelta(days=400)  # Beyond any task; it goes with the task's record.
+MAX_BYTES = 1 << 20
+_ENTRY_BYTES = 16  # What Redis keeps of an entry beside its line.
+_KEPT = timedelta(days=400)  # Beyond any task; its end leaves the log a day.
 _AT_ONCE = 100
 _FLUSH_SECONDS = 0.3
 
@@ -23,18 +25,23 @@ _FLUSH_SECONDS = 0.3
 class BuildLog:
     """Writes a task's log to a Redis stream of entries `{line}`, the end of a build as `{end}`.
 
-    The last `MAX_LINES` lines are kept; a line of more than `MAX_LINE_BYTES` becomes several.
-    A log is no reason to fail a build: lines that come while Redis is away are lost.
+    The last `MAX_BYTES` are kept; a line of more than `MAX_LINE_BYTES` becomes several. A log is no
+    reason to fail a build: lines that come while Redis is away are lost.
     """
 
     def __init__(self, connection: redis.Redis, task_id: str) -> None:
         self._connection = connection
+        self._task_id = task_id
         self._key = redis_keys.build_log(task_id)
+        self._sizes: deque[int] = deque()
+        self._bytes = 0
         self._waiting: list[bytes] = []
         self._flushed_at = 0.0
 
     def begin(self) -> None:
         """Delete the log of an earlier build."""
+        self._sizes.clear()
+        self._bytes = 0
         with suppress(*UNAVAILABLE):
             self._connection.delete(self._key)
 
@@ -61,9 +68,20 @@ class BuildLog:
         with suppress(*UNAVAILABLE):
             pipeline: Any = self._connection.pipeline(transaction=False)
             for entry in entries:
-                pipeline.xadd(self._key, entry, maxlen=MAX_LINES, approximate=False)
-            pipeline.expire(self._key, _KEPT)
+                pipeline.xadd(self._key, entry)
+            pipeline.xtrim(self._key, maxlen=self._fitting(entries), approximate=False)
+            pipeline.expire(self._key, _KEPT, nx=True)
+            pipeline.zadd(redis_keys.BUILD_LOGS, {self._task_id: time.time()})
             pipeline.execute()
+
+    def _fitting(self, entries: list[dict[str, str | bytes]]) -> int:
+        """The number of the last entries, with these, that fit into `MAX_BYTES`."""
+        for entry in entries:
+            self._sizes.append(_ENTRY_BYTES + sum(map(len, entry.values())))
+            self._bytes += self._sizes[-1]
+        while self._bytes > MAX_BYTES:
+            self._bytes -= self._sizes.popleft()
+        return len(self._sizes)
 
 
 def lines(
@@ -87,10 +105,10 @@ def lines(
     ]
 
 
-def is_full(task_id: str) -> Query[bool]:
-    """Tell whether earlier lines may have been dropped."""
-    [length] = yield [("XLEN", redis_keys.build_log(task_id))]
-    return bool(length >= MAX_LINES)
+def is_cut(task_id: str) -> Query[bool]:
+    """Tell whether earlier lines of a log that exists were dropped."""
+    [facts] = yield [("XINFO", "STREAM", redis_keys.build_log(task_id))]
+    return bool(facts[b"entries-added"] > facts[b"length"])
 
 
 def _parts(line: str) -> Iterator[bytes]:

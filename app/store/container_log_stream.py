@@ -26,6 +26,7 @@ MAX_BYTES = 2 << 20
 MAX_ENTRIES = 4096
 _KEPT_SECONDS = 60
 _AT_ONCE = 16
+_FULL_DIVISOR = 8  # Of the size of streams, while Redis is almost full.
 
 # Only by the holder of the lease, and once, by the number among all that this writer ever added.
 _APPEND = """
@@ -40,7 +41,9 @@ local total = redis.call('HINCRBY', KEYS[2], ':total', #ARGV[5])
 if ARGV[2] ~= '' then redis.call('HSET', KEYS[2], ARGV[2], ARGV[3]) end
 redis.call('XADD', KEYS[1], '*', 'lines', ARGV[5], 'last', last, 'total', total,
   'over', ARGV[6])
-while size > tonumber(ARGV[7]) or redis.call('XLEN', KEYS[1]) > tonumber(ARGV[8]) do
+local most = tonumber(ARGV[7])
+if redis.call('EXISTS', KEYS[4]) == 1 then most = most / ARGV[11] end
+while size > most or redis.call('XLEN', KEYS[1]) > tonumber(ARGV[8]) do
   local first = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1]
   if not first then break end
   redis.call('XDEL', KEYS[1], first[1])
@@ -202,11 +205,13 @@ class Writer:
                     MAX_ENTRIES,
                     _KEPT_SECONDS,
                     number,
+                    _FULL_DIVISOR,
                 )
                 names = (
                     redis_keys.log(addition.task_id),
                     redis_keys.log_places(addition.task_id),
                     _lock(addition.task_id),
+                    redis_keys.FULL,
                 )
                 self._append(names, arguments, client=pipeline)
             pipeline.execute()

@@ -8,8 +8,6 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as Disconnected
 
-from app.store.transaction import SCRIPT
-
 _MOST_TOGETHER = 64
 
 _Waiting = list[tuple[bytes, asyncio.Future[Any]]]
@@ -18,8 +16,9 @@ _Waiting = list[tuple[bytes, asyncio.Future[Any]]]
 class Commits:
     """Sends plans to Redis, in the order in which they come."""
 
-    def __init__(self, connection: Any) -> None:
+    def __init__(self, connection: Any, script: str) -> None:
         self._connection = connection
+        self._script = script
         self._waiting: _Waiting = []
         self._under_way: _Waiting = []
         self._sending: asyncio.Task[None] | None = None
@@ -43,7 +42,7 @@ class Commits:
             self._under_way = self._waiting[:_MOST_TOGETHER]
             del self._waiting[:_MOST_TOGETHER]
             plans = (plan for plan, _ in self._under_way)
-            answers = await self._connection.eval(SCRIPT, 0, *plans)
+            answers = await self._connection.eval(self._script, 0, *plans)
             for (_, future), answer in zip(self._under_way, answers, strict=True):
                 if not future.done():
                     future.set_result(answer)

@@ -143,6 +143,12 @@ def metrics() -> Query[dict[str, int]]:
     return counted | dict(zip(_GAUGES, sizes, strict=True))
 
 
+def probe() -> Query[bool]:
+    """A write that Redis may refuse, of the kind that ends tasks; tell if Redis is almost full."""
+    [_, is_full] = yield [("UNLINK", redis_keys.PROBE), ("EXISTS", redis_keys.FULL)]
+    return bool(is_full)
+
+
 def value(key: str) -> Query[bytes | None]:
     """The content of a key."""
     content: bytes | None

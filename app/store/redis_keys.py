@@ -17,6 +17,10 @@ UPLOADS_PAUSED = "cp:uploads:paused"  # exists while Multichain Storage is left 
 ADOPTED = "cp:adopted"  # hash: job uuid → v0.3.0's key that it was adopted from
 MARKET = "cp:market"  # hash: task id → last answer of Lagrange about its Space (JSON)
 REPORTS = "cp:reports"  # hash: path at Lagrange → outcome of the last report there (JSON)
+BUILD_LOGS = "cp:build-logs"  # sorted set: task id by the time of its build log's last line
+FULL = "cp:full"  # percentage of Redis' memory in use, while that is too much for new jobs
+PROBE = "cp:probe"  # never written: deleting it shows whether Redis takes writes
+RESERVE = "cp:reserve"  # bytes that are given up when Redis is at its limit
 LOGS_WANTED = "cp:logs-wanted"  # sorted set: task id and watcher by expiry
 
 
@@ -48,6 +52,11 @@ def timeline(task_id: str) -> str:
 def workload(task_id: str, revision: int) -> str:
     """JSON of the workload of one revision of a task."""
     return f"cp:workload:{task_id}:{revision}"
+
+
+def demands(task_id: str) -> str:
+    """Hash of revision → what its pods ask for (JSON)."""
+    return f"cp:demands:{task_id}"
 
 
 def pods(task_id: str) -> str:

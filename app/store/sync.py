@@ -28,7 +28,8 @@ class Store:
     def __init__(self, connection: redis.Redis) -> None:
         # redis-py types answers as text or bytes or lists; what comes is bytes.
         self.connection: Any = connection
-        self._script = connection.register_script(transaction.SCRIPT)
+        scripts = transaction.SCRIPT, transaction.RELEASING_SCRIPT
+        self._scripts = {script: connection.register_script(script) for script in scripts}
 
     def commit(self, *changes: transaction.Change) -> None:
         """Carry out changes together.
@@ -36,9 +37,10 @@ class Store:
         Raises:
             Conflict: Nothing was written.
         """
-        plan, meaning = transaction.Transaction(changes=changes).encoded()
+        whole = transaction.Transaction(changes=changes)
+        plan, meaning = whole.encoded()
         with translated():
-            [answer] = self._script(args=(plan,))
+            [answer] = self._scripts[whole.script](args=(plan,))
         transaction.outcome(answer, meaning)
 
     def read(self, query: Query[T], *, lenient: bool = False) -> T:
@@ -246,6 +248,7 @@ class Store:
                 redis_keys.callbacks(task.id),
                 redis_keys.timeline(task.id),
                 redis_keys.build_log(task.id),
+                redis_keys.demands(task.id),
                 *workloads,
             )
             for key in (

@@ -8,16 +8,20 @@ from typing import Any, NamedTuple
 import msgspec
 
 from app.store import redis_keys, rq_queue
-from app.store.records import Callback, Receipt, Task, TimelineEntry
+from app.store.records import Callback, Reason, Receipt, Task, TimelineEntry
 
 Word = str | int | float | msgspec.Raw
 Command = Sequence[Word]
 
 RECEIPT_KEPT = timedelta(days=14)
 ENDED_KEPT = timedelta(days=30)
+LEFTOVERS_KEPT = timedelta(days=1)
 WORK_LEASE = timedelta(seconds=30)
 _RECEIPT_SECONDS = int(RECEIPT_KEPT.total_seconds())
+_LEFTOVERS_SECONDS = int(LEFTOVERS_KEPT.total_seconds())
 _TIMELINE_LENGTH = 500
+_REASON_CHARACTERS = 4000
+_DETAIL_CHARACTERS = 1000
 
 SCRIPT = """
 local function carry_out(plan)
@@ -38,6 +42,8 @@ local answers = {}
 for index, plan in ipairs(ARGV) do answers[index] = carry_out(plan) end
 return answers
 """
+# What frees memory is carried out while Redis is at its limit.
+RELEASING_SCRIPT = f"#!lua flags=allow-oom\n{SCRIPT}"
 
 
 class Conflict(Exception):
@@ -46,6 +52,10 @@ class Conflict(Exception):
 
 class Full(Exception):
     """There are as many active tasks as the operator allows."""
+
+
+class RedisFull(Exception):
+    """Redis has too little memory left to take on more."""
 
 
 class Replayed(Exception):
@@ -113,6 +123,7 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
         callbacks: Reports that it makes owed to Lagrange.
         happenings: Its entries in the timeline.
         workload: The wanted revision's, encoded, if that is known now.
+        demands: What its pods ask for, encoded, with the workload.
         guards: Claims that are made or released with the change.
         wake: True to enqueue the task at once.
         first_of: A uuid by which no task may be known yet; empty: any may.
@@ -124,9 +135,20 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     callbacks: tuple[Callback, ...] = ()
     happenings: tuple[TimelineEntry, ...] = ()
     workload: bytes | None = None
+    demands: bytes | None = None
     guards: tuple[Guard, ...] = ()
     wake: bool = False
     first_of: str = ""
+
+    @property
+    def grows(self) -> bool:
+        """True if it begins a task, or another revision of one."""
+        return self.before is None or self.after.revision > self.before.revision
+
+    @property
+    def releases(self) -> bool:
+        """True if it brings a task to its end, or nearer to it."""
+        return self.after.stopping or self.after.ended
 
 
 class Transaction(msgspec.Struct, frozen=True, kw_only=True):
@@ -138,6 +160,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
         receipt_for_ever: True to keep the receipt beyond `RECEIPT_KEPT`.
         max_active: Refuse when that many tasks are active already.
         counters: Metrics that go up by one.
+        unless_full: True to refuse it while Redis has too little memory left.
     """
 
     changes: tuple[Change, ...] = ()
@@ -146,6 +169,13 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     receipt_for_ever: bool = False
     max_active: int | None = None
     counters: tuple[str, ...] = ()
+    unless_full: bool = False
+
+    @property
+    def script(self) -> str:
+        """The script that carries it out; what ends tasks succeeds whatever Redis holds."""
+        is_release = all(change.releases for change in self.changes)
+        return RELEASING_SCRIPT if is_release else SCRIPT
 
     def encoded(self) -> tuple[bytes, tuple[type[Exception], ...]]:
         """Return an argument of the script (MessagePack), and the error of each check."""
@@ -156,6 +186,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
     def _checks(self) -> Iterator[_Check]:
         if self.receipt:
             yield _absent(Replayed, "GET", redis_keys.receipt(self.message_id))
+        if self.unless_full:
+            yield _absent(RedisFull, "GET", redis_keys.FULL)
         for change in self.changes:
             version = change.before.version if change.before else None
             yield _is(version, "HGET", redis_keys.task(change.after.id), "version")
@@ -179,7 +211,7 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 def _written(change: Change) -> Iterator[Command]:
     before, after, at = change.before, change.after, change.at
     version = before.version + 1 if before else 1
-    record = _json(msgspec.structs.replace(after, version=version))
+    record = _json(msgspec.structs.replace(after, version=version, reason=_short(after.reason)))
     yield "HSET", redis_keys.task(after.id), "record", record, "version", version
     known = before.uuids if before else frozenset()
     for uuid in after.uuids - known - {after.id}:
@@ -191,6 +223,8 @@ def _written(change: Change) -> Iterator[Command]:
     yield from _reported(change)
     if change.workload is not None:
         yield "SET", redis_keys.workload(after.id, after.revision), change.workload.decode()
+    if change.demands is not None:
+        yield "HSET", redis_keys.demands(after.id), after.revision, change.demands.decode()
     for guard in change.guards:
         if guard.becomes is None:
             yield "HDEL", guard.key, guard.name
@@ -202,17 +236,26 @@ def _written(change: Change) -> Iterator[Command]:
         yield "ZADD", redis_keys.ENDED, at, after.id
         yield "HDEL", redis_keys.HOSTS, after.host
         yield "HDEL", redis_keys.MARKET, after.id
+        yield "UNLINK", redis_keys.pods(after.id)
+        for key in (redis_keys.build_log(after.id), redis_keys.demands(after.id)):
+            yield "EXPIRE", key, _LEFTOVERS_SECONDS
         yield "HINCRBY", redis_keys.METRICS, f"tasks_ended:{after.state}", 1
     if change.wake:
         yield from map(_packable, rq_queue.entry(after.id))
 
 
 def _released(before: Task | None, after: Task) -> Iterator[Command]:
-    """Release the reservations for versions that the task does not run any more."""
-    given_up = _revisions(before) - _revisions(after) if before else set()
-    if given_up:
+    """Release the room and the workloads of versions that the task will not run any more."""
+    if before is None:
+        return
+    if forgotten := _wanted(before) - _wanted(after):
+        keys = (redis_keys.workload(after.id, revision) for revision in sorted(forgotten))
+        yield "UNLINK", *keys
+    if given_up := _revisions(before) - _revisions(after):
         holders = (redis_keys.holder(after.id, revision) for revision in sorted(given_up))
         yield "HDEL", redis_keys.RESERVATIONS, *holders
+        if not after.ended:
+            yield "HDEL", redis_keys.demands(after.id), *sorted(given_up)
 
 
 def _revisions(task: Task) -> set[int]:
@@ -223,15 +266,32 @@ def _revisions(task: Task) -> set[int]:
     return {task.revision, serving.revision if serving else task.revision}
 
 
+def _wanted(task: Task) -> set[int]:
+    """The versions that serve, are to serve, or may have to serve again."""
+    return set() if task.stopping else _revisions(task)
+
+
 def _reported(change: Change) -> Iterator[Command]:
     task_id = change.after.id
     for callback in change.callbacks:
-        yield "HSET", redis_keys.callbacks(task_id), callback.sequence, _json(callback)
+        short = msgspec.structs.replace(callback, reason=callback.reason[:_REASON_CHARACTERS])
+        yield "HSET", redis_keys.callbacks(task_id), callback.sequence, _json(short)
         yield "ZADD", redis_keys.OUTBOX, "NX", change.at, task_id
     if change.happenings:
-        yield "RPUSH", redis_keys.timeline(task_id), *map(_json, change.happenings)
+        entries = (
+            msgspec.structs.replace(entry, detail=entry.detail[:_DETAIL_CHARACTERS])
+            for entry in change.happenings[-_TIMELINE_LENGTH:]
+        )
+        yield "RPUSH", redis_keys.timeline(task_id), *map(_json, entries)
         if change.before:
             yield "LTRIM", redis_keys.timeline(task_id), -_TIMELINE_LENGTH, -1
+
+
+def _short(reason: Reason | None) -> Reason | None:
+    """A reason whose message is of a bounded length; a cluster or a builder may say anything."""
+    if reason is None or len(reason.message) <= _REASON_CHARACTERS:
+        return reason
+    return msgspec.structs.replace(reason, message=reason.message[:_REASON_CHARACTERS])
 
 
 def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]:
@@ -261,7 +321,7 @@ def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None
     """Raise the error that the script's answer stands for; return if everything was written.
 
     Raises:
-        Conflict, Full, Replayed: Nothing was written.
+        Conflict, Full, RedisFull, Replayed: Nothing was written.
     """
     index = int(answer[0])
     if index == 0:

@@ -59,7 +59,13 @@ def accepted(
 
 
 def adopted(
-    task: Task, *, now: float, key: str, workload: bytes, guards: Iterable[Guard]
+    task: Task,
+    *,
+    now: float,
+    key: str,
+    workload: bytes,
+    demands: bytes,
+    guards: Iterable[Guard],
 ) -> Change:
     """Return the birth of a task that v0.3.0 runs, as it wrote down under `key`.
 
@@ -78,6 +84,7 @@ def adopted(
         happenings=(happening,),
         guards=(*claims, *guards),
         workload=workload,
+        demands=demands,
     )
 
 
@@ -167,13 +174,14 @@ def deploying(
     *,
     now: float,
     workload: bytes,
+    demands: bytes,
     guards: Iterable[Guard],
     notes: Iterable[str],
     **facts: Any,
 ) -> Change:
     """Return that it is known what has to run; `facts` are the fields of Task learnt since."""
     after = replace(task, state=State.DEPLOYING, **facts)
-    change = _reported(task, after, now, workload=workload, guards=tuple(guards))
+    change = _reported(task, after, now, workload=workload, demands=demands, guards=tuple(guards))
     warnings = tuple(TimelineEntry(at=now, what="warning", detail=note) for note in notes)
     return replace(change, happenings=change.happenings + warnings)
 

@@ -34,11 +34,13 @@ class StatusEndpoints:
         return PlainTextResponse("alive\n")
 
     async def readiness(self, _: Request) -> Response:
-        """Answer 200 while events can be committed, else 503."""
+        """Answer 200 while Redis takes writes, else 503; say so when it is almost full."""
         try:
-            await self._store.ping()
+            is_full = await self._store.probe()
         except Temporary as error:
             return _not_ready(error)
+        if is_full:
+            return PlainTextResponse("ready; Redis is almost full: new jobs are refused\n")
         return PlainTextResponse("ready\n")
 
     async def metrics(self, _: Request) -> Response:

@@ -20,7 +20,7 @@ from app.cli.processes import children
 from app.context import Context
 from app.lagrange import callbacks
 from app.processes import worker
-from app.store import leases, redis_keys, rq_queue, transaction
+from app.store import aio, budget, leases, redis_keys, rq_queue, transaction
 from app.store.records import State
 from k8s.health.problems import Category
 from tests.support import config_reference, documents
@@ -203,6 +203,9 @@ def test_every_category_has_its_remedy() -> None:
         ("Callbacks", f"up to {callbacks._CONCURRENT} tasks at once"),
         ("Redis", f"an event: a digest, the answer; {transaction.RECEIPT_KEPT.days} days"),
         ("Redis", f"forgotten after {transaction.ENDED_KEPT.days} days"),
+        ("Redis", f"the last {aio._CALLBACKS_KEPT} that are not"),
+        ("Redis", f"together below {budget.BUILD_LOGS_MAX_BYTES >> 20} MiB"),
+        ("Redis", f"from {budget.FULL_PERCENT} % of `maxmemory` on"),
     ],
 )
 def test_times_are_those_of_the_code(title: str, words: str) -> None:

@@ -70,6 +70,7 @@ def reserved(store: Store, task: Task, wanted: tuple[Demand, ...], seen: Invento
             task,
             now=time.time(),
             workload=b"{}",
+            demands=b"[]",
             guards=book.reserving(task.id, task.revision, slots),
             notes=(),
         )

@@ -10,6 +10,8 @@ volumes can be used only once), all slots are inherited. A slot that two version
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
+import msgspec
+
 from app.admission.reservations import free as free_room
 from app.admission.reservations import shortage
 from app.admission.reservations.ledger import Ledger, Slot, Slots
@@ -63,6 +65,16 @@ def demands(
     return tuple(
         replace(demand, amounts=rendered.get(demand.component, demand.amounts)) for demand in plain
     )
+
+
+def encoded(workload: Workload) -> bytes:
+    """Encode a workload's demands for `Change.demands`."""
+    return msgspec.json.encode(demands(workload))
+
+
+def decoded(content: str) -> tuple[Demand, ...]:
+    """Return demands as `encoded` wrote them."""
+    return msgspec.json.decode(content, type=tuple[Demand, ...])
 
 
 def demand_of(component: Component) -> Demand:

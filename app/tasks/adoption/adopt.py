@@ -6,6 +6,7 @@ from contextlib import suppress
 import msgspec
 import structlog
 
+from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger, Slot
 from app.context import Context
 from app.errors import Permanent, Temporary
@@ -164,6 +165,7 @@ def _commit(
             now=time.time(),
             key=record.key,
             workload=encoded(workload),
+            demands=placement.encoded(workload),
             guards=ledger.reserving(task.id, task.revision, slots),
         )
         try:

@@ -86,6 +86,7 @@ def commit(work: StepContext, space: Space, plan: Plan) -> Sequence[Manifest]:
             now.task,
             now=time.time(),
             workload=encoded(room.workload),
+            demands=placement.encoded(room.workload),
             guards=(*_claims(now, plan.workload, replaced), *room.guards),
             notes=plan.warnings,
             space_uuid=space.uuid,
@@ -204,6 +205,18 @@ def _claims(work: StepContext, workload: Workload, replaced: Task | None) -> Ite
             message = f"the host name {host} belongs to another task; remove it from accept"
             raise Permanent(message, category="host_taken")
         yield Guard(redis_keys.HOSTS, host, holder, work.task.id)
+    yield from _outdated_claims(work, workload)
+
+
+def _outdated_claims(work: StepContext, workload: Workload) -> Iterator[Guard]:
+    """Release the names that neither this version asks for nor the one that serves until then."""
+    store, task = work.context.store, work.task
+    needed = {task.host} | _hosts(workload)
+    if task.fallback and (serving := store.workload(task.id, task.fallback.revision)):
+        needed |= _hosts(serving)
+    for host, holder in store.fields(redis_keys.HOSTS).items():
+        if holder == task.id and host not in needed:
+            yield Guard(redis_keys.HOSTS, host, holder, None)
 
 
 def _hosts(workload: Workload) -> set[str]:

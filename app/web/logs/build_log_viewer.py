@@ -53,7 +53,7 @@ class BuildLogPages:
         query = build_log.lines(task_id, after=after, count=_AT_ONCE)
         entries = await self._store.read(query)
         is_first = after == build_log.START
-        is_cut = is_first and await self._store.read(build_log.is_full(task_id))
+        is_cut = is_first and bool(entries) and await self._store.read(build_log.is_cut(task_id))
         lines = [self._redaction.bytes(line.encode()) for _, line in entries if line is not None]
         return _Page(frames.of(lines), entries[-1][0] if entries else after, is_cut)
 
@@ -107,7 +107,7 @@ class BuildLogWatcher:
         if is_last and not page.frames:
             page = await self._pages.read(self._task_id, page.position)
         self._position = page.position
-        cut = f"only the last {build_log.MAX_LINES} lines are kept"
+        cut = f"only the last {build_log.MAX_BYTES >> 20} MiB are kept"
         return frames.remark(cut) + page.frames if page.is_cut else page.frames
 
     def _remark(self, words: str) -> bytes:

@@ -103,3 +103,33 @@ def test_malformed_values(tmp_path: Path, table: str, line: str) -> None:
     assert result.exit_code == 2
     assert result.stderr.splitlines() == [result.stderr.strip()]
     assert result.stderr.startswith(f"[{table}] {line.split(maxsplit=1)[0]} is not ")
+
+
+@pytest.mark.parametrize(
+    ("url", "password", "is_open"),
+    [
+        ("redis://10.0.0.7:6379", "", True),
+        ("redis://redis.example.org", "", True),
+        ("rediss://192.0.2.1:6379/1", "", True),
+        ("redis://0.0.0.0:6379", "", True),
+        ("redis://10.0.0.7:6379", "secret-1", False),
+        ("redis://:secret-1@10.0.0.7:6379", "", False),
+        ("redis://10.0.0.7:6379?password=secret-1", "", False),
+        ("redis://127.0.0.1:6379", "", False),
+        ("redis://localhost", "", False),
+        ("redis://[::1]:6379", "", False),
+        ("unix:///run/redis.sock", "", False),
+    ],
+)
+def test_a_redis_without_a_password(
+    tmp_path: Path, url: str, password: str, *, is_open: bool
+) -> None:
+    """`config check` warns of a Redis that others can reach without a password, and goes on."""
+    text = market.configuration(url).replace(
+        "[WEBHOOK]", f'RedisPassword = "{password}"\n[WEBHOOK]'
+    )
+    (tmp_path / "config.toml").write_text(text)
+    result = run(tmp_path, "config", "check")
+    assert result.exit_code == 0
+    assert ("warning: [API] RedisPassword is empty" in result.stderr) == is_open
+    assert "secret-1" not in result.stderr

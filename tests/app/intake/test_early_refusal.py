@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from app.admission.inventory_snapshot import InventorySnapshot
+from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger, Slot
 from app.context import Context, open_context
 from app.store import redis_keys
@@ -80,7 +81,13 @@ def known(web: Web, context: Context, *, ended: bool = True) -> dict[str, Any]:
     )
     now = time.time()
     planned = transitions.deploying(
-        task, now=now, workload=encoded(workload), guards=(), notes=(), hardware=HARDWARE
+        task,
+        now=now,
+        workload=encoded(workload),
+        demands=placement.encoded(workload),
+        guards=(),
+        notes=(),
+        hardware=HARDWARE,
     )
     context.store.commit(planned)
     if ended:

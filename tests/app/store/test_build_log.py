@@ -55,11 +55,13 @@ def test_it_is_bounded_and_forgotten(redis_url: str) -> None:
     connection = redis.Redis.from_url(redis_url)
     journal = BuildLog(connection, "task")
     for number in range(25_000):
-        journal.tell(str(number))
+        journal.tell(f"{number:100}")
     journal.flush()
-    found = Store(connection).read(build_log.lines("task", count=100_000))
-    assert 20_000 <= len(found) < 20_500
-    assert found[-1][1] == "24999"
+    assert Store(connection).read(build_log.is_cut("task"))
+    entries = Store(connection).read(build_log.lines("task", count=100_000))
+    assert [int(line or "") for _, line in entries] == [*range(25_000 - len(entries), 25_000)]
+    used = connection.memory_usage(redis_keys.build_log("task"), samples=0) or 0
+    assert 0.8 * build_log.MAX_BYTES < used < 1.2 * build_log.MAX_BYTES
     assert connection.ttl(redis_keys.build_log("task")) > 0
 
 

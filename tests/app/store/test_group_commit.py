@@ -10,6 +10,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from app.store.group_commit import Commits
+from app.store.transaction import SCRIPT
 
 
 @pytest.fixture
@@ -28,7 +29,7 @@ def plan(*commands: tuple[Any, ...], unless: tuple[Any, ...] | None = None) -> b
 
 async def test_each_has_its_own_answer(connection: redis.asyncio.Redis) -> None:
     """Of many at once, each holds or does not by what those before it wrote, in their order."""
-    commits = Commits(connection)
+    commits = Commits(connection, SCRIPT)
     plans = [
         plan(("RPUSH", "order", number), ("SET", f"key:{number % 50}", number), unless=check)
         for number in range(200)
@@ -43,7 +44,7 @@ async def test_each_has_its_own_answer(connection: redis.asyncio.Redis) -> None:
 
 async def test_fewer_round_trips_than_plans(connection: redis.asyncio.Redis) -> None:
     """Plans that come while another is being written are sent together."""
-    commits = Commits(connection)
+    commits = Commits(connection, SCRIPT)
     await connection.config_resetstat()
     await asyncio.gather(*(commits.carry_out(plan(("INCR", "n"))) for _ in range(100)))
     statistics = await connection.info("commandstats")
@@ -54,7 +55,7 @@ async def test_fewer_round_trips_than_plans(connection: redis.asyncio.Redis) -> 
 async def test_away(redis_url: str) -> None:
     """Everyone who waits is told when Redis is away, and the next one is served when it is back."""
     nowhere = redis.asyncio.Redis.from_url("redis://127.0.0.1:1")
-    commits = Commits(nowhere)
+    commits = Commits(nowhere, SCRIPT)
     answers = await asyncio.gather(
         *(commits.carry_out(plan()) for _ in range(200)), return_exceptions=True
     )
@@ -67,7 +68,7 @@ async def test_away(redis_url: str) -> None:
 
 async def test_who_asked_may_leave(connection: redis.asyncio.Redis) -> None:
     """A plan whose waiter is cancelled takes no other answer along."""
-    commits = Commits(connection)
+    commits = Commits(connection, SCRIPT)
     leaving = asyncio.create_task(commits.carry_out(plan(("INCR", "n"))))
     staying = asyncio.create_task(commits.carry_out(plan(("INCR", "n"))))
     await asyncio.sleep(0)
@@ -77,7 +78,7 @@ async def test_who_asked_may_leave(connection: redis.asyncio.Redis) -> None:
 
 async def test_the_provider_stops(connection: redis.asyncio.Redis) -> None:
     """Nobody waits for ever for a sender that was stopped."""
-    commits = Commits(connection)
+    commits = Commits(connection, SCRIPT)
     waiting = asyncio.create_task(commits.carry_out(plan(("INCR", "n"))))
     await asyncio.sleep(0)
     assert commits._sending is not None

@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 from msgspec.structs import replace
 
+from app.admission.reservations import placement
 from app.admission.reservations.ledger import Ledger, Slot
 from app.lagrange import result_upload
 from app.lagrange.callbacks import Sender
@@ -133,6 +134,7 @@ def _deploying(story: Story) -> None:
         story,
         transitions.deploying,
         workload=encoded(workload),
+        demands=placement.encoded(workload),
         guards=tuple(Ledger().reserving(FIRST, 1, (_SLOT,))),
         notes=(),
         space_name="visitors",
@@ -166,7 +168,7 @@ def _uploaded_again(story: Story) -> None:
 @means("The new version's image cannot be pulled, and the one before serves on.")
 def _rolled_back(story: Story) -> None:
     _becomes(story, transitions.fetching)
-    _becomes(story, transitions.deploying, workload=b"{}", guards=(), notes=())
+    _becomes(story, transitions.deploying, workload=b"{}", demands=b"[]", guards=(), notes=())
     message = 'image "registry.example/app:1.0" of web cannot be pulled: not found'
     _becomes(story, partial(_failing, message))
     _becomes(story, transitions.running)

@@ -14,7 +14,7 @@ from app.admission.inventory_snapshot import KEPT, InventorySnapshot
 from app.lagrange import report_thread
 from app.lagrange.missed_terminations import CatchUp
 from app.lagrange.report_loop import Reporter, Schedule, Schedules
-from app.store import AsyncStore, redis_keys
+from app.store import AsyncStore, budget, redis_keys
 from app.store.container_log_stream import Addition, Writer
 from app.store.records import Proof
 from app.web import proofs
@@ -197,3 +197,16 @@ def _without_redis(story: Story) -> None:
 @means("Redis is back.")
 def _with_redis(story: Story) -> None:
     story.start_redis()
+
+
+@means("Redis is almost full.")
+def _almost_full(story: Story) -> None:
+    used = story.context.redis.info("memory")["used_memory"]
+    story.context.redis.config_set("maxmemory", int(used * 1.1))
+    assert budget.mark_full(story.context.redis)
+
+
+@means("Redis has room again.")
+def _with_room(story: Story) -> None:
+    story.context.redis.config_set("maxmemory", 0)
+    assert not budget.mark_full(story.context.redis)

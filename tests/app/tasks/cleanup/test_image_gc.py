@@ -64,7 +64,7 @@ class Provider:
         task = self.context.store.get(task_id)
         assert task is not None
         change = transitions.deploying(
-            task, now=now, workload=encoded(plan.workload), guards=(), notes=()
+            task, now=now, workload=encoded(plan.workload), demands=b"[]", guards=(), notes=()
         )
         self.context.store.commit(change)
 
