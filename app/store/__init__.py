@@ -7,10 +7,11 @@ No decision about a task is made here.
 
 from app.store.aio import AsyncStore
 from app.store.sync import Store
-from app.store.transaction import Change, Conflict, Full, Guard, Replayed, Transaction
+from app.store.transaction import Bound, Change, Conflict, Full, Guard, Replayed, Transaction
 
 __all__ = [
     "AsyncStore",
+    "Bound",
     "Change",
     "Conflict",
     "Full",

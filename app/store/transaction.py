@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from app.store import redis_keys, rq_queue
+from app.store import decode, redis_keys, rq_queue
 from app.store.records import Callback, Receipt, Task, TimelineEntry
 
 Word = str | int | float | msgspec.Raw
@@ -28,6 +28,7 @@ local function carry_out(plan)
     local holds
     if operator == 'absent' then holds = not actual
     elseif operator == 'equal' then holds = actual == expected
+    elseif operator == 'unless' then holds = not actual or actual == expected
     else holds = actual < expected end
     if not holds then return {index, actual} end
   end
@@ -54,6 +55,10 @@ class Replayed(Exception):
     def __init__(self, receipt: Receipt) -> None:
         super().__init__(receipt.task_id)
         self.receipt = receipt
+
+
+class Bound(Exception):
+    """The event's idempotency key was refused before with other content."""
 
 
 class _Check(NamedTuple):
@@ -155,7 +160,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
     def _checks(self) -> Iterator[_Check]:
         if self.receipt:
-            yield _absent(Replayed, "GET", redis_keys.receipt(self.message_id))
+            refused = _json(self.receipt.digest)
+            yield _Check(Replayed, "unless", refused, ("GET", redis_keys.receipt(self.message_id)))
         for change in self.changes:
             version = change.before.version if change.before else None
             yield _is(version, "HGET", redis_keys.task(change.after.id), "version")
@@ -261,12 +267,13 @@ def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None
     """Raise the error that the script's answer stands for; return if everything was written.
 
     Raises:
-        Conflict, Full, Replayed: Nothing was written.
+        Bound, Conflict, Full, Replayed: Nothing was written.
     """
     index = int(answer[0])
     if index == 0:
         return
     error = meaning[index - 1]
     if error is Replayed:
-        raise Replayed(msgspec.json.decode(answer[1], type=Receipt))
+        earlier = decode.receipt(answer[1])
+        raise Replayed(earlier) if isinstance(earlier, Receipt) else Bound
     raise error
