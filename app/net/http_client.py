@@ -2,7 +2,7 @@
 
 import asyncio
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import BinaryIO, Self
@@ -37,11 +37,15 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Bounds of one fetch: body in `bytes` (decompressed), everything in `seconds`, redirects."""
+    """Bounds of one fetch: body in `bytes` (decompressed), everything in `seconds`, redirects.
+
+    `permit` raises Permanent for a URL, or the target of a redirect, that must not be asked.
+    """
 
     bytes: int
     seconds: float
     redirects: int = 3
+    permit: Callable[[URL], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +141,7 @@ class Fetcher:
     ) -> None:
         current = start
         for _ in range(limits.redirects + 1):
+            limits.permit(current)
             sent = headers if current.origin() == start.origin() else {}
             async with self._session.get(current, headers=sent, allow_redirects=False) as response:
                 location = response.headers.get("Location")

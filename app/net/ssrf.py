@@ -11,6 +11,7 @@ from app.errors import Permanent
 from app.net import addresses
 
 CATEGORY = "source_refused"
+Origin = tuple[str, str, int | None]
 _MAX_URL_CHARACTERS = 8192
 _MAX_HOST_CHARACTERS = 253
 _PARTS = re.compile(r"(?P<scheme>[^:/?#]*):(?P<slashes>/*)(?P<authority>[^/?#]*).*", re.DOTALL)
@@ -53,6 +54,11 @@ def redirect(current: URL, location: str, *, allow_private: bool) -> URL:
     if current.scheme == "https" and permitted.scheme != "https":
         raise _refused("a redirect from https to http is not followed")
     return permitted
+
+
+def origin(url: URL) -> Origin:
+    """Return scheme, host and port, however they are spelt."""
+    return url.scheme.lower(), (url.raw_host or "").lower().rstrip("."), url.port
 
 
 def _parsed(url: str) -> URL:
