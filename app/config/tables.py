@@ -97,6 +97,7 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
     load_balancers: bool = False
     storage_classes: dict[str, str] = msgspec.field(default_factory=dict)
     runtime_class: str = ""
+    closed_networks: tuple[str, ...] = ()
     proof_image: str = "filswan/worker-proof:v1.0"
     fetch_image: str = "python:3.11-slim"
 

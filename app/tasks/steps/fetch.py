@@ -65,7 +65,10 @@ def _limits(work: StepContext) -> SourceLimits:
 
 
 def _fetcher(work: StepContext) -> Fetcher:
-    return Fetcher(allow_private=work.context.config.source.allow_private_addresses)
+    config = work.context.config
+    return Fetcher(
+        allow_private=config.source.allow_private_addresses, closed=config.cluster.closed_networks
+    )
 
 
 async def _described(work: StepContext) -> Space:
