@@ -11,7 +11,6 @@ from app.errors import Permanent
 from app.net import addresses
 
 CATEGORY = "source_refused"
-Origin = tuple[str, str, int | None]
 _MAX_URL_CHARACTERS = 8192
 _MAX_HOST_CHARACTERS = 253
 _PARTS = re.compile(r"(?P<scheme>[^:/?#]*):(?P<slashes>/*)(?P<authority>[^/?#]*).*", re.DOTALL)
@@ -63,7 +62,7 @@ def redirect(
     return permitted
 
 
-def origin(url: URL) -> Origin:
+def origin(url: URL) -> tuple[str, str, int | None]:
     """Return scheme, host and port, however they are spelt."""
     return url.scheme.lower(), (url.raw_host or "").lower().rstrip("."), url.port
 

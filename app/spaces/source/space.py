@@ -3,23 +3,19 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
 import msgspec
 from msgspec import Meta
-from yarl import URL
 
 from app.errors import Permanent
-from app.net import ssrf, typed_json
-from app.net.http_client import Fetcher, FetchLimits
+from app.net import typed_json
 from app.spaces.ldl import InvalidDeployment, hardware
 from app.spaces.source import file_paths
-from app.store.job_data import Uuid, source_uuid
+from app.store.job_data import Uuid
 from k8s.workload import Resources
 
-_DOCUMENT_BYTES = 4 << 20
-_DOCUMENT_SECONDS = 60.0
 _CATEGORY = "source_invalid"
 _SHOWN_PROBLEMS = 10
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -146,59 +142,6 @@ class Kind(NamedTuple):
 
     name: Literal["ldl", "model", "image"]
     path: str
-
-
-async def describe(
-    fetcher: Fetcher, job_source_uri: str, *, origins: Sequence[str], limits: SourceLimits
-) -> Space:
-    """Fetch and read the Space that a job names; its files are not fetched.
-
-    Args:
-        fetcher: Already open.
-        job_source_uri: With the Space's uuid as the end of its path.
-        origins: URLs of the only origins whose descriptions count.
-        limits: For the whole Space.
-
-    Raises:
-        Permanent: `source_refused`: the URL or a redirect is of another origin, or names another
-            uuid or none; `not_the_owner`: the description is of another Space; `source_invalid`,
-            naming every wrong field; what `Fetcher.get` raises.
-        Temporary: What `Fetcher.get` raises.
-    """
-    uuid = source_uuid(job_source_uri)
-    permit = partial(_check_source, uuid=uuid, origins=origins)
-    seconds = min(limits.seconds, _DOCUMENT_SECONDS)
-    bounds = FetchLimits(bytes=_DOCUMENT_BYTES, seconds=seconds, permit=permit)
-    space = read(await fetcher.get(job_source_uri, limits=bounds), max_files=limits.files)
-    if space.uuid != uuid:
-        message = f"the source of Space {uuid} describes another Space, {space.uuid}"
-        raise Permanent(message, category="not_the_owner")
-    return space
-
-
-def _check_source(url: URL, *, uuid: str, origins: Sequence[str]) -> None:
-    """Check a URL before it is asked for the description of a Space.
-
-    Raises:
-        Permanent: `source_refused`.
-    """
-    if ssrf.origin(url) not in _parsed_origins(origins):
-        message = (
-            f"a Space has to be described by {' or '.join(origins)}, not by {url.origin()}"
-            " (the operator's [SOURCE] Origins)"
-        )
-        raise Permanent(message, category=ssrf.CATEGORY)
-    if not uuid or source_uuid(str(url)) != uuid:
-        message = "the URL of a Space's description has to end with the Space's uuid"
-        raise Permanent(message, category=ssrf.CATEGORY)
-
-
-def _parsed_origins(origins: Sequence[str]) -> set[ssrf.Origin]:
-    try:
-        return {ssrf.origin(URL(origin)) for origin in origins}
-    except ValueError:
-        message = "[SOURCE] Origins or [LAG] ServerUrl is malformed"
-        raise Permanent(message, category="url_invalid") from None
 
 
 def read(body: bytes, *, max_files: int) -> Space:
