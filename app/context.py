@@ -22,6 +22,7 @@ from app.store import AsyncStore, Store
 from k8s.api import client
 from k8s.api.client import Cluster
 from k8s.inventory import capabilities as cluster_capabilities
+from k8s.manifests import networks
 from k8s.manifests.pull_secrets import Credentials
 from k8s.workload import Capabilities
 
@@ -135,6 +136,7 @@ def configured_capabilities(config: Config) -> Capabilities:
         domain=config.api.domain.lower(),
         ingress_namespace=table.ingress_namespace,
         fetch_image=table.fetch_image,
+        closed_networks=table.closed_networks,
         private_images=_private_images(config),
     )
 
@@ -166,7 +168,7 @@ def open_context(chosen: str | None = None) -> Context:
 
 
 def check_complete(config: Config) -> None:
-    """Check that a configuration has all that a provider needs to serve.
+    """Check that a configuration has all that a provider needs to serve, and its networks.
 
     Raises:
         ConfigError: Each missing key and its purpose.
@@ -180,5 +182,10 @@ def check_complete(config: Config) -> None:
         )
     if bool(config.log.crt_file) != bool(config.log.key_file):
         problems.append("[LOG] CrtFile and KeyFile have to be set both or not at all")
+    problems += [
+        f"[CLUSTER] ClosedNetworks: {cidr} is not a network in CIDR notation"
+        for cidr in config.cluster.closed_networks
+        if not networks.is_cidr(cidr)
+    ]
     if problems:
         raise ConfigError(*problems)

@@ -187,6 +187,7 @@ class Capabilities:
             not a tenant's.
         blocked_networks: Networks (CIDR) that tenants must not reach, in addition to the reserved
             ones: those of nodes, pods and services.
+        closed_networks: More of them, which the operator closed.
         private_images: The prefix of images built here, which are pulled with the operator's
             credentials (`registry.example.com/lagrange`); empty: none are.
         fetch_image: The image that fetches models: it has Python 3.11 or later as `python3`.
@@ -201,5 +202,11 @@ class Capabilities:
     domain: str = ""
     ingress_namespace: str = ""
     blocked_networks: tuple[str, ...] = ()
+    closed_networks: tuple[str, ...] = ()
     private_images: str = ""
     fetch_image: str = "python:3.11-slim"
+
+    @property
+    def unreachable_networks(self) -> tuple[str, ...]:
+        """Every network that tenants must not reach, in addition to the reserved ones."""
+        return self.blocked_networks + self.closed_networks

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 import click
 
+from app.cli.formatting import visible
+
 if TYPE_CHECKING:
     from app.context import Context
 
@@ -108,6 +110,6 @@ def load_context() -> "Context":
 
 def refuse(*problems: str, code: int = _USAGE) -> NoReturn:
     """Print problems to standard error, one a line, and exit."""
-    for problem in problems:
-        click.echo(problem, err=True)
+    for line in "\n".join(problems).split("\n"):
+        click.echo(visible(line), err=True)
     sys.exit(code)

@@ -23,6 +23,12 @@ _FORMATS = (
     ("API", "MultiAddress", _MULTI_ADDRESS, "/ip4/<address>/tcp/<port> or /dns4/<name>/tcp/<port>"),
     ("API", "RedisUrl", re.compile(r"(rediss?://|unix:/)\S+"), "redis://<host>:<port>"),
     ("LAG", "ServerUrl", re.compile(r"https?://\S+"), "an http(s) URL"),
+    (
+        "SOURCE",
+        "Origins",
+        re.compile(r"https?://[^\s/?#@]+/?"),
+        "a list of https://<host>[:<port>]",
+    ),
     ("HUB", "OrchestratorPk", re.compile(r"0[xX][0-9A-Fa-f]{40}"), "an EVM address, 0x…"),
 )
 
@@ -82,8 +88,9 @@ def _malformed(config: Config) -> Iterator[str]:
     document: dict[str, dict[str, Any]] = configuration.to_document(config)
     for table, key, pattern, expected in _FORMATS:
         value = document[table][key]
-        if value and not pattern.fullmatch(value):
-            yield f"[{table}] {key} is not {expected}"
+        for text in [value] if isinstance(value, str) else value:
+            if text and not pattern.fullmatch(text):
+                yield f"[{table}] {key} is not {expected}"
     for keys in ((config.webhook.secrets, ()), ((), config.webhook.public_keys)):
         try:
             signatures.parse_keys(*keys)

@@ -2,10 +2,12 @@
 
 import math
 import time
+import unicodedata
 from datetime import UTC, datetime
 
 _ID_CHARACTERS = 8
 _MAX_PERIOD_SECONDS = 10**9
+_ZERO_WIDTH_JOINER = "\u200d"
 _COLOURS = {
     "running": "green",
     "failed": "red",
@@ -17,16 +19,25 @@ _COLOURS = {
 
 
 def text(untrusted: str | None) -> str:
-    """Return text on one line without control characters; `-` for none."""
-    if not untrusted:
-        return "-"
-    return untrusted if untrusted.isprintable() else "".join(map(_visible, untrusted))
+    """Return text on one line, as `visible` shows it; `-` for none."""
+    return visible(" ".join(untrusted.split("\n"))) if untrusted else "-"
 
 
-def _visible(character: str) -> str:
-    if character.isprintable():
+def visible(untrusted: str) -> str:
+    r"""Return text with everything escaped (`\u202e`) that a terminal obeys, reorders or hides.
+
+    This is the one rule for what others wrote: control, format and bidirectional characters, line
+    and paragraph separators, and what is no character. Emoji keep the joiner between their parts.
+    """
+    return untrusted if untrusted.isprintable() else "".join(map(_escaped, untrusted))
+
+
+def _escaped(character: str) -> str:
+    if character.isprintable() or character == _ZERO_WIDTH_JOINER:
         return character
-    return " " if character.isspace() else "\N{REPLACEMENT CHARACTER}"
+    if unicodedata.category(character) == "Zs":
+        return " "
+    return character.encode("unicode_escape").decode()
 
 
 def short_id(identifier: str) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from app.cli import refuse, with_context
+from app.cli.formatting import visible
 from app.context import Context
 
 
@@ -66,7 +67,7 @@ def _install(
 
         def tell(line: str) -> None:
             if console.is_terminal:
-                status.update(f"{name}: {escape(line)}")
+                status.update(f"{name}: {escape(visible(line))}")
             else:
                 click.echo(f"{name}: {line}", err=True)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from app.cli import refuse, with_context
+from app.cli.formatting import visible
 from app.context import Context
 from app.errors import Temporary
 from app.store.records import State, Task
@@ -23,8 +24,8 @@ _TASK_POLL_SECONDS = 2.0
 _COLOURS = ("cyan", "green", "yellow", "blue", "magenta", "bright_cyan", "bright_green")
 _BUILD_STATES = frozenset({State.ACCEPTED, State.FETCHING, State.BUILDING})
 
-# Matches all control characters but tabs; escape sequences for colours are kept.
-_CONTROL = re.compile(r"(\x1b\[[0-9;]*m)|[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+# What passes to a terminal: escape sequences for colours, and tabs.
+_PASSED = re.compile(r"(\x1b\[[0-9;]*m|\t)")
 
 
 @click.command()
@@ -161,5 +162,7 @@ class _LogOutput:
 
 
 def _sanitize(text: str) -> str:
-    kept = _CONTROL.sub(lambda match: match[1] or "�", text)
-    return kept + "\x1b[0m" if "\x1b" in kept else kept
+    parts = _PASSED.split(text)
+    parts[::2] = map(visible, parts[::2])
+    shown = "".join(parts)
+    return shown + "\x1b[0m" if "\x1b" in shown else shown

@@ -1,6 +1,7 @@
 """The `render` command: manifests of a Space as they would be applied, without a cluster."""
 
 import os
+import sys
 import uuid
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,6 +11,7 @@ import click
 
 from app import config as configuration
 from app.cli import refuse
+from app.cli.formatting import visible
 from app.context import configured_capabilities
 from app.errors import ConfigError, Failure, Permanent
 from app.spaces import (
@@ -55,7 +57,7 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         names = _names(path, wallet, host or f"preview.{capabilities.domain or 'example.com'}")
         plan = _plan(path, names, hardware=_parse_hardware(hardware), capabilities=capabilities)
         for warning in plan.warnings:
-            click.echo(f"warning: {warning}", err=True)
+            click.echo(f"warning: {visible(str(warning))}", err=True)
         overrides = (
             configuration.resolve_folder(click.get_current_context().find_root().obj) / "templates"
         )
@@ -68,7 +70,10 @@ def render(path: Path, wallet: str, hardware: str | None, host: str | None) -> N
         refuse(*error.problems)
     except (Failure, rendering.Unsupported, templates.TemplateError, check.Violation) as error:
         refuse(str(error))
-    click.echo(yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True), nl=False)
+    rendered = yaml.safe_dump_all(manifests, sort_keys=False, allow_unicode=True)
+    if sys.stdout.isatty():
+        rendered = "\n".join(map(visible, rendered.split("\n")))
+    click.echo(rendered, nl=False)
 
 
 def _plan(

@@ -42,6 +42,9 @@ def secrets(config: Config) -> Iterator[str]:
     """Yield every secret value, for redaction."""
     from urllib.parse import unquote, urlsplit  # noqa: PLC0415 - some commands start without it.
 
+    if config.registry.user_name and config.registry.password:
+        # As `Authorization` has them; the forms of short passwords are not known without the name.
+        yield f"{config.registry.user_name}:{config.registry.password}"
     for content in to_document(config).values():
         for key, value in content.items():
             if key in _SECRETS:

@@ -1,14 +1,18 @@
 """Redaction of the operator's secrets in logs and other output."""
 
+import base64
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 REPLACEMENT = "[secret]"
+# A shorter piece of base64 may stand in any text.
+_MIN_BASE64_CHARACTERS = 8
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 class Redaction:
-    """Replaces secrets, both verbatim and JSON-encoded; the longest first.
+    """Replaces secrets, verbatim, JSON-encoded and in base64; the longest first.
 
     Attributes:
         reach: The length of the longest match in bytes.
@@ -33,5 +37,23 @@ class Redaction:
 
 
 def _forms(secret: str) -> set[str]:
-    """Return a secret verbatim and in its JSON encodings."""
-    return {secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]} - {""}
+    """Return a secret verbatim, in its JSON encodings and in base64; none for an empty one."""
+    if not secret:
+        return set()
+    in_json = (json.dumps(secret, ensure_ascii=is_ascii)[1:-1] for is_ascii in (True, False))
+    in_base64 = set(_base64_forms(secret.encode(errors="surrogatepass")))
+    return {secret, *in_json, *in_base64, *(form.translate(_URL_SAFE) for form in in_base64)}
+
+
+def _base64_forms(secret: bytes) -> Iterator[str]:
+    """Yield a secret in base64, and what stays of that inside the base64 of a longer text.
+
+    There, its first byte is the first, second or third of a group: of the characters, those count
+    that stand for bits of the secret alone.
+    """
+    yield base64.b64encode(secret).decode()
+    for offset in range(3):
+        encoded = base64.b64encode(bytes(offset) + secret).decode()
+        first, end = -(-offset * 8 // 6), (offset + len(secret)) * 8 // 6
+        if end - first >= _MIN_BASE64_CHARACTERS:
+            yield encoded[first:end]

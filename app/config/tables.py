@@ -97,13 +97,15 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
     load_balancers: bool = False
     storage_classes: dict[str, str] = msgspec.field(default_factory=dict)
     runtime_class: str = ""
+    closed_networks: tuple[str, ...] = ()
     proof_image: str = "filswan/worker-proof:v1.0"
     fetch_image: str = "python:3.11-slim"
 
 
 class Source(_Table, frozen=True, kw_only=True):
-    """Limits of the source fetched for one Space."""
+    """The origins of Spaces' descriptions, and limits of the source fetched for one Space."""
 
+    origins: tuple[str, ...] = ()
     allow_private_addresses: bool = False
     max_files: Count = 2000
     max_file_bytes: Count = 256 << 20
@@ -172,3 +174,8 @@ class Config(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     inference: Inference = msgspec.field(name="INFERENCE", default_factory=Inference)
     admission: Admission = msgspec.field(name="ADMISSION", default_factory=Admission)
     task: TaskTable = msgspec.field(name="TASK", default_factory=TaskTable)
+
+    @property
+    def source_origins(self) -> tuple[str, ...]:
+        """URLs whose origins may describe Spaces; Lagrange's unless the operator lists others."""
+        return self.source.origins or (self.lag.server_url,)

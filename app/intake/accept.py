@@ -17,9 +17,18 @@ import structlog
 
 from app.config import Config
 from app.errors import FieldError, Rejected
-from app.intake import payloads
+from app.intake import binding, payloads
 from app.intake.dispatch import Decision, Handler, HandlerContext
-from app.store import AsyncStore, Change, Conflict, Full, RedisFull, Replayed, Transaction
+from app.store import (
+    AsyncStore,
+    Bound,
+    Change,
+    Conflict,
+    Full,
+    RedisFull,
+    Replayed,
+    Transaction,
+)
 from app.store.records import Receipt
 
 log = structlog.get_logger()
@@ -97,6 +106,8 @@ class Intake:
     ) -> Receipt:
         """Return the receipt of an event, the same each time that the event comes.
 
+        A refused event is bound to its content as an accepted one is.
+
         Args:
             arrival: The event.
             answer: Makes the endpoint's answer, a JSON document, out of the decision.
@@ -106,10 +117,20 @@ class Intake:
             Rejected: Nothing was changed.
             Temporary: Redis does not answer; nothing was changed.
         """
+        async with binding.on_refusal(
+            self._store, arrival.message_id, arrival.digest, for_ever=arrival.for_ever
+        ):
+            return await self._accepted(arrival, answer, status)
+
+    async def _accepted(
+        self, arrival: Arrival, answer: Callable[[Decision], Any], status: HTTPStatus
+    ) -> Receipt:
         try:
             return await self._committed(arrival, answer, status)
         except Replayed as replayed:
             return _repeated(arrival, replayed.receipt)
+        except Bound:
+            raise binding.message_differs() from None
         except Full:
             raise Rejected(
                 HTTPStatus.TOO_MANY_REQUESTS,
@@ -137,6 +158,8 @@ class Intake:
             await self._store.commit(_transaction(arrival, receipt))
         except Replayed as replayed:
             return _repeated(arrival, replayed.receipt)
+        except Bound:
+            raise binding.message_differs() from None
         return receipt
 
     async def _committed(
@@ -228,10 +251,6 @@ def _transaction(
 def _repeated(arrival: Arrival, receipt: Receipt) -> Receipt:
     """Return the receipt of an event that was accepted before."""
     if receipt.digest != arrival.digest:
-        raise Rejected(
-            HTTPStatus.CONFLICT,
-            "message_differs",
-            "this message id or signature was used before with other content; nothing was changed",
-        )
+        raise binding.message_differs()
     log.info("event repeated", type=arrival.type, task=receipt.task_id)
     return receipt

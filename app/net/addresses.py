@@ -8,8 +8,8 @@ from k8s.manifests import networks
 _NUMBER = re.compile(r"(?:[0-9]+|0[xX][0-9a-fA-F]*)", re.ASCII)
 
 
-def is_public(address: str) -> bool:
-    """Tell whether a canonical IP address is one of the public internet.
+def is_public(address: str, *, closed: tuple[str, ...] = ()) -> bool:
+    """Tell whether a canonical IP address is one of the public internet, and in none of `closed`.
 
     An IPv6 address that stands for an IPv4 one (mapped, 6to4, NAT64) is not, whatever it stands
     for, nor is one with a zone (`%eth0`).
@@ -17,7 +17,8 @@ def is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and parsed.scope_id is not None:
         return False
-    return not any(parsed in network for network in networks.closed(networks.DOCUMENTATION))
+    not_public = networks.closed((*networks.DOCUMENTATION, *closed))
+    return not any(parsed in network for network in not_public)
 
 
 def literal(host: str) -> str | None:

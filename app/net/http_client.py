@@ -2,9 +2,10 @@
 
 import asyncio
 import io
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import BinaryIO, Self
 
 import aiohttp
@@ -37,11 +38,15 @@ _REASONS: tuple[tuple[type[Exception], str], ...] = (
 
 @dataclass(frozen=True, slots=True)
 class FetchLimits:
-    """Bounds of one fetch: body in `bytes` (decompressed), everything in `seconds`, redirects."""
+    """Bounds of one fetch: body in `bytes` (decompressed), everything in `seconds`, redirects.
+
+    `permit` raises Permanent for a URL, or the target of a redirect, that must not be asked.
+    """
 
     bytes: int
     seconds: float
     redirects: int = 3
+    permit: Callable[[URL], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,23 +63,33 @@ class Fetcher:
 
     Args:
         allow_private: Fetch from private addresses too; every other check stays.
+        closed: Networks (CIDR) that are as closed as private addresses.
         resolver: The system's unless given.
     """
 
     def __init__(
-        self, *, allow_private: bool = False, resolver: AbstractResolver | None = None
+        self,
+        *,
+        allow_private: bool = False,
+        closed: tuple[str, ...] = (),
+        resolver: AbstractResolver | None = None,
     ) -> None:
         self._allow_private = allow_private
+        self._closed = closed
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
         self._session = _session(
             aiohttp.TCPConnector(
                 resolver=ssrf.Resolver(
-                    self._resolver or aiohttp.ThreadedResolver(), allow_private=self._allow_private
+                    self._resolver or aiohttp.ThreadedResolver(),
+                    allow_private=self._allow_private,
+                    closed=self._closed,
                 ),
                 use_dns_cache=False,
-                socket_factory=None if self._allow_private else ssrf.open_public_socket,
+                socket_factory=None
+                if self._allow_private
+                else partial(ssrf.open_public_socket, closed=self._closed),
             )
         )
         return self
@@ -119,7 +134,7 @@ class Fetcher:
             Permanent: As `get`.
             Temporary: As `get`.
         """
-        start = ssrf.permit(url, allow_private=self._allow_private)
+        start = ssrf.permit(url, allow_private=self._allow_private, closed=self._closed)
         with _translated(shown(start), limits.seconds, _UNAVAILABLE):
             async with asyncio.timeout(limits.seconds):
                 await _attempts()(self._attempt, start, file, limits, headers or {})
@@ -137,6 +152,7 @@ class Fetcher:
     ) -> None:
         current = start
         for _ in range(limits.redirects + 1):
+            limits.permit(current)
             sent = headers if current.origin() == start.origin() else {}
             async with self._session.get(current, headers=sent, allow_redirects=False) as response:
                 location = response.headers.get("Location")
@@ -147,7 +163,9 @@ class Fetcher:
                     ):
                         file.write(chunk)
                     return
-            current = ssrf.redirect(current, location, allow_private=self._allow_private)
+            current = ssrf.redirect(
+                current, location, allow_private=self._allow_private, closed=self._closed
+            )
         raise Permanent(
             f"{shown(start)} redirects more than {limits.redirects} times", category=ssrf.CATEGORY
         )

@@ -46,7 +46,7 @@ class Message:
     """A verified message: the sender's idempotency key and clock.
 
     Attributes:
-        id: The idempotency key.
+        id: The `webhook-id`.
         timestamp: Unix seconds.
         key: A fingerprint of the key that signed.
     """
@@ -54,6 +54,11 @@ class Message:
     id: str
     timestamp: int
     key: str = field(default="", compare=False)
+
+    @property
+    def idempotency_key(self) -> str:
+        """The name under which every endpoint binds the message."""
+        return f"webhook:{self.id}"
 
 
 def parse_keys(secrets: Iterable[str], public_keys: Iterable[str]) -> Keys:

@@ -18,10 +18,15 @@ _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_-]{0,62}(?:\.[A-Za-z0-9_][A-Za-z0-9_
 _PLAIN = re.compile(r"[!-~]+")
 
 
-def permit(url: str, *, allow_private: bool) -> URL:
+def permit(url: str, *, allow_private: bool, closed: tuple[str, ...] = ()) -> URL:
     """Parse a URL that may be fetched; its path and query stay as they are.
 
     A host name is checked later, by `Resolver`, when it is resolved for the connection.
+
+    Args:
+        url: As somebody else wrote it.
+        allow_private: Permit every address.
+        closed: Networks (CIDR) that are refused like those that are not public.
 
     Raises:
         Permanent: Not http or https, with user name or password, malformed, or a host that is an
@@ -37,11 +42,13 @@ def permit(url: str, *, allow_private: bool) -> URL:
     if "@" in parts["authority"]:
         raise _refused("a URL must not contain a user name or a password")
     parsed = _parsed(url)
-    _check_host(parsed.raw_host or "", allow_private=allow_private)
+    _check_host(parsed.raw_host or "", allow_private=allow_private, closed=closed)
     return parsed
 
 
-def redirect(current: URL, location: str, *, allow_private: bool) -> URL:
+def redirect(
+    current: URL, location: str, *, allow_private: bool, closed: tuple[str, ...] = ()
+) -> URL:
     """Parse the target of a redirect, under the rules of `permit` and never from https to http."""
     if not location.isprintable():
         raise _refused("the redirect is malformed")
@@ -49,10 +56,15 @@ def redirect(current: URL, location: str, *, allow_private: bool) -> URL:
         target = str(current.join(URL(location, encoded=bool(_PLAIN.fullmatch(location)))))
     except ValueError:
         raise _refused("the redirect is malformed") from None
-    permitted = permit(target, allow_private=allow_private)
+    permitted = permit(target, allow_private=allow_private, closed=closed)
     if current.scheme == "https" and permitted.scheme != "https":
         raise _refused("a redirect from https to http is not followed")
     return permitted
+
+
+def origin(url: URL) -> tuple[str, str, int | None]:
+    """Return scheme, host and port, however they are spelt."""
+    return url.scheme.lower(), (url.raw_host or "").lower().rstrip("."), url.port
 
 
 def _parsed(url: str) -> URL:
@@ -67,13 +79,13 @@ def _parsed(url: str) -> URL:
     return parsed
 
 
-def _check_host(host: str, *, allow_private: bool) -> None:
+def _check_host(host: str, *, allow_private: bool, closed: tuple[str, ...]) -> None:
     try:
         address = addresses.literal(host)
     except ValueError as error:
         raise _refused(f"the host is refused: {error}") from None
     if address is not None:
-        if not (allow_private or addresses.is_public(address)):
+        if not (allow_private or addresses.is_public(address, closed=closed)):
             raise _refused(f"{address} is not an address of the public internet")
     elif not _NAME.fullmatch(host) or len(host) > _MAX_HOST_CHARACTERS:
         raise _refused("the URL's host is not a host name")
@@ -85,9 +97,12 @@ class Resolver(AbstractResolver):
     What `resolve` returns is what is connected to: nothing resolves the name a second time.
     """
 
-    def __init__(self, resolver: AbstractResolver, *, allow_private: bool) -> None:
+    def __init__(
+        self, resolver: AbstractResolver, *, allow_private: bool, closed: tuple[str, ...] = ()
+    ) -> None:
         self._resolver = resolver
         self._allow_private = allow_private
+        self._closed = closed
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
@@ -101,8 +116,8 @@ class Resolver(AbstractResolver):
         results = await self._resolver.resolve(host, port, family)
         if not results:
             raise OSError("the name has no address")
-        if not (
-            self._allow_private or all(addresses.is_public(result["host"]) for result in results)
+        if not self._allow_private and not all(
+            addresses.is_public(result["host"], closed=self._closed) for result in results
         ):
             raise _refused(f"{host} is not on the public internet")
         return results
@@ -112,14 +127,14 @@ class Resolver(AbstractResolver):
         await self._resolver.close()
 
 
-def open_public_socket(address: AddrInfoType) -> socket.socket:
+def open_public_socket(address: AddrInfoType, *, closed: tuple[str, ...] = ()) -> socket.socket:
     """Open a socket for a connection to a public address: the last line of the guard.
 
     Raises:
         PermissionError: The address is not public, wherever it came from.
     """
     family, kind, protocol, _, destination = address
-    if not addresses.is_public(str(destination[0])):
+    if not addresses.is_public(str(destination[0]), closed=closed):
         raise PermissionError("the address is not public")
     return socket.socket(family=family, type=kind, proto=protocol)
 

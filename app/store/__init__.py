@@ -7,10 +7,12 @@ No decision about a task is made here.
 
 from app.store.aio import AsyncStore
 from app.store.sync import Store
-from app.store.transaction import Change, Conflict, Full, Guard, RedisFull, Replayed, Transaction
+from app.store.transaction import Change, Guard, Transaction
+from app.store.transaction_script import Bound, Conflict, Full, RedisFull, Replayed
 
 __all__ = [
     "AsyncStore",
+    "Bound",
     "Change",
     "Conflict",
     "Full",

@@ -7,12 +7,12 @@ from typing import Any
 import msgspec
 import redis.asyncio
 
-from app.store import queries, redis_keys, rq_queue
-from app.store import transaction as transaction_script
+from app.store import decode, queries, redis_keys, rq_queue, transaction_script
 from app.store.group_commit import Commits
 from app.store.queries import Command, Query, T
 from app.store.records import Callback, MarketStatus, Receipt, Report, Task
 from app.store.redis_errors import translated
+from app.store.transaction import RECEIPT_KEPT, Transaction
 
 _MOST_DUE = 200
 _CALLBACKS_KEPT = 100
@@ -33,11 +33,11 @@ class AsyncStore:
         self._commits = {script: Commits(connection, script) for script in scripts}
         self._settle = connection.register_script(_SETTLE)
 
-    async def commit(self, transaction: transaction_script.Transaction) -> None:
+    async def commit(self, transaction: Transaction) -> None:
         """Carry out a transaction.
 
         Raises:
-            Conflict, Full, RedisFull, Replayed: Nothing was written.
+            Bound, Conflict, Full, RedisFull, Replayed: Nothing was written.
         """
         plan, meaning = transaction.encoded()
         commits = self._commits[transaction.script]
@@ -60,6 +60,16 @@ class AsyncStore:
     async def receipt(self, message_id: str) -> Receipt | None:
         """Return the receipt of the event with this idempotency key."""
         return await self.read(queries.receipt(message_id))
+
+    async def bind(self, message_id: str, digest: str, *, for_ever: bool) -> bool:
+        """Bind an idempotency key to content unless it is; tell whether it is bound to this."""
+        key, period = redis_keys.receipt(message_id), None if for_ever else RECEIPT_KEPT
+        pipeline = self.connection.pipeline()
+        pipeline.set(key, msgspec.json.encode(digest), ex=period, nx=True)
+        pipeline.get(key)
+        _, content = await self._asked(pipeline.execute())
+        earlier = decode.receipt(content)
+        return digest == (earlier.digest if isinstance(earlier, Receipt) else earlier)
 
     async def find(self, uuid: str) -> list[Task]:
         """Return the tasks known by this job, task or Space uuid (lower case), newest first."""

@@ -1,7 +1,7 @@
 """The budget of what tenants make the provider write to Redis, kept by the clock.
 
 Redis at its limit refuses writes. So new work is refused long before, and what ends tasks, which
-frees memory, is carried out even then (`transaction.RELEASING_SCRIPT`).
+frees memory, is carried out even then (`transaction_script.RELEASING_SCRIPT`).
 """
 
 from datetime import timedelta

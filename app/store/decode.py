@@ -7,7 +7,7 @@ import msgspec
 
 from app.errors import UnreadableRecord
 from app.store.job_data import JobData
-from app.store.records import Callback, Task, TimelineEntry
+from app.store.records import Callback, Receipt, Task, TimelineEntry
 
 T = TypeVar("T")
 
@@ -35,6 +35,15 @@ def task(content: bytes) -> Task:
         return msgspec.json.decode(content, type=Task)
     except msgspec.DecodeError as error:
         raise UnreadableRecord(f"a task's record: {error}", category="internal") from error
+
+
+def receipt(content: bytes) -> Receipt | str:
+    """Decode the receipt of an accepted event, or the digest of a message without one.
+
+    Raises:
+        msgspec.DecodeError: It is broken, or of a newer version.
+    """
+    return msgspec.json.decode(content, type=Receipt | str)
 
 
 def callback(content: bytes) -> Callback:

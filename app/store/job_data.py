@@ -50,6 +50,6 @@ class JobData(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def source_uuid(url: str) -> str:
-    """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the URL names none."""
-    match = re.search(rf"/({UUID})/?(?:[?#]|\Z)", url)
+    """Return the Space's uuid in `…/spaces/<uuid>`, lower case; empty when the path names none."""
+    match = re.match(rf"[^?#]*/({UUID})/?(?:[?#]|\Z)", url)
     return match[1].lower() if match else ""

@@ -77,9 +77,10 @@ def count_active() -> Query[int]:
 
 
 def receipt(message_id: str) -> Query[Receipt | None]:
-    """The receipt of the event with this idempotency key."""
+    """The receipt of the event accepted under this idempotency key."""
     [content] = yield [("GET", redis_keys.receipt(message_id))]
-    return decode.record(content, Receipt)
+    earlier = decode.receipt(content) if content else None
+    return earlier if isinstance(earlier, Receipt) else None
 
 
 def workload(task_id: str, revision: int) -> Query[Workload | None]:

@@ -235,7 +235,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
     """A proof that was ordered, and its outcome so far.
 
     Attributes:
-        digest: Of the order's message.
         method: As ordered, like `block_data` and `exp`.
         deadline: When it is given up, unix seconds.
         state: `started` once the cluster was told.
@@ -243,7 +242,6 @@ class Proof(msgspec.Struct, frozen=True, kw_only=True):
         log: What it wrote.
     """
 
-    digest: str
     method: str
     block_data: str
     exp: int

@@ -35,7 +35,7 @@ def lookup(uuid: str) -> str:
 
 
 def receipt(message_id: str) -> str:
-    """JSON of the event that was accepted under this id."""
+    """JSON of the event that was accepted under this id, or the digest of a message refused."""
     return f"cp:inbox:{message_id}"
 
 

@@ -9,7 +9,7 @@ import msgspec
 import redis
 
 from app.errors import UnreadableRecord
-from app.store import queries, redis_keys, rq_queue, transaction
+from app.store import queries, redis_keys, rq_queue, transaction, transaction_script
 from app.store.queries import Command, Query, T
 from app.store.records import Callback, MarketStatus, PodSummaries, Report, Task, TimelineEntry
 from app.store.redis_errors import translated
@@ -28,7 +28,7 @@ class Store:
     def __init__(self, connection: redis.Redis) -> None:
         # redis-py types answers as text or bytes or lists; what comes is bytes.
         self.connection: Any = connection
-        scripts = transaction.SCRIPT, transaction.RELEASING_SCRIPT
+        scripts = transaction_script.SCRIPT, transaction_script.RELEASING_SCRIPT
         self._scripts = {script: connection.register_script(script) for script in scripts}
 
     def commit(self, *changes: transaction.Change) -> None:
@@ -41,7 +41,7 @@ class Store:
         plan, meaning = whole.encoded()
         with translated():
             [answer] = self._scripts[whole.script](args=(plan,))
-        transaction.outcome(answer, meaning)
+        transaction_script.outcome(answer, meaning)
 
     def read(self, query: Query[T], *, lenient: bool = False) -> T:
         """Execute a query.

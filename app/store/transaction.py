@@ -1,4 +1,4 @@
-"""One change as a plan of checks and commands, and the Lua script that carries it out."""
+"""Changes of tasks as plans of checks and commands, which the script carries out together."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,14 @@ import msgspec
 
 from app.store import redis_keys, rq_queue
 from app.store.records import Callback, Reason, Receipt, Task, TimelineEntry
+from app.store.transaction_script import (
+    RELEASING_SCRIPT,
+    SCRIPT,
+    Conflict,
+    Full,
+    RedisFull,
+    Replayed,
+)
 
 Word = str | int | float | msgspec.Raw
 Command = Sequence[Word]
@@ -22,48 +30,6 @@ _LEFTOVERS_SECONDS = int(LEFTOVERS_KEPT.total_seconds())
 _TIMELINE_LENGTH = 500
 _REASON_CHARACTERS = 4000
 _DETAIL_CHARACTERS = 1000
-
-SCRIPT = """
-local function carry_out(plan)
-  local checks, commands = unpack(cmsgpack.unpack(plan))
-  for index, check in ipairs(checks) do
-    local operator, expected, command = unpack(check)
-    local actual = redis.call(unpack(command))
-    local holds
-    if operator == 'absent' then holds = not actual
-    elseif operator == 'equal' then holds = actual == expected
-    else holds = actual < expected end
-    if not holds then return {index, actual} end
-  end
-  for _, command in ipairs(commands) do redis.call(unpack(command)) end
-  return {0}
-end
-local answers = {}
-for index, plan in ipairs(ARGV) do answers[index] = carry_out(plan) end
-return answers
-"""
-# What frees memory is carried out while Redis is at its limit.
-RELEASING_SCRIPT = f"#!lua flags=allow-oom\n{SCRIPT}"
-
-
-class Conflict(Exception):
-    """The change was decided upon outdated values: read again, decide again."""
-
-
-class Full(Exception):
-    """There are as many active tasks as the operator allows."""
-
-
-class RedisFull(Exception):
-    """Redis has too little memory left to take on more."""
-
-
-class Replayed(Exception):
-    """The event was accepted before; `receipt` says what it was then."""
-
-    def __init__(self, receipt: Receipt) -> None:
-        super().__init__(receipt.task_id)
-        self.receipt = receipt
 
 
 class _Check(NamedTuple):
@@ -185,7 +151,8 @@ class Transaction(msgspec.Struct, frozen=True, kw_only=True):
 
     def _checks(self) -> Iterator[_Check]:
         if self.receipt:
-            yield _absent(Replayed, "GET", redis_keys.receipt(self.message_id))
+            refused = _json(self.receipt.digest)
+            yield _Check(Replayed, "unless", refused, ("GET", redis_keys.receipt(self.message_id)))
         if self.unless_full:
             yield _absent(RedisFull, "GET", redis_keys.FULL)
         for change in self.changes:
@@ -315,18 +282,3 @@ def _scheduled(before: Task | None, after: Task, at: float) -> Iterator[Command]
         yield "ZREM", redis_keys.PENDING, after.id
         if not after.ended:
             yield "ZADD", redis_keys.APPLIED, at, after.id
-
-
-def outcome(answer: Sequence[Any], meaning: tuple[type[Exception], ...]) -> None:
-    """Raise the error that the script's answer stands for; return if everything was written.
-
-    Raises:
-        Conflict, Full, RedisFull, Replayed: Nothing was written.
-    """
-    index = int(answer[0])
-    if index == 0:
-        return
-    error = meaning[index - 1]
-    if error is Replayed:
-        raise Replayed(msgspec.json.decode(answer[1], type=Receipt))
-    raise error

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import Rejected
-from app.intake import payloads
+from app.intake import binding, payloads
 from app.intake.accept import digest
 from app.store import AsyncStore, redis_keys, rq_queue
 from app.store.leases import AsyncLease
@@ -53,18 +53,13 @@ class ProofEndpoint:
         """
         body = await request_limits.body(request, max_bytes=self._authentication.max_body_bytes)
         message = self._authentication.webhook(request.headers, body)
+        await binding.bind(self._store, message.idempotency_key, digest("proof", body))
         json_body.check_media_type(request)
         order = _order(body)
         proof_id = hashlib.sha256(f"{message.key}:{message.id}".encode()).hexdigest()[:32]
         earlier = await self._read(proof_id)
         if earlier is None:
             return _response(await self._ordered(message.key, proof_id, order))
-        if earlier.digest != order.digest:
-            raise Rejected(
-                HTTPStatus.CONFLICT,
-                "message_differs",
-                "this message id was used before with other content; nothing was changed",
-            )
         return _response(await self._ended(proof_id))
 
     async def _ordered(self, signer: str, proof_id: str, order: Proof) -> Proof:
@@ -108,7 +103,6 @@ class ProofEndpoint:
 def _order(body: bytes) -> Proof:
     order = payloads.check(json_body.decode(body), ProofOrder)
     return Proof(
-        digest=digest("proof", body),
         method=order.method,
         block_data=order.block_data,
         exp=order.exp,

@@ -14,7 +14,8 @@ from starlette.responses import Response
 
 from app.context import Context
 from app.errors import Rejected
-from app.intake import checks
+from app.intake import binding, checks
+from app.intake.accept import digest
 from app.lagrange import report_payloads, report_thread
 from app.tasks import transitions
 from app.web import responses
@@ -67,10 +68,13 @@ class ProviderInfoEndpoints:
             Rejected: 401 or 404.
         """
         job_uuid = request.path_params["job_uuid"]
-        self._authentication.orchestrator(job_uuid, request.query_params.get("signature", ""))
-        task = await self._context.async_store.get(job_uuid.lower())
-        if task is None:
-            raise checks.unknown(job_uuid.lower())
+        signature = request.query_params.get("signature", "")
+        message_id = self._authentication.orchestrator(job_uuid, signature)
+        store, content = self._context.async_store, digest("question", job_uuid)
+        async with binding.on_refusal(store, message_id, content, for_ever=True):
+            task = await store.get(job_uuid.lower())
+            if task is None:
+                raise checks.unknown(job_uuid.lower())
         return responses.success(
             {
                 "job_uuid": task.id,

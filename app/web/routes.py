@@ -30,7 +30,7 @@ def routes(context: Context) -> list[BaseRoute]:
     task_urls = signed_urls.TaskUrlSigner(config, identity)
     log_urls = signed_urls.LogUrlSigner(config, identity)
     intake = Intake(store, config, dispatch.handlers(), folder=context.folder)
-    webhooks = WebhookEndpoint(authentication, intake, task_urls)
+    webhooks = WebhookEndpoint(authentication, intake, store, task_urls)
     jobs = LegacyJobEndpoints(authentication, intake, store, log_urls)
     status = StatusEndpoints(store, task_urls)
     logs = LogEndpoint(store, config, log_urls)

@@ -207,7 +207,7 @@ def _reachable(order: BuildJob) -> Iterator[Manifest]:
             "to": [{"ipBlock": {"cidr": cidr}}],
             "ports": [{"protocol": "TCP", "port": port}],
         }
-    closed = networks.closed(order.capabilities.blocked_networks)
+    closed = networks.closed(order.capabilities.unreachable_networks)
     for cidr in networks.EVERYWHERE:
         left_out = networks.around(cidr, closed)
         if left_out is not None:

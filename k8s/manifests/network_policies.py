@@ -15,6 +15,7 @@ Rule = dict[str, Any]
 
 NAMESPACE_NAME = "kubernetes.io/metadata.name"
 DNS_NAMESPACE = "kube-system"
+DNS_PODS = {"k8s-app": "kube-dns"}
 DNS_PORT = 53
 
 
@@ -69,8 +70,12 @@ def _controller(scope: Scope) -> list[Rule]:
 
 def dns() -> Rule:
     """Return the rule that lets pods resolve names."""
+    peer = {
+        "namespaceSelector": {"matchLabels": {NAMESPACE_NAME: DNS_NAMESPACE}},
+        "podSelector": {"matchLabels": dict(DNS_PODS)},
+    }
     return {
-        "to": [{"namespaceSelector": {"matchLabels": {NAMESPACE_NAME: DNS_NAMESPACE}}}],
+        "to": [peer],
         "ports": [{"protocol": protocol, "port": DNS_PORT} for protocol in ("UDP", "TCP")],
     }
 
@@ -90,7 +95,7 @@ def _to_services(scope: Scope, component: Component) -> list[Rule]:
 
 
 def _to_internet(scope: Scope) -> list[Rule]:
-    closed = networks.closed(scope.capabilities.blocked_networks)
+    closed = networks.closed(scope.capabilities.unreachable_networks)
     return [
         {"to": [{"ipBlock": {"cidr": cidr, "except": left_out}}]}
         for cidr in networks.EVERYWHERE

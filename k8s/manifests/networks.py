@@ -65,6 +65,15 @@ def closed(blocked: tuple[str, ...] = ()) -> tuple[Network, ...]:
     return *v4, *v6
 
 
+def is_cidr(text: str) -> bool:
+    """Tell whether a text is a network, `198.51.100.0/24`, or one address."""
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
+
+
 def hosts(blocked: Iterable[str]) -> list[str]:
     """Return those of `blocked` that are one address each: the nodes."""
     networks = (ip_network(cidr, strict=False) for cidr in blocked)

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 from typing import Any
 
 from k8s.manifests import networks, tenant
-from k8s.manifests.network_policies import DNS_NAMESPACE, NAMESPACE_NAME
+from k8s.manifests.network_policies import DNS_NAMESPACE, DNS_PODS, NAMESPACE_NAME
 from k8s.naming import labels, names
 from k8s.policy.violation import Violation, require
 from k8s.workload import Capabilities, Workload
@@ -32,7 +32,7 @@ def check(policy: Manifest, workload: Workload, capabilities: Capabilities) -> N
     selected = spec.get("podSelector", {}).get("matchLabels", {}).get(labels.SPACE)
     space = names.label_value(workload.space_uuid)
     require(selected == space, policy, "has to select the Space's pods alone")
-    _egress(policy, space, networks.closed(capabilities.blocked_networks))
+    _egress(policy, space, networks.closed(capabilities.unreachable_networks))
     _ingress(policy)
 
 
@@ -65,6 +65,8 @@ def _egress(policy: Manifest, space: str, closed: Sequence[networks.Network]) ->
 def _dns(policy: Manifest, rule: Mapping[str, Any], peer: Mapping[str, Any]) -> None:
     selected = peer["namespaceSelector"].get("matchLabels", {}).get(NAMESPACE_NAME)
     require(selected == DNS_NAMESPACE, policy, "egress may lead to no other namespace but DNS's")
+    pods = peer.get("podSelector", {}).get("matchLabels", {})
+    require(pods.items() >= DNS_PODS.items(), policy, "egress to DNS has to select its pods")
     require(bool(rule.get("ports")), policy, "egress to DNS has to name its ports")
 
 

@@ -4,13 +4,13 @@ Everything here comes from tenants and is hostile; reading what the files say is
 """
 
 from app.spaces.files import Files
+from app.spaces.source.description import describe
 from app.spaces.source.download import download
 from app.spaces.source.space import (
     Kind,
     SourceLimits,
     Space,
     SpaceFile,
-    describe,
     kind,
 )
 

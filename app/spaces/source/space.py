@@ -11,14 +11,11 @@ from msgspec import Meta
 
 from app.errors import Permanent
 from app.net import typed_json
-from app.net.http_client import Fetcher, FetchLimits
 from app.spaces.ldl import InvalidDeployment, hardware
 from app.spaces.source import file_paths
 from app.store.job_data import Uuid
 from k8s.workload import Resources
 
-_DOCUMENT_BYTES = 4 << 20
-_DOCUMENT_SECONDS = 60.0
 _CATEGORY = "source_invalid"
 _SHOWN_PROBLEMS = 10
 _PRINTABLE = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
@@ -145,19 +142,6 @@ class Kind(NamedTuple):
 
     name: Literal["ldl", "model", "image"]
     path: str
-
-
-async def describe(fetcher: Fetcher, job_source_uri: str, *, limits: SourceLimits) -> Space:
-    """Fetch and read the Space that a job names; its files are not fetched.
-
-    Raises:
-        Permanent: `source_invalid`, naming every wrong field; what `Fetcher.get` raises.
-        Temporary: What `Fetcher.get` raises.
-    """
-    seconds = min(limits.seconds, _DOCUMENT_SECONDS)
-    bounds = FetchLimits(bytes=_DOCUMENT_BYTES, seconds=seconds)
-    body = await fetcher.get(job_source_uri, limits=bounds)
-    return read(body, max_files=limits.files)
 
 
 def read(body: bytes, *, max_files: int) -> Space:

@@ -11,7 +11,6 @@ from app.errors import Permanent
 from app.net.http_client import Fetcher
 from app.spaces import scratch, source
 from app.spaces.source import SourceLimits, Space
-from app.store.job_data import source_uuid
 from app.store.records import Task
 from app.tasks import transitions
 from app.tasks.step import StepContext
@@ -66,12 +65,16 @@ def _limits(work: StepContext) -> SourceLimits:
 
 
 def _fetcher(work: StepContext) -> Fetcher:
-    return Fetcher(allow_private=work.context.config.source.allow_private_addresses)
+    config = work.context.config
+    return Fetcher(
+        allow_private=config.source.allow_private_addresses, closed=config.cluster.closed_networks
+    )
 
 
 async def _described(work: StepContext) -> Space:
+    uri, origins = work.task.job.job_source_uri, work.context.config.source_origins
     async with _fetcher(work) as fetcher:
-        space = await source.describe(fetcher, work.task.job.job_source_uri, limits=_limits(work))
+        space = await source.describe(fetcher, uri, origins=origins, limits=_limits(work))
     _refuse_stranger(work.task, space)
     await admit.admit(work, space)
     return space
@@ -83,11 +86,7 @@ async def _downloaded(work: StepContext, space: Space, folder: Path) -> source.F
 
 
 def _refuse_stranger(task: Task, space: Space) -> None:
-    """The Space has to be the one that the job names, and its owner the one that the task has."""
-    named = source_uuid(task.job.job_source_uri)
-    if named and named != space.uuid:
-        message = f"the source of Space {named} describes another Space, {space.uuid}"
-        raise Permanent(message, category="not_the_owner")
+    """The owner of the Space has to be the one that the task has."""
     if task.wallet and task.wallet != space.wallet:
         message = f"the Space belongs to {space.wallet}, the task to {task.wallet}"
         raise Permanent(message, category="not_the_owner")

@@ -52,7 +52,7 @@ def test_reports(folder: Path, connection: redis.Redis) -> None:
     lines = {line[:12].strip(): line[14:] for line in run(folder, "info").stdout.splitlines()}
     assert lines["status"] == "Inactive"
     assert lines["registration"].startswith("accepted, 0:00:0")
-    assert "rejected: \N{REPLACEMENT CHARACTER}[31mLagrange answered 500" in lines["heartbeat"]
+    assert "rejected: \\x1b[31mLagrange answered 500" in lines["heartbeat"]
     assert "is no clock running?" in lines["heartbeat"]
     assert lines["summary"].startswith("never sent")
 

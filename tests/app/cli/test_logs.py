@@ -14,8 +14,8 @@ from app.cli import logs
     [
         ("plain\ttext ü", "plain\ttext ü"),
         ("\x1b[31mred", "\x1b[31mred\x1b[0m"),
-        ("\x1b]0;title\x07", "�]0;title�"),
-        ("\x1b[2J\x9b2J\rover", "�[2J�2J�over"),
+        ("\x1b]0;title\x07", r"\x1b]0;title\x07"),
+        ("\x1b[2J\x9b2J\rover", r"\x1b[2J\x9b2J\rover"),
     ],
 )
 def test_a_tenant_does_not_control_the_terminal(text: str, shown: str) -> None:

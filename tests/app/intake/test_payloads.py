@@ -122,6 +122,8 @@ def test_nothing_else_is_raised(document: Any) -> None:
         ("https://a/spaces/{}#x", True),
         ("https://a/spaces/{}/files", False),
         ("https://a/spaces/x{}", False),
+        ("https://a/spaces?x=/{}", False),
+        ("https://a/spaces#/{}", False),
         ("https://a/", False),
     ],
 )

@@ -34,7 +34,7 @@ async def test_redirects_end() -> None:
 @pytest.fixture
 def _loopback_2_is_public(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let 127.0.0.2 stand for the public internet."""
-    monkeypatch.setattr(addresses, "is_public", lambda address: address == "127.0.0.2")
+    monkeypatch.setattr(addresses, "is_public", lambda address, **_: address == "127.0.0.2")
 
 
 @pytest.mark.usefixtures("_loopback_2_is_public")

@@ -10,7 +10,7 @@ import redis.asyncio
 from redis.exceptions import RedisError
 
 from app.store.group_commit import Commits
-from app.store.transaction import SCRIPT
+from app.store.transaction_script import SCRIPT
 
 
 @pytest.fixture

@@ -146,8 +146,9 @@ def test_other_signatures_end_nothing(web: Web, context: Context) -> None:
     data = market.job()
     sent(web, JOBS, data)
     space = data["job_source_uri"].rpartition("/")[2]
-    for name in (data["uuid"], space):
-        assert ended_by_orchestrator(web, context, name).json == DELETED
+    answer = ended_by_orchestrator(web, context, data["uuid"])
+    assert problem(answer) == (409, "signature_spent")
+    assert ended_by_orchestrator(web, context, space).json == DELETED
     answer = ended_by_orchestrator(web, context, data["job_source_uri"])
     assert problem(answer) == (422, "invalid")
     assert held(context, data).outcome is None

@@ -99,7 +99,9 @@ async def _downloaded(story: Story) -> None:
     assert task
     source = task.job.job_source_uri.replace(LAGRANGE, story.market_url)
     async with Fetcher(allow_private=True) as fetcher:
-        space = await space_source.describe(fetcher, source, limits=limits)
+        space = await space_source.describe(
+            fetcher, source, origins=[story.market_url], limits=limits
+        )
         files = story.folder / "files"
         files.mkdir()
         await space_source.download(fetcher, space, files, limits=limits)

@@ -41,7 +41,8 @@ async def fetch(
     """Describe and download a folder that the stand-in serves."""
     uuid = lagrange.add_space(source, wallet=WALLET, hardware="CPU only · 2 vCPU · 16 GiB")
     async with Fetcher(allow_private=True) as fetcher:
-        space = await describe(fetcher, f"{lagrange.url}/spaces/{uuid}", limits=limits)
+        url = f"{lagrange.url}/spaces/{uuid}"
+        space = await describe(fetcher, url, origins=[lagrange.url], limits=limits)
         assert (space.uuid, space.name, space.wallet) == (uuid, source.name, WALLET)
         files = await download(fetcher, space, target, limits=limits)
         return {path: files.read(path, max_bytes=limits.file_bytes) for path in files}
@@ -134,9 +135,10 @@ async def test_failing_descriptions(
 async def test_private_addresses_are_refused(lagrange: Lagrange, source: Path) -> None:
     """Without the operator's choice nothing is fetched from a private address."""
     uuid = lagrange.add_space(source, wallet=WALLET, hardware="CPU only · 2 vCPU · 16 GiB")
+    url = f"{lagrange.url}/spaces/{uuid}"
     async with Fetcher() as fetcher:
         with pytest.raises(Permanent) as caught:
-            await describe(fetcher, f"{lagrange.url}/spaces/{uuid}", limits=LIMITS)
+            await describe(fetcher, url, origins=[lagrange.url], limits=LIMITS)
     assert caught.value.category == "source_refused"
 
 

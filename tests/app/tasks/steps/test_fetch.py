@@ -82,9 +82,14 @@ def source() -> Iterator[Source]:
 
 
 @pytest.fixture
-def fetching(tmp_path: Path, simulated: SimulatedCluster, redis_url: str) -> Iterator[Context]:
-    """A provider that may fetch from this machine."""
-    more = "[SOURCE]\nAllowPrivateAddresses = true\n"
+def fetching(
+    tmp_path: Path, simulated: SimulatedCluster, redis_url: str, source: Source
+) -> Iterator[Context]:
+    """A provider that may fetch from this machine, and believes the server of Spaces."""
+    more = f"""[SOURCE]
+AllowPrivateAddresses = true
+Origins = ["http://127.0.0.1:{source.server_port}"]
+"""
     with provider(tmp_path, simulated, redis_url, more=more) as context:
         yield context
 
