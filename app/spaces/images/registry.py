@@ -15,6 +15,7 @@ from app import config
 from app.errors import Failure, Permanent, Temporary
 from app.net import http_client
 from app.net.http_client import Answer, Session
+from app.spaces.image_registries import ImageRegistries
 
 _SECONDS = 20.0
 _MANIFEST_BYTES = 4 << 20
@@ -198,4 +199,16 @@ def configured(table: config.Registry) -> Registry | None:
         plain_http=scheme == "http",
         user=table.user_name,
         password=table.password,
+    )
+
+
+def allowed_registries(configuration: config.Config) -> ImageRegistries:
+    """Return the registries that tenants' images may come from.
+
+    Raises:
+        Permanent: `registry_invalid`: the address of our own is none.
+    """
+    own = configured(configuration.registry)
+    return ImageRegistries(
+        own=own.host if own else "", listed=configuration.cluster.image_registries
     )
