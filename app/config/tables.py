@@ -70,6 +70,7 @@ class Registry(_Table, frozen=True, kw_only=True):
     """The registry that built images are pushed to."""
 
     server_address: str = ""
+    allow_anonymous: bool = False
     user_name: str = ""
     password: str = ""
 

@@ -60,8 +60,7 @@ class _Build:
             self._step(self.builder.build(self.order), self._build_failed)
             pushing()
             sandbox.write_credentials(self.order, self.order.registry.docker_config())
-            self._step(self.builder.push(self.order), self._push_failed)
-            return self._pushed()
+            return self._pushed(self._step(self.builder.push(self.order), self._push_failed))
         finally:
             self._clean()
 
@@ -83,7 +82,7 @@ class _Build:
             message = f"the builder {self.builder.program} does not work{lines.ending()}"
             raise Temporary(message, category="builder")
 
-    def _step(self, command: Command, failed: Callable[[int, OutputLines], None]) -> None:
+    def _step(self, command: Command, failed: Callable[[int, OutputLines], None]) -> OutputLines:
         lines = OutputLines(self.tell, self.order.filter)
         try:
             status = self._run(command, lines, self._deadline, self._bounded)
@@ -97,6 +96,7 @@ class _Build:
             raise Permanent(message, category="build_too_large") from None
         if status != 0:
             failed(status, lines)
+        return lines
 
     def _bounded(self) -> None:
         self.check()
@@ -126,11 +126,11 @@ class _Build:
         message = f"the registry does not take the image (exit status {status}){lines.ending()}"
         raise Permanent(message, category="push_refused")
 
-    def _pushed(self) -> str:
-        digest = self.builder.pushed(self.order)
-        digest = digest or asyncio.run(self.order.registry.digest(self.order.image))
+    def _pushed(self, lines: OutputLines) -> str:
+        digest = self.builder.pushed(self.order, tuple(lines.tail))
         if digest is None:
-            raise Permanent("the registry lost the image at once", category="push_refused")
+            message = f"the builder does not say what it pushed{lines.ending()}"
+            raise Permanent(message, category="push_refused")
         return digest
 
     def _clean(self) -> None:

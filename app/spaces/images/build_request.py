@@ -1,6 +1,6 @@
 """A build as it is ordered from a builder, and the interface of builders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
@@ -112,8 +112,13 @@ class BuildProgram(Protocol):
     def push(self, order: BuildRequest) -> Command:
         """Return the push of the image that was built."""
 
-    def pushed(self, order: BuildRequest) -> str | None:
-        """Return the digest (`sha256:…`) that was pushed; None: it does not say."""
+    def pushed(self, order: BuildRequest, output: Sequence[str]) -> str | None:
+        """Return the digest (`sha256:…`) that was pushed; None: it does not say.
+
+        Args:
+            order: The build.
+            output: The last lines of the push.
+        """
 
     def clean(self, order: BuildRequest) -> Command | None:
         """Return the removal of the image from outside the build's folder, if it is there."""

@@ -76,9 +76,23 @@ class Registry:
         """
         answer = await self._ask("GET", *self.named(image), actions="pull")
         if answer.status == HTTPStatus.OK:
-            return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+            return _digest(answer.body)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
+        raise self.refusal(answer.status)
+
+    async def has(self, image: str, digest: str) -> bool:
+        """Return whether the repository of one of our images still has this digest.
+
+        Raises:
+            Permanent, Temporary: As `digest`.
+        """
+        repository, _ = self.named(image)
+        answer = await self._ask("GET", repository, digest, actions="pull")
+        if answer.status == HTTPStatus.OK:
+            return _digest(answer.body) == digest
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
         raise self.refusal(answer.status)
 
     async def delete(self, image: str, digest: str) -> bool:
@@ -148,6 +162,10 @@ class Registry:
 
     def _basic(self) -> str:
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+def _digest(manifest: bytes) -> str:
+    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
 async def _sent(session: Session, method: str, url: str, headers: Mapping[str, str]) -> Answer:

@@ -36,7 +36,8 @@ def turn(work: StepContext) -> Iterator[None]:
     """Hold one of the places that the operator gives to builds.
 
     Raises:
-        Permanent: `no_registry`, `registry_invalid`, `no_builder`: nothing can be built here.
+        Permanent: `no_registry`, `registry_invalid`, `no_registry_credentials`, `no_builder`:
+            nothing can be built here.
         Temporary: `build_queue`: there is none now.
     """
     config = work.context.config
@@ -57,7 +58,7 @@ def registry(work: StepContext) -> Registry:
     """Return the operator's registry.
 
     Raises:
-        Permanent: `no_registry`, `registry_invalid`.
+        Permanent: `no_registry`, `registry_invalid`, `no_registry_credentials`.
     """
     configured = images.configured(work.context.config.registry)
     if configured is None:
@@ -66,6 +67,13 @@ def registry(work: StepContext) -> Registry:
             " images; its operator has to set [Registry] ServerAddress"
         )
         raise Permanent(message, category="no_registry")
+    if not (configured.user or work.context.config.registry.allow_anonymous):
+        message = (
+            "this Space has to be built from its Dockerfile, and this provider has no credentials"
+            " for its registry, where builds could then read and replace each other's images; its"
+            " operator has to set [Registry] UserName and Password"
+        )
+        raise Permanent(message, category="no_registry_credentials")
     return configured
 
 
@@ -141,12 +149,20 @@ def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) 
 
 
 def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
-    """Return the digest of the image, which is built unless the registry has it."""
+    """Return the digest of the image, which is built unless the registry has what we pushed."""
     target = registry(work)
-    digest = asyncio.run(target.digest(image))
-    if digest:
+    digest = image_gc.pushed(work.context, image)
+    if digest and asyncio.run(target.has(image, digest)):
         log.info("image known", image=image)
         return digest
+    digest = _build(work, folder, context, image, target)
+    image_gc.record(work.context, image, digest)
+    return digest
+
+
+def _build(
+    work: StepContext, folder: Path, context: BuildContext, image: str, target: Registry
+) -> str:
     builder = _builder(work)
     redaction = work.context.redaction
     order = replace(
