@@ -68,15 +68,7 @@ class Fetcher:
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
-        self._session = _session(
-            aiohttp.TCPConnector(
-                resolver=ssrf.Resolver(
-                    self._resolver or aiohttp.ThreadedResolver(), allow_private=self._allow_private
-                ),
-                use_dns_cache=False,
-                socket_factory=None if self._allow_private else ssrf.open_public_socket,
-            )
-        )
+        self._session = guarded_client(allow_private=self._allow_private, resolver=self._resolver)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -156,6 +148,21 @@ class Fetcher:
 def client() -> aiohttp.ClientSession:
     """Open a session for `send`; an async context manager. No cookies, no proxies."""
     return _session(aiohttp.TCPConnector())
+
+
+def guarded_client(
+    *, allow_private: bool, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    """Open a session whose connections go to public addresses, whoever chose the URL."""
+    return _session(
+        aiohttp.TCPConnector(
+            resolver=ssrf.Resolver(
+                resolver or aiohttp.ThreadedResolver(), allow_private=allow_private
+            ),
+            use_dns_cache=False,
+            socket_factory=None if allow_private else ssrf.open_public_socket,
+        )
+    )
 
 
 async def send(

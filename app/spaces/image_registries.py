@@ -1,11 +1,25 @@
 """The registries that tenants' images may come from."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from app.net import addresses
 
 DOCKER_HUB = "docker.io"
+# Registries of known companies: their token servers and redirects are their own, and lead nowhere
+# that a tenant chooses.
+WELL_KNOWN = (
+    DOCKER_HUB,
+    "gcr.io",
+    "ghcr.io",
+    "mcr.microsoft.com",
+    "nvcr.io",
+    "public.ecr.aws",
+    "quay.io",
+    "registry.gitlab.com",
+    "registry.k8s.io",
+)
 
 _HTTPS_PORT = "443"
 _DOCKER_HUB_NAMES = frozenset(
@@ -51,6 +65,12 @@ def split(image: str) -> tuple[str, str]:
     return (DOCKER_HUB if host in _DOCKER_HUB_NAMES else host), rest
 
 
+def qualify(image: str) -> str:
+    """Return an image reference with its registry, and `library/` where Docker Hub means that."""
+    host, rest = split(image)
+    return f"{host}/{'library/' if host == DOCKER_HUB and '/' not in rest else ''}{rest}"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImageRegistries:
     """The operator's rule for the registries of tenants' images.
@@ -79,6 +99,10 @@ class ImageRegistries:
             raise ValueError(
                 f"must not come from {_shown(host)}, {reason}; push the image to a public registry"
             )
+
+    def of_host_builders(self) -> Self:
+        """Return the rule for builders that follow whatever a registry answers: known ones only."""
+        return replace(self, listed=self.listed or WELL_KNOWN)
 
     @property
     def _trusted(self) -> frozenset[str]:

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 from app.errors import Permanent, Temporary
 from app.spaces import scratch
-from app.spaces.images import sandbox, subprocesses
+from app.spaces.dockerfile import guarded
+from app.spaces.images import base_images, sandbox, subprocesses
 from app.spaces.images.build_request import BuildProgram, BuildRequest, Command
 from app.spaces.images.subprocesses import OutputLines, TooSlow
 
@@ -52,6 +54,7 @@ class _Build:
 
     def run(self, pushing: Callable[[], None]) -> str:
         self._refuse_unequipped()
+        self._guard()
         self._deadline = time.monotonic() + self.order.limits.seconds
         self._measure = scratch.DiskUsage(self.order.folder)
         sandbox.prepare(self.order)
@@ -71,6 +74,25 @@ class _Build:
                 f"this provider's machine lacks {', '.join(missing)} (util-linux), see [BUILD]"
             )
             raise Permanent(message, category="no_builder")
+
+    def _guard(self) -> None:
+        """Write a tenant's Dockerfile anew, so that the builder fetches what is allowed alone."""
+        order = self.order
+        if order.registries is None:
+            return
+        try:
+            text = guarded.rewrite(
+                (order.context.folder / order.context.dockerfile).read_bytes(),
+                registries=order.registries.of_host_builders(),
+                is_host_network=order.network == "host",
+                pin=cache(
+                    partial(base_images.pin, own=order.registry, registries=order.registries)
+                ),
+            )
+        except guarded.Refused as error:
+            raise Permanent(str(error), category="build_refused") from None
+        order.dockerfile.parent.mkdir(mode=0o700)
+        order.dockerfile.write_text(text, "utf-8")
 
     def _check_ready(self) -> None:
         if command := self.builder.ready():

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from app.spaces.image_registries import ImageRegistries
 from app.spaces.images.build_context import BuildContext
 from app.spaces.images.registry import Registry
 from k8s.jobs.build import BuildLimits
@@ -30,6 +31,8 @@ class BuildRequest:
         isolation: How `buildah` and `podman` run steps: `oci`, `rootless`, `chroot`; empty: their
             default.
         storage_driver: Of `buildah` and `podman`; empty: their default.
+        registries: Those that base images may come from, of a tenant's Dockerfile; None: the
+            Dockerfile is the operator's.
         filter: Applied to its output before anybody sees it.
     """
 
@@ -42,7 +45,15 @@ class BuildRequest:
     network: Network = "private"
     isolation: str = ""
     storage_driver: str = ""
+    registries: ImageRegistries | None = None
     filter: Filter = field(default_factory=Filter)
+
+    @property
+    def dockerfile(self) -> Path:
+        """The Dockerfile for a builder of this machine; a tenant's is rewritten first."""
+        if self.registries is None:
+            return self.context.folder / self.context.dockerfile
+        return self.folder / "guarded" / "Dockerfile"
 
     @property
     def docker_folder(self) -> Path:

@@ -40,7 +40,7 @@ class Containers:
         return [
             *self._start(order),
             "build",
-            f"--file={context.folder / context.dockerfile}",
+            f"--file={order.dockerfile}",
             f"--tag={order.image}",
             "--format=docker",
             "--layers=false",

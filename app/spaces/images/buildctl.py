@@ -63,8 +63,8 @@ class Buildctl:
             "--progress=plain",
             "--frontend=dockerfile.v0",
             f"--local=context={order.context.folder}",
-            f"--local=dockerfile={order.context.folder}",
-            f"--opt=filename={order.context.dockerfile}",
+            f"--local=dockerfile={order.dockerfile.parent}",
+            f"--opt=filename={order.dockerfile.name}",
             *network[order.network],
         ]
 

@@ -32,7 +32,7 @@ class Docker:
         return [
             self.program,
             "build",
-            f"--file={context.folder / context.dockerfile}",
+            f"--file={order.dockerfile}",
             f"--tag={order.image}",
             "--pull",
             "--no-cache",

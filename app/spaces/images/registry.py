@@ -24,7 +24,7 @@ _ADDRESS = re.compile(
     r"((?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)/?"
 )
 _PARAMETER = re.compile(r'([a-zA-Z]+)="([^"]*)"')
-_MANIFESTS = (
+MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json,"
     "application/vnd.oci.image.index.v1+json,"
     "application/vnd.docker.distribution.manifest.v2+json,"
@@ -132,7 +132,7 @@ class Registry:
     async def _ask(self, method: str, repository: str, reference: str, *, actions: str) -> Answer:
         """Ask for a manifest, with credentials once they are asked for."""
         url = f"{self.origin}/v2/{repository}/manifests/{reference}"
-        headers = {"Accept": _MANIFESTS}
+        headers = {"Accept": MANIFESTS}
         async with http_client.client() as session:
             answer = await _sent(session, method, url, headers)
             if answer.status == HTTPStatus.UNAUTHORIZED:
