@@ -13,8 +13,11 @@ import pytest
 from click.testing import CliRunner
 
 from app.cli import main
-from app.spaces import ldl
+from app.config import Config
+from app.errors import Permanent
+from app.spaces import dockerfile, ldl
 from app.spaces.image_registries import PUBLIC, ImageRegistries
+from app.tasks.steps import build
 from k8s.api.objects import Waiting
 from k8s.health import pull_failures
 from k8s.workload import Capabilities
@@ -122,6 +125,32 @@ def test_the_list_of_the_configuration(tmp_path: Path) -> None:
     result = CliRunner().invoke(main, ["--cp-repo", str(tmp_path), "render", str(file)])
     assert result.exit_code == 2
     assert "must come from a registry that this provider allows: ghcr.io" in result.stderr
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        "FROM {image}",
+        "ARG R={image}\nFROM $R",
+        "FROM a\nCOPY --from={image} /x /x",
+        "FROM a\nRUN --mount=type=bind,from={image},target=/x true",
+    ],
+)
+@pytest.mark.parametrize("image", ["127.0.0.1:5000/x", "localhost:2379/x", "redis:6379/x"])
+def test_dockerfiles(step: str, image: str) -> None:
+    """Every builder, the Job's too, is given no Dockerfile with such a name; its line is told."""
+    file = dockerfile.read(f"{step.format(image=image)}\nEXPOSE 80\n".encode())
+    with pytest.raises(
+        Permanent, match=r"^line [12] of the Dockerfile: the image must not"
+    ) as caught:
+        build._refuse_fetches(file, Config())
+    assert caught.value.category == "build_refused"
+
+
+def test_stages_are_no_images() -> None:
+    """Names and numbers of stages are not looked up anywhere."""
+    text = b"FROM scratch AS a\nFROM a\nCOPY --from=A /x /x\nCOPY --from=0 /y /y\n"
+    assert dockerfile.read(text).images == ()
 
 
 _PREFIX = (
