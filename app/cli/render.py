@@ -84,18 +84,25 @@ def _plan(
     capabilities: Capabilities,
 ) -> planning.Plan:
     files, kind = _read(path)
+    config = configuration.load(
+        configuration.resolve_folder(click.get_current_context().find_root().obj)
+    )
     if kind.name == "image":
         image = _image(path, list(files), kind.path, names.space_uuid)
         file = dockerfile.read(files.read(kind.path, max_bytes=dockerfile.MAX_BYTES))
         return planning.plan_image(names, image, file, hardware=hardware)
     if kind.name == "model":
-        config = configuration.load(
-            configuration.resolve_folder(click.get_current_context().find_root().obj)
-        )
         setting = files.read(kind.path, max_bytes=model_setting.MAX_BYTES)
         model_id = model_setting.read(setting)
         return plan_step.of_model(config, model_id, names=names, hardware=hardware)
-    return planning.plan(names, files, kind.path, hardware=hardware, capabilities=capabilities)
+    return planning.plan(
+        names,
+        files,
+        kind.path,
+        hardware=hardware,
+        capabilities=capabilities,
+        registries=images.allowed_registries(config),
+    )
 
 
 def _image(path: Path, files: Sequence[str], dockerfile_path: str, space_uuid: str) -> str:

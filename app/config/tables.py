@@ -12,6 +12,10 @@ CallbackKeys = Annotated[
     tuple[Annotated[int, Meta(ge=1, le=1 << 31)], ...], Meta(min_length=1, max_length=4)
 ]
 
+RegistryHost = Annotated[
+    str, Meta(pattern=r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]{1,5})?$")
+]
+
 
 class _Table(
     msgspec.Struct, frozen=True, kw_only=True, rename="pascal", forbid_unknown_fields=True
@@ -66,6 +70,7 @@ class Registry(_Table, frozen=True, kw_only=True):
     """The registry that built images are pushed to."""
 
     server_address: str = ""
+    allow_anonymous: bool = False
     user_name: str = ""
     password: str = ""
 
@@ -98,6 +103,7 @@ class ClusterTable(_Table, frozen=True, kw_only=True):
     storage_classes: dict[str, str] = msgspec.field(default_factory=dict)
     runtime_class: str = ""
     closed_networks: tuple[str, ...] = ()
+    image_registries: tuple[RegistryHost, ...] = ()
     proof_image: str = "filswan/worker-proof:v1.0"
     fetch_image: str = "python:3.11-slim"
 

@@ -79,18 +79,8 @@ class Fetcher:
         self._resolver = resolver
 
     async def __aenter__(self) -> Self:
-        self._session = _session(
-            aiohttp.TCPConnector(
-                resolver=ssrf.Resolver(
-                    self._resolver or aiohttp.ThreadedResolver(),
-                    allow_private=self._allow_private,
-                    closed=self._closed,
-                ),
-                use_dns_cache=False,
-                socket_factory=None
-                if self._allow_private
-                else partial(ssrf.open_public_socket, closed=self._closed),
-            )
+        self._session = guarded_client(
+            allow_private=self._allow_private, resolver=self._resolver, closed=self._closed
         )
         return self
 
@@ -174,6 +164,25 @@ class Fetcher:
 def client() -> aiohttp.ClientSession:
     """Open a session for `send`; an async context manager. No cookies, no proxies."""
     return _session(aiohttp.TCPConnector())
+
+
+def guarded_client(
+    *,
+    allow_private: bool,
+    resolver: AbstractResolver | None = None,
+    closed: tuple[str, ...] = (),
+) -> aiohttp.ClientSession:
+    """Open a session whose connections go to public addresses, whoever chose the URL."""
+    connect = partial(ssrf.open_public_socket, closed=closed)
+    return _session(
+        aiohttp.TCPConnector(
+            resolver=ssrf.Resolver(
+                resolver or aiohttp.ThreadedResolver(), allow_private=allow_private, closed=closed
+            ),
+            use_dns_cache=False,
+            socket_factory=None if allow_private else connect,
+        )
+    )
 
 
 async def send(

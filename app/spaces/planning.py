@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from app.spaces import ldl
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.files import Files
+from app.spaces.image_registries import PUBLIC, ImageRegistries
 from app.spaces.ldl.hardware import DEFAULT_STORAGE_BYTES
 from k8s.naming import names as safe_names
 from k8s.workload import (
@@ -59,6 +60,7 @@ def plan(
     *,
     hardware: Resources | None,
     capabilities: Capabilities,
+    registries: ImageRegistries = PUBLIC,
 ) -> Plan:
     """Read the deployment file of a Space.
 
@@ -68,6 +70,7 @@ def plan(
         deploy_file: The LDL file.
         hardware: The order's, which the file may not exceed; None: nothing bounds it.
         capabilities: Those of the operator's cluster.
+        registries: Those that images may come from.
 
     Raises:
         ldl.InvalidDeployment: With every problem, by its path in the file.
@@ -79,6 +82,7 @@ def plan(
         hardware=hardware,
         capabilities=capabilities,
         host=names.host,
+        registries=registries,
     )
     workload = _workload(names, deployment.components)
     return Plan(workload, tuple(str(warning) for warning in deployment.warnings))

@@ -19,6 +19,7 @@ from app.errors import Permanent, Temporary
 from app.spaces import dockerfile, ldl, planning
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.files import Files
+from app.spaces.image_registries import ImageRegistries
 from app.spaces.planning import Plan, WorkloadNames
 from k8s.workload import Capabilities, Resources
 
@@ -43,6 +44,7 @@ class _DeployFile(msgspec.Struct, frozen=True, tag=True):
     names: WorkloadNames
     hardware: Resources | None
     capabilities: Capabilities
+    registries: ImageRegistries
 
 
 class _Dockerfile(msgspec.Struct, frozen=True, tag=True):
@@ -74,6 +76,7 @@ def plan(
     *,
     hardware: Resources | None,
     capabilities: Capabilities,
+    registries: ImageRegistries,
 ) -> Plan:
     """Plan as `planning.plan`.
 
@@ -81,7 +84,7 @@ def plan(
         Permanent: `ldl_refused`, `source_too_large`, `source_too_costly`.
         Temporary: `slow`, `disk`: the machine is busy, or the files cannot be read.
     """
-    return _read(files, deploy_file, _DeployFile(names, hardware, capabilities), Plan)
+    return _read(files, deploy_file, _DeployFile(names, hardware, capabilities, registries), Plan)
 
 
 def read_dockerfile(files: Files, path: str) -> Dockerfile:
@@ -143,8 +146,15 @@ def _failure(path: str, done: "subprocess.CompletedProcess[bytes]") -> Exception
 def _answer(request: _Request) -> object:
     files, path = Files(Path(request.folder), request.paths), request.path
     match request.kind:
-        case _DeployFile(names, hardware, capabilities):
-            return planning.plan(names, files, path, hardware=hardware, capabilities=capabilities)
+        case _DeployFile(names, hardware, capabilities, registries):
+            return planning.plan(
+                names,
+                files,
+                path,
+                hardware=hardware,
+                capabilities=capabilities,
+                registries=registries,
+            )
         case _Dockerfile():
             return dockerfile.read(files.read(path, max_bytes=dockerfile.MAX_BYTES))
         case _ModelSetting():

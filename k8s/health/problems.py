@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from k8s.api.objects import ContainerStatus, Pod, Terminated
+from k8s.api.objects import ContainerStatus, Pod, Terminated, Waiting
+from k8s.health import pull_failures
 from k8s.manifests import model_downloads
 
 SETTLING = timedelta(seconds=2)
@@ -16,14 +17,6 @@ MAX_TEXT_CHARACTERS = 400
 _LOOPING_RESTARTS = 2
 _FIRST_SIGNAL_CODE = 128
 _BACK_OFF = "CrashLoopBackOff"
-_PULL_FAILURES = {
-    "ImagePullBackOff",
-    "InvalidImageName",
-    "ErrImageNeverPull",
-    "ImageInspectError",
-    "RegistryUnavailable",
-    "SignatureValidationFailed",
-}
 _START_FAILURES = {
     "CreateContainerConfigError",
     "CreateContainerError",
@@ -32,10 +25,7 @@ _START_FAILURES = {
     "PostStartHookError",
 }
 _NEVER_STARTED = {"StartError", "ContainerCannotRun"}
-_NOISE = re.compile(
-    r'^Back-off pulling image "[^"]*":? ?|\b(?:ErrImagePull|CreateContainer(?:Config)?Error): '
-    r"|\brpc error: code = \w+ desc = "
-)
+_NOISE = re.compile(r"\bCreateContainer(?:Config)?Error: |\brpc error: code = \w+ desc = ")
 
 
 class Category(StrEnum):
@@ -99,10 +89,10 @@ def diagnose_container(pod: Pod, status: ContainerStatus, now: datetime) -> Find
     reason, detail = state.waiting.reason, state.waiting.message
     if reason == _BACK_OFF:
         return _looping(pod, status)
-    if reason in _PULL_FAILURES:
-        return _cannot_pull(pod, status, detail)
-    if reason == "ErrImagePull":
-        return apply_grace(pod, _cannot_pull(pod, status, detail), now)
+    if reason in pull_failures.BACKING_OFF:
+        return _cannot_pull(pod, status, state.waiting)
+    if reason == pull_failures.FIRST:
+        return apply_grace(pod, _cannot_pull(pod, status, state.waiting), now)
     if reason in _START_FAILURES:
         return _cannot_start(pod, status, detail or reason)
     return None
@@ -153,11 +143,17 @@ def _ending(ended: Terminated) -> str:
     return f"{code}, {detail}" if detail else code
 
 
-def _cannot_pull(pod: Pod, status: ContainerStatus, detail: str) -> PodProblem:
-    image = _image(pod, status)
-    reason = one_line(_NOISE.sub("", detail)) or one_line(detail) or "no reason was given"
-    message = f'image "{image}" of {status.name} cannot be pulled: {reason}'
+def _cannot_pull(pod: Pod, status: ContainerStatus, waiting: Waiting) -> PodProblem:
+    reason = pull_failures.describe(waiting)
+    message = f'image "{_image(pod, status)}" of {status.name} cannot be pulled: {reason}'
     return _problem(Category.IMAGE_PULL, message, pod, status)
+
+
+def describe_waiting(waiting: Waiting) -> str:
+    """Return a container's reason to wait as one line, a failed pull in our own words."""
+    if waiting.reason in {pull_failures.FIRST, *pull_failures.BACKING_OFF}:
+        return f"its image cannot be pulled: {pull_failures.describe(waiting)}"
+    return one_line(f"{waiting.reason} {waiting.message}")
 
 
 def _image(pod: Pod, status: ContainerStatus) -> str:
@@ -186,9 +182,7 @@ def diagnose_deadline(component: str, pods: Iterable[Pod]) -> PodProblem | None:
                 message = f"{status.name} is running but did not become ready in time"
                 return _problem(Category.READINESS, message, pod, status, needs_log=True)
             waiting = status.state.waiting
-            reason = (
-                one_line(f"{waiting.reason} {waiting.message}") if waiting else "no reason given"
-            )
+            reason = describe_waiting(waiting) if waiting else "no reason given"
             message = f"{status.name} was not started in time: {reason}"
             return _problem(Category.READINESS, message, pod, status)
     message = f"{component} did not become ready in time"

@@ -14,6 +14,7 @@ from k8s.api.objects import (
     Part,
     Pod,
 )
+from k8s.health import problems
 from k8s.jobs.build import CLIENT, NAMESPACE, path
 
 _JOB_NAME = "batch.kubernetes.io/job-name"
@@ -111,8 +112,7 @@ def _is_stuck(container: ContainerStatus) -> bool:
 
 def _message(pod: Pod, trouble: ContainerStatus | None) -> str:
     if trouble and trouble.state.waiting:
-        waiting = trouble.state.waiting
-        return f"{trouble.name}: {waiting.message or waiting.reason}"
+        return f"{trouble.name}: {problems.describe_waiting(trouble.state.waiting)}"
     for condition in pod.status.conditions:
         if condition.type == "PodScheduled" and condition.status == "False":
             return condition.message

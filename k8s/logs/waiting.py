@@ -54,8 +54,7 @@ def _containers(pod: Pod, now: datetime) -> Iterator[str]:
         elif waiting.reason in _REASONS:
             yield f"{status.name} {_REASONS[waiting.reason]}"
         else:
-            reason = problems.one_line(f"{waiting.reason} {waiting.message}")
-            yield f"{status.name} is waiting: {reason}"
+            yield f"{status.name} is waiting: {problems.describe_waiting(waiting)}"
 
 
 def has_log(status: ContainerStatus) -> bool:

@@ -16,6 +16,7 @@ import pytest
 from app.errors import Permanent
 from app.spaces import dockerfile, ldl, reader
 from app.spaces.files import Files
+from app.spaces.image_registries import PUBLIC
 from app.spaces.inference import model_setting
 from app.spaces.planning import WorkloadNames
 from k8s.workload import Capabilities
@@ -123,7 +124,12 @@ def test_small_files_are_added_up_and_read_once(
         (
             "deploy.yaml",
             lambda files: reader.plan(
-                NAMES, files, "deploy.yaml", hardware=None, capabilities=Capabilities()
+                NAMES,
+                files,
+                "deploy.yaml",
+                hardware=None,
+                capabilities=Capabilities(),
+                registries=PUBLIC,
             ),
             ldl.MAX_BYTES,
         ),

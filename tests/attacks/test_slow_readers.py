@@ -16,6 +16,8 @@ import pytest
 from app.errors import Failure
 from app.net import ssrf
 from app.spaces import dockerfile, ldl
+from app.spaces.dockerfile import guarded
+from app.spaces.image_registries import PUBLIC
 from app.spaces.inference import model_setting
 from app.spaces.ldl import container_paths, expose, hardware, image_names, quantities
 from app.spaces.source import file_paths, space
@@ -70,6 +72,16 @@ def repeated(pattern: str, before: str = "", after: str = "") -> Shape:
         return before + "".join(pattern.replace("{}", str(n)) for n in range(count)) + after
 
     return shape
+
+
+def rewritten(text: str) -> str:
+    """Rewrite a Dockerfile for a builder of the worker's machine."""
+    return guarded.rewrite(
+        text.encode(),
+        registries=PUBLIC,
+        is_host_network=False,
+        pin=lambda image, _platform: image,
+    )
 
 
 def deployment(text: str) -> object:
@@ -137,6 +149,11 @@ DOCKERFILES = [
     repeated("\\\n", "FROM x\nRUN "),
     repeated("\\\n#\n", "FROM x\nRUN "),
     repeated('"a",', "FROM x\nADD [", '"b"]'),
+    repeated("ARG A{}=x\n"),
+    repeated("A{}=$A ", "ARG "),
+    repeated("--link ", "FROM x\nCOPY "),
+    repeated("from=a{},", "FROM x\nRUN --mount=", "a true"),
+    repeated("COPY --from=a{} /x /x\n", "FROM x\n"),
     repeated("[", "FROM x\nADD "),
     repeated(":", "FROM x\nEXPOSE "),
     repeated("\n"),
@@ -209,6 +226,12 @@ def test_words(name: str, noise: float) -> None:
 def test_dockerfiles(number: int, noise: float) -> None:
     """Directives, continuations, heredocs, variables and stages are read in linear time."""
     refuse_quadratic(lambda text: dockerfile.read(text.encode()), DOCKERFILES[number], noise)
+
+
+@pytest.mark.parametrize("number", range(len(DOCKERFILES)))
+def test_dockerfiles_for_host_builders(number: int, noise: float) -> None:
+    """They are rewritten in linear time, or refused as soon."""
+    refuse_quadratic(rewritten, DOCKERFILES[number], noise)
 
 
 @pytest.mark.parametrize("number", range(len(DEPLOYMENTS)))

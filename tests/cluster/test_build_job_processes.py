@@ -31,6 +31,7 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     folder = tmp_path_factory.mktemp("provider") / "folder"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CP_REGISTRY_SERVERADDRESS", f"http://{REGISTRY}")
+        patch.setenv("CP_REGISTRY_ALLOWANONYMOUS", "true")
         patch.setenv("CP_BUILD_BUILDER", images.JOB)
         patch.setenv("CP_BUILD_CPU", "0.8")
         patch.setenv("CP_BUILD_MEMORYBYTES", str(MEMORY_BYTES))

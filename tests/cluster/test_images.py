@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from app.cli import main
 from app.demo.fake_lagrange import Job
+from app.spaces import images
 from app.spaces.images.detect import PROGRAMS
 from app.store import build_log
 from k8s.api import url_paths
@@ -64,6 +65,8 @@ def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Provider]:
     folder = tmp_path_factory.mktemp("provider") / "folder"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("CP_REGISTRY_SERVERADDRESS", f"http://{REGISTRY}")
+        patch.setenv("CP_REGISTRY_ALLOWANONYMOUS", "true")
+        patch.setenv("CP_BUILD_BUILDER", images.choose("").program)
         patch.setenv("CP_BUILD_NETWORK", "none")
         patch.setenv("CP_BUILD_TIMEOUTSECONDS", "20")
         patch.setenv("CP_BUILD_MEMORYBYTES", str(128 << 20))

@@ -19,7 +19,7 @@ DIGEST = "sha256:2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7a
 BUILDER = """#!/bin/sh
 case $1 in
 build) while ! test -e {folder}/built; do sleep 0.1; done ;;
-push) touch {folder}/pushed ;;
+push) touch {folder}/pushed; echo "tag: digest: {digest} size: 3" ;;
 esac
 """
 
@@ -31,12 +31,13 @@ def provider(
     """A provider whose builds wait for a file `built`."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    (programs / "docker").write_text(BUILDER.format(folder=tmp_path))
+    (programs / "docker").write_text(BUILDER.format(folder=tmp_path, digest=DIGEST))
     (programs / "docker").chmod(0o755)
     monkeypatch.setenv("PATH", str(programs), prepend=":")
     monkeypatch.setenv("CP_BUILD_BUILDER", "docker")
     with serving() as registry:
         monkeypatch.setenv("CP_REGISTRY_SERVERADDRESS", registry.url)
+        monkeypatch.setenv("CP_REGISTRY_ALLOWANONYMOUS", "true")
         registry.answer = lambda _path, _authorization: (
             (200, {}, b"foo") if (tmp_path / "pushed").exists() else (404, {}, b"")
         )

@@ -4,6 +4,6 @@ Everything here is pure and total: `read` returns a result for any bytes. Only i
 bear on the port or on URLs are evaluated; errors in the others are for the builder to report.
 """
 
-from app.spaces.dockerfile.parse import MAX_BYTES, Dockerfile, read
+from app.spaces.dockerfile.parse import MAX_BYTES, MAX_IMAGES, Dockerfile, read
 
-__all__ = ["MAX_BYTES", "Dockerfile", "read"]
+__all__ = ["MAX_BYTES", "MAX_IMAGES", "Dockerfile", "read"]

@@ -6,17 +6,18 @@ from dataclasses import dataclass
 
 _DIRECTIVES = frozenset({"syntax", "escape", "check"})
 _MAX_DIRECTIVE_CHARACTERS = 4096
-_WITH_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
+WITH_HEREDOCS = frozenset({"ADD", "COPY", "RUN"})
 _HEREDOC = re.compile(r"(?:^|(?<=\s))[0-9]*<<(-?)(['\"]?)([^\s<'\"]+)\2(?=\s|$)")
 _BLANKS = " \t\r\f\v"
 
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """One instruction: its keyword in upper case, and its arguments, continuations joined."""
+    """One instruction: keyword in upper case, arguments with continuations joined, first line."""
 
     keyword: str
     arguments: str
+    line: int
 
 
 def escape(text: str) -> str:
@@ -46,28 +47,30 @@ def split(text: str, escape_character: str) -> Iterator[Instruction]:
     lines = text.split("\n")
     position = 0
     while position < len(lines):
-        joined, position = _join(lines, position, escape_character)
+        joined, line, position = _join(lines, position, escape_character)
         keyword, _, arguments = joined.strip().partition(" ")
         if not keyword:
             continue
-        instruction = Instruction(keyword.upper(), arguments.strip())
+        instruction = Instruction(keyword.upper(), arguments.strip(), line)
         yield instruction
         position = _after_heredocs(instruction, lines, position)
 
 
-def _join(lines: Sequence[str], position: int, escape_character: str) -> tuple[str, int]:
-    """Return one instruction's line joined with its continuations, and the position after it."""
+def _join(lines: Sequence[str], position: int, escape_character: str) -> tuple[str, int, int]:
+    """Join a line with its continuations; return it, its number and the position after it."""
     parts: list[str] = []
+    number = position + 1
     while position < len(lines):
         line = lines[position].strip(_BLANKS) if not parts else lines[position].rstrip(_BLANKS)
         position += 1
         if line.lstrip(_BLANKS).startswith("#") or (parts and not line):
             continue
+        number = number if parts else position
         continues = line.endswith(escape_character)
         parts.append(line[:-1] if continues else line)
         if not continues:
             break
-    return re.sub(r"[\t\r\f\v]", " ", "".join(parts)), position
+    return re.sub(r"[\t\r\f\v]", " ", "".join(parts)), number, position
 
 
 def _after_heredocs(instruction: Instruction, lines: Sequence[str], position: int) -> int:
@@ -75,7 +78,7 @@ def _after_heredocs(instruction: Instruction, lines: Sequence[str], position: in
     keyword, arguments = instruction.keyword, instruction.arguments
     if keyword == "ONBUILD":
         keyword, _, arguments = arguments.partition(" ")
-    if keyword.upper() not in _WITH_HEREDOCS:
+    if keyword.upper() not in WITH_HEREDOCS:
         return position
     for heredoc in _HEREDOC.finditer(arguments):
         position = _after_body(heredoc[3], lines, position, keeps_tabs=not heredoc[1])

@@ -5,6 +5,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import msgspec
 
@@ -14,30 +15,44 @@ from app.spaces.dockerfile.variables import Malformed
 
 MAX_BYTES = 1 << 20
 DEFAULT_PORT = 80
+SCRATCH = "scratch"
 _MAX_PORT = 65535
 _MAX_WARNINGS = 20
 _MAX_VARIABLES = 1000
 _MAX_NAMED_STAGES = 100
 _MAX_EXPOSED = 1000
 _MAX_URLS = 100
+MAX_IMAGES = 100
 _MAX_CHARACTERS = 80
 _PORT = re.compile(r"(?:.*:)?([0-9]{1,5})(?:-[0-9]{1,5})?(?:/(tcp|udp|sctp))?", re.IGNORECASE)
+_FROM_FLAG = re.compile(r"(?:^--|[=,])from=([^,]+)", re.IGNORECASE)
 _URL = re.compile(r"(?:https?|git|ssh|ftp)://|git@", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Dockerfile:
-    """Port, warnings and URLs of a Dockerfile.
+    """Port, warnings, URLs and images of a Dockerfile.
 
     Attributes:
         port: The TCP port that gets the host name, 1 to 65535.
         warnings: Sentences for its author.
         urls: URLs that `ADD` would fetch, as far as they follow from the file alone.
+        images: Images that `FROM`, `COPY --from` and `RUN --mount` would fetch, as far as they do;
+            `MAX_IMAGES` of them: there may be more.
     """
 
     port: int = DEFAULT_PORT
     warnings: tuple[str, ...] = ()
     urls: tuple[str, ...] = ()
+    images: tuple["ImageUse", ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ImageUse:
+    """An image that a line of a Dockerfile fetches."""
+
+    line: int
+    image: str
 
 
 def read(content: bytes) -> Dockerfile:
@@ -46,12 +61,17 @@ def read(content: bytes) -> Dockerfile:
     The port is the first TCP port that the last stage exposes, else the stage that it is built
     from, and so on; else 80, with a warning.
     """
-    text = content[:MAX_BYTES].decode("utf-8-sig", "replace").replace("\0", "")
+    text = decode(content)
     parser = _Parser(instructions.escape(text))
     for instruction in instructions.split(text, parser.escape):
         parser.evaluate(instruction)
     port = parser.port()
-    return Dockerfile(port, tuple(parser.warnings), tuple(parser.urls))
+    return Dockerfile(port, tuple(parser.warnings), tuple(parser.urls), tuple(parser.images))
+
+
+def decode(content: bytes) -> str:
+    """Return the text of a Dockerfile; only its first MiB is read."""
+    return content[:MAX_BYTES].decode("utf-8-sig", "replace").replace("\0", "")
 
 
 @dataclass(slots=True)
@@ -82,6 +102,7 @@ class _Parser:
         self.escape = escape
         self.warnings: list[str] = []
         self.urls: dict[str, None] = {}
+        self.images: dict[ImageUse, None] = {}
         self._top = _Stage()
         self._stage: _Stage | None = None
         self._by_name: dict[str, _Stage] = {}
@@ -91,7 +112,7 @@ class _Parser:
         stage = self._stage
         keyword, arguments = instruction.keyword, instruction.arguments
         if keyword == "FROM":
-            self._begin_stage(arguments)
+            self._begin_stage(arguments, instruction.line)
         elif keyword == "ARG":
             self._set_arguments(stage or self._top, arguments)
         elif stage and keyword == "ENV":
@@ -100,6 +121,8 @@ class _Parser:
             self._expose(stage, arguments)
         elif stage and keyword == "ADD":
             self._add_urls(stage, arguments)
+        elif stage and keyword in {"COPY", "RUN"}:
+            self._add_flag_images(instruction)
 
     def port(self) -> int:
         """Return the exposed port, or the default with a warning."""
@@ -116,7 +139,7 @@ class _Parser:
         if len(self.warnings) < _MAX_WARNINGS and sentence not in self.warnings:
             self.warnings.append(sentence)
 
-    def _begin_stage(self, arguments: str) -> None:
+    def _begin_stage(self, arguments: str, line: int) -> None:
         """Begin a stage; it inherits from the stage that it is built from."""
         self._stage = _Stage()
         words = [word for word in self._words(arguments) if not word.startswith("--")]
@@ -125,6 +148,8 @@ class _Parser:
             self._stage = _Stage(
                 dict(base.arguments), dict(base.environment), base_ports=base.ports
             )
+        elif image and image.lower() != SCRATCH:
+            self._add_image(line, image)
         if len(words) > 2 and words[1].lower() == "as":  # noqa: PLR2004 - image, AS, name.
             name = words[2].lower()
             if name in self._by_name or len(self._by_name) < _MAX_NAMED_STAGES:
@@ -156,6 +181,18 @@ class _Parser:
             source = self._value(word, stage.variables)
             if source and _URL.match(source):
                 self.urls[source] = None
+
+    def _add_flag_images(self, instruction: Instruction) -> None:
+        words = instruction.arguments.split()
+        for word in takewhile(lambda word: word.startswith("--"), words):
+            for match in _FROM_FLAG.finditer(word):
+                image = match[1]
+                if not (image.isdecimal() or image.lower() in self._by_name or "$" in image):
+                    self._add_image(instruction.line, image)
+
+    def _add_image(self, line: int, image: str) -> None:
+        if len(self.images) < MAX_IMAGES:
+            self.images[ImageUse(line, image)] = None
 
     def _expose(self, stage: _Stage, arguments: str) -> None:
         ports = stage.exposed_ports

@@ -10,7 +10,7 @@ from app.spaces.images.build_request import Builder, BuildRequest, name
 from app.spaces.images.buildkit_job import PROGRAM as JOB
 from app.spaces.images.buildkit_job import JobBuilder
 from app.spaces.images.detect import choose
-from app.spaces.images.registry import Registry, configured
+from app.spaces.images.registry import Registry, allowed_registries, configured
 from k8s.jobs.build import BuildLimits
 
 __all__ = [
@@ -22,6 +22,7 @@ __all__ = [
     "JobBuilder",
     "ProgramBuilder",
     "Registry",
+    "allowed_registries",
     "choose",
     "configured",
     "describe",

@@ -6,10 +6,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache, partial
 
 from app.errors import Permanent, Temporary
 from app.spaces import scratch
-from app.spaces.images import sandbox, subprocesses
+from app.spaces.dockerfile import guarded
+from app.spaces.images import base_images, sandbox, subprocesses
 from app.spaces.images.build_request import BuildProgram, BuildRequest, Command
 from app.spaces.images.subprocesses import OutputLines, TooSlow
 
@@ -52,6 +54,7 @@ class _Build:
 
     def run(self, pushing: Callable[[], None]) -> str:
         self._refuse_unequipped()
+        self._guard()
         self._deadline = time.monotonic() + self.order.limits.seconds
         self._measure = scratch.DiskUsage(self.order.folder)
         sandbox.prepare(self.order)
@@ -60,8 +63,7 @@ class _Build:
             self._step(self.builder.build(self.order), self._build_failed)
             pushing()
             sandbox.write_credentials(self.order, self.order.registry.docker_config())
-            self._step(self.builder.push(self.order), self._push_failed)
-            return self._pushed()
+            return self._pushed(self._step(self.builder.push(self.order), self._push_failed))
         finally:
             self._clean()
 
@@ -73,6 +75,25 @@ class _Build:
             )
             raise Permanent(message, category="no_builder")
 
+    def _guard(self) -> None:
+        """Write a tenant's Dockerfile anew, so that the builder fetches what is allowed alone."""
+        order = self.order
+        if order.registries is None:
+            return
+        try:
+            text = guarded.rewrite(
+                (order.context.folder / order.context.dockerfile).read_bytes(),
+                registries=order.registries.of_host_builders(),
+                is_host_network=order.network == "host",
+                pin=cache(
+                    partial(base_images.pin, own=order.registry, registries=order.registries)
+                ),
+            )
+        except guarded.Refused as error:
+            raise Permanent(str(error), category="build_refused") from None
+        order.dockerfile.parent.mkdir(mode=0o700)
+        order.dockerfile.write_text(text, "utf-8")
+
     def _check_ready(self) -> None:
         if command := self.builder.ready():
             lines = OutputLines(lambda _: None)
@@ -83,7 +104,7 @@ class _Build:
             message = f"the builder {self.builder.program} does not work{lines.ending()}"
             raise Temporary(message, category="builder")
 
-    def _step(self, command: Command, failed: Callable[[int, OutputLines], None]) -> None:
+    def _step(self, command: Command, failed: Callable[[int, OutputLines], None]) -> OutputLines:
         lines = OutputLines(self.tell, self.order.filter)
         try:
             status = self._run(command, lines, self._deadline, self._bounded)
@@ -97,6 +118,7 @@ class _Build:
             raise Permanent(message, category="build_too_large") from None
         if status != 0:
             failed(status, lines)
+        return lines
 
     def _bounded(self) -> None:
         self.check()
@@ -126,11 +148,11 @@ class _Build:
         message = f"the registry does not take the image (exit status {status}){lines.ending()}"
         raise Permanent(message, category="push_refused")
 
-    def _pushed(self) -> str:
-        digest = self.builder.pushed(self.order)
-        digest = digest or asyncio.run(self.order.registry.digest(self.order.image))
+    def _pushed(self, lines: OutputLines) -> str:
+        digest = self.builder.pushed(self.order, tuple(lines.tail))
         if digest is None:
-            raise Permanent("the registry lost the image at once", category="push_refused")
+            message = f"the builder does not say what it pushed{lines.ending()}"
+            raise Permanent(message, category="push_refused")
         return digest
 
     def _clean(self) -> None:

@@ -1,10 +1,11 @@
 """A build as it is ordered from a builder, and the interface of builders."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+from app.spaces.image_registries import ImageRegistries
 from app.spaces.images.build_context import BuildContext
 from app.spaces.images.registry import Registry
 from k8s.jobs.build import BuildLimits
@@ -30,6 +31,8 @@ class BuildRequest:
         isolation: How `buildah` and `podman` run steps: `oci`, `rootless`, `chroot`; empty: their
             default.
         storage_driver: Of `buildah` and `podman`; empty: their default.
+        registries: Those that base images may come from, of a tenant's Dockerfile; None: the
+            Dockerfile is the operator's.
         filter: Applied to its output before anybody sees it.
     """
 
@@ -42,7 +45,15 @@ class BuildRequest:
     network: Network = "private"
     isolation: str = ""
     storage_driver: str = ""
+    registries: ImageRegistries | None = None
     filter: Filter = field(default_factory=Filter)
+
+    @property
+    def dockerfile(self) -> Path:
+        """The Dockerfile for a builder of this machine; a tenant's is rewritten first."""
+        if self.registries is None:
+            return self.context.folder / self.context.dockerfile
+        return self.folder / "guarded" / "Dockerfile"
 
     @property
     def docker_folder(self) -> Path:
@@ -112,8 +123,13 @@ class BuildProgram(Protocol):
     def push(self, order: BuildRequest) -> Command:
         """Return the push of the image that was built."""
 
-    def pushed(self, order: BuildRequest) -> str | None:
-        """Return the digest (`sha256:…`) that was pushed; None: it does not say."""
+    def pushed(self, order: BuildRequest, output: Sequence[str]) -> str | None:
+        """Return the digest (`sha256:…`) that was pushed; None: it does not say.
+
+        Args:
+            order: The build.
+            output: The last lines of the push.
+        """
 
     def clean(self, order: BuildRequest) -> Command | None:
         """Return the removal of the image from outside the build's folder, if it is there."""

@@ -1,7 +1,7 @@
 """`buildah` and `podman`: builders without a daemon, which run a Dockerfile's steps themselves."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.spaces.images.build_request import BuildRequest, Command
@@ -40,7 +40,7 @@ class Containers:
         return [
             *self._start(order),
             "build",
-            f"--file={context.folder / context.dockerfile}",
+            f"--file={order.dockerfile}",
             f"--tag={order.image}",
             "--format=docker",
             "--layers=false",
@@ -64,7 +64,11 @@ class Containers:
             f"docker://{order.image}",
         ]
 
-    def pushed(self, order: BuildRequest) -> str | None:
+    def pushed(
+        self,
+        order: BuildRequest,
+        output: Sequence[str],  # noqa: ARG002 - the protocol's signature
+    ) -> str | None:
         """Return what it wrote."""
         return order.digest_file.read_text("ascii").strip()
 

@@ -1,6 +1,6 @@
 """`buildctl`: the BuildKit daemon that the operator's environment names builds and pushes."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,11 @@ class Buildctl:
             f"--metadata-file={_metadata(order)}",
         ]
 
-    def pushed(self, order: BuildRequest) -> str | None:
+    def pushed(
+        self,
+        order: BuildRequest,
+        output: Sequence[str],  # noqa: ARG002 - the protocol's signature
+    ) -> str | None:
         """Return what it wrote."""
         metadata = msgspec.json.decode(_metadata(order).read_bytes(), type=dict[str, Any])
         return str(metadata["containerimage.digest"])
@@ -59,8 +63,8 @@ class Buildctl:
             "--progress=plain",
             "--frontend=dockerfile.v0",
             f"--local=context={order.context.folder}",
-            f"--local=dockerfile={order.context.folder}",
-            f"--opt=filename={order.context.dockerfile}",
+            f"--local=dockerfile={order.dockerfile.parent}",
+            f"--opt=filename={order.dockerfile.name}",
             *network[order.network],
         ]
 

@@ -1,10 +1,12 @@
 """`docker`: the daemon that the operator's environment names builds; tenants never see it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from app.spaces.images.build_request import BuildRequest, Command
 
+_PUSHED = re.compile(r": digest: (sha256:[0-9a-f]{64}) size: [0-9]+$")
 _NETWORKS = {"none": "none", "private": "default", "host": "host"}
 _CPU_PERIOD_MICROSECONDS = 100_000
 
@@ -30,7 +32,7 @@ class Docker:
         return [
             self.program,
             "build",
-            f"--file={context.folder / context.dockerfile}",
+            f"--file={order.dockerfile}",
             f"--tag={order.image}",
             "--pull",
             "--no-cache",
@@ -46,9 +48,14 @@ class Docker:
         """Return the push; the credentials are in a file."""
         return [self.program, "push", order.image]
 
-    def pushed(self, order: BuildRequest) -> str | None:  # noqa: ARG002 - the protocol's signature
-        """Return None: the registry is asked."""
-        return None
+    def pushed(
+        self,
+        order: BuildRequest,  # noqa: ARG002 - the protocol's signature
+        output: Sequence[str],
+    ) -> str | None:
+        """Return what its last line says: the registry may have another's by then."""
+        digests = (_PUSHED.search(line) for line in reversed(output))
+        return next((match[1] for match in digests if match), None)
 
     def clean(self, order: BuildRequest) -> Command | None:
         """Return what takes the image from the daemon, and no other."""

@@ -15,6 +15,7 @@ from app import config
 from app.errors import Failure, Permanent, Temporary
 from app.net import http_client
 from app.net.http_client import Answer, Session
+from app.spaces.image_registries import ImageRegistries
 
 _SECONDS = 20.0
 _MANIFEST_BYTES = 4 << 20
@@ -23,7 +24,7 @@ _ADDRESS = re.compile(
     r"((?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*)/?"
 )
 _PARAMETER = re.compile(r'([a-zA-Z]+)="([^"]*)"')
-_MANIFESTS = (
+MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json,"
     "application/vnd.oci.image.index.v1+json,"
     "application/vnd.docker.distribution.manifest.v2+json,"
@@ -75,9 +76,23 @@ class Registry:
         """
         answer = await self._ask("GET", *self.named(image), actions="pull")
         if answer.status == HTTPStatus.OK:
-            return f"sha256:{hashlib.sha256(answer.body).hexdigest()}"
+            return _digest(answer.body)
         if answer.status == HTTPStatus.NOT_FOUND:
             return None
+        raise self.refusal(answer.status)
+
+    async def has(self, image: str, digest: str) -> bool:
+        """Return whether the repository of one of our images still has this digest.
+
+        Raises:
+            Permanent, Temporary: As `digest`.
+        """
+        repository, _ = self.named(image)
+        answer = await self._ask("GET", repository, digest, actions="pull")
+        if answer.status == HTTPStatus.OK:
+            return _digest(answer.body) == digest
+        if answer.status == HTTPStatus.NOT_FOUND:
+            return False
         raise self.refusal(answer.status)
 
     async def delete(self, image: str, digest: str) -> bool:
@@ -117,7 +132,7 @@ class Registry:
     async def _ask(self, method: str, repository: str, reference: str, *, actions: str) -> Answer:
         """Ask for a manifest, with credentials once they are asked for."""
         url = f"{self.origin}/v2/{repository}/manifests/{reference}"
-        headers = {"Accept": _MANIFESTS}
+        headers = {"Accept": MANIFESTS}
         async with http_client.client() as session:
             answer = await _sent(session, method, url, headers)
             if answer.status == HTTPStatus.UNAUTHORIZED:
@@ -147,6 +162,10 @@ class Registry:
 
     def _basic(self) -> str:
         return "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()
+
+
+def _digest(manifest: bytes) -> str:
+    return f"sha256:{hashlib.sha256(manifest).hexdigest()}"
 
 
 async def _sent(session: Session, method: str, url: str, headers: Mapping[str, str]) -> Answer:
@@ -198,4 +217,16 @@ def configured(table: config.Registry) -> Registry | None:
         plain_http=scheme == "http",
         user=table.user_name,
         password=table.password,
+    )
+
+
+def allowed_registries(configuration: config.Config) -> ImageRegistries:
+    """Return the registries that tenants' images may come from.
+
+    Raises:
+        Permanent: `registry_invalid`: the address of our own is none.
+    """
+    own = configured(configuration.registry)
+    return ImageRegistries(
+        own=own.host if own else "", listed=configuration.cluster.image_registries
     )

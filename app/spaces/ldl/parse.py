@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.spaces.files import Files
+from app.spaces.image_registries import PUBLIC, ImageRegistries
 from app.spaces.ldl import (
     deployment_section,
     pod_groups,
@@ -48,6 +49,7 @@ def read(
     hardware: Resources | None,
     capabilities: Capabilities,
     host: str,
+    registries: ImageRegistries = PUBLIC,
 ) -> Deployment:
     """Parse and validate a deployment file.
 
@@ -58,6 +60,7 @@ def read(
             unbounded.
         capabilities: What the cluster offers beyond containers and one host name.
         host: The host name of the Space.
+        registries: Those that images may come from.
 
     Raises:
         InvalidDeployment: The file is broken or contradictory, or asks for more than was ordered
@@ -66,7 +69,7 @@ def read(
     findings = Findings()
     root = Node(parse(document), "", findings)
     _check_root(root)
-    declared = services.read(root.get("services"), files=files, host=host)
+    declared = services.read(root.get("services"), files=files, host=host, registries=registries)
     placements = deployment_section.read(root, declared)
     running = {name: declared[name] for name in placements}
     groups = pod_groups.group(declared, placements, findings)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from app.spaces.files import Files
+from app.spaces.image_registries import ImageRegistries
 from app.spaces.ldl import (
     environment,
     expose,
@@ -113,7 +114,7 @@ class Service:
     mounts: tuple[MountRequest, ...] = ()
 
 
-def read(node: Node, *, files: Files, host: str) -> dict[str, Service]:
+def read(node: Node, *, files: Files, host: str, registries: ImageRegistries) -> dict[str, Service]:
     """Every service by its name, in the file's order; problems go to the findings."""
     named = entries(node)
     if not named and isinstance(node.value, dict | None):
@@ -128,7 +129,7 @@ def read(node: Node, *, files: Files, host: str) -> dict[str, Service]:
             continue
         if not names.is_host(name):
             service_node.warn("is not a host name; other services may not reach it by this name")
-        services[name] = _service(name, service_node, files=files, host=host)
+        services[name] = _service(name, service_node, files=files, host=host, registries=registries)
     total = sum(file.size_bytes for service in services.values() for file in service.files)
     if total > files_and_models.MAX_FILE_BYTES:
         node.refuse(
@@ -137,7 +138,9 @@ def read(node: Node, *, files: Files, host: str) -> dict[str, Service]:
     return services
 
 
-def _service(name: str, node: Node, *, files: Files, host: str) -> Service:
+def _service(
+    name: str, node: Node, *, files: Files, host: str, registries: ImageRegistries
+) -> Service:
     if not isinstance(node.value, dict):
         node.refuse("must be a mapping with `image`")
         return Service(name=name, path=node.path)
@@ -147,7 +150,7 @@ def _service(name: str, node: Node, *, files: Files, host: str) -> Service:
     return Service(
         name=name,
         path=node.path,
-        image=_image(node),
+        image=_image(node, registries),
         command=_command(node.get("command")),
         args=tuple(environment.literal(arg) for arg in _strings(node.get("args"))),
         env=environment.read(node.get("env"), host=host),
@@ -160,13 +163,19 @@ def _service(name: str, node: Node, *, files: Files, host: str) -> Service:
     )
 
 
-def _image(node: Node) -> str:
+def _image(node: Node, registries: ImageRegistries) -> str:
     image = node.get("image")
     if not (text(image) or "").strip():
         if image.value is None or isinstance(image.value, str):
             refuse_missing(node, "image")
         return ""
-    return convert(image, image_names.reference) or ""
+
+    def allowed(written: str) -> str:
+        name = image_names.reference(written)
+        registries.check(name)
+        return name
+
+    return convert(image, allowed) or ""
 
 
 def _command(node: Node) -> tuple[str, ...]:

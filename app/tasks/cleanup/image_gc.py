@@ -17,6 +17,7 @@ from app.store.redis_errors import translated
 log = structlog.get_logger()
 
 _IMAGES = "cp:images"  # sorted set: name of an image that we pushed, by the time of its last use
+_DIGESTS = "cp:image-digests"  # hash: name of such an image, and the digest that we pushed
 _DAY_SECONDS = 86400
 _AT_ONCE = 20
 
@@ -32,6 +33,30 @@ def in_use(context: Context, image: str) -> Iterator[None]:
     with leases.held(context.redis, f"image:{image}"):
         yield
         _use(context, image)
+
+
+def pushed(context: Context, image: str) -> str | None:
+    """Return the digest that we pushed under this name; None: we pushed none.
+
+    What the registry has under the name is no answer: others may be able to push there.
+
+    Raises:
+        Temporary: Redis is away.
+    """
+    connection: Any = context.redis
+    with translated():
+        digest: bytes | None = connection.hget(_DIGESTS, image)
+    return digest.decode() if digest else None
+
+
+def record(context: Context, image: str, digest: str) -> None:
+    """Record the digest that we pushed under this name.
+
+    Raises:
+        Temporary: Redis is away.
+    """
+    with translated():
+        context.redis.hset(_DIGESTS, image, digest)
 
 
 def prune(context: Context, _: str = "") -> int:
@@ -70,7 +95,7 @@ def _prune(
         used_at: Any = context.redis.zscore(_IMAGES, image)
     if used_at is None or used_at > until:
         return False
-    digest = asyncio.run(registry.digest(image))
+    digest = pushed(context, image)
     if f"{image.rpartition(':')[0]}@{digest}" in deployed:
         _use(context, image)
         return False
@@ -88,6 +113,7 @@ def _use(context: Context, image: str) -> None:
 def _forgotten(context: Context, image: str, reason: str) -> bool:
     with translated():
         context.redis.zrem(_IMAGES, image)
+        context.redis.hdel(_DIGESTS, image)
     log.info("image forgotten", image=image, reason=reason)
     return False
 

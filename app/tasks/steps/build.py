@@ -9,9 +9,9 @@ from pathlib import Path
 
 import structlog
 
-from app.config import Build
+from app.config import Build, Config
 from app.errors import Permanent, Temporary
-from app.spaces import cgroups, images, planning, reader
+from app.spaces import cgroups, dockerfile, images, planning, reader
 from app.spaces.dockerfile import Dockerfile
 from app.spaces.files import Files
 from app.spaces.images import BuildContext, Registry
@@ -36,7 +36,8 @@ def turn(work: StepContext) -> Iterator[None]:
     """Hold one of the places that the operator gives to builds.
 
     Raises:
-        Permanent: `no_registry`, `registry_invalid`, `no_builder`: nothing can be built here.
+        Permanent: `no_registry`, `registry_invalid`, `no_registry_credentials`, `no_builder`:
+            nothing can be built here.
         Temporary: `build_queue`: there is none now.
     """
     config = work.context.config
@@ -57,7 +58,7 @@ def registry(work: StepContext) -> Registry:
     """Return the operator's registry.
 
     Raises:
-        Permanent: `no_registry`, `registry_invalid`.
+        Permanent: `no_registry`, `registry_invalid`, `no_registry_credentials`.
     """
     configured = images.configured(work.context.config.registry)
     if configured is None:
@@ -66,6 +67,13 @@ def registry(work: StepContext) -> Registry:
             " images; its operator has to set [Registry] ServerAddress"
         )
         raise Permanent(message, category="no_registry")
+    if not (configured.user or work.context.config.registry.allow_anonymous):
+        message = (
+            "this Space has to be built from its Dockerfile, and this provider has no credentials"
+            " for its registry, where builds could then read and replace each other's images; its"
+            " operator has to set [Registry] UserName and Password"
+        )
+        raise Permanent(message, category="no_registry_credentials")
     return configured
 
 
@@ -99,7 +107,7 @@ def planned(
     table = work.context.config.build
     context = images.prepare(files.folder, files, path, max_bytes=table.max_context_bytes)
     file = reader.read_dockerfile(files, path)
-    _refuse_fetches(file, table)
+    _refuse_fetches(file, work.context.config)
     image = images.name(registry(work), space.uuid, context.digest)
     digest = _digest(work, folder, context, image)
     repository = image.rpartition(":")[0]
@@ -114,7 +122,7 @@ def abandon(work: StepContext) -> None:
         Permanent: The cluster refuses.
         Temporary: It is away.
     """
-    if work.context.config.build.builder == images.JOB:
+    if _named(work.context.config.build) == images.JOB:
         with translated():
             build_jobs.remove_of(work.context.cluster, work.task.id)
 
@@ -123,10 +131,20 @@ def _later(reason: str) -> Temporary:
     return Temporary(reason, category="build_queue", retry_after=_LOOK_AGAIN_SECONDS)
 
 
-def _refuse_fetches(file: Dockerfile, table: Build) -> None:
-    if table.network == "none" and file.urls:
+def _refuse_fetches(file: Dockerfile, config: Config) -> None:
+    if config.build.network == "none" and file.urls:
         message = f"builds have no network here, so ADD cannot fetch {file.urls[0]}"
         raise Permanent(message, category="build_refused")
+    if len(file.images) >= dockerfile.MAX_IMAGES:
+        message = f"the Dockerfile uses {dockerfile.MAX_IMAGES} images or more; use fewer"
+        raise Permanent(message, category="build_refused")
+    registries = images.allowed_registries(config)
+    for use in file.images:
+        try:
+            registries.check(use.image)
+        except ValueError as error:
+            message = f"line {use.line} of the Dockerfile: the image {error}"
+            raise Permanent(message, category="build_refused") from None
 
 
 def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
@@ -141,16 +159,24 @@ def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) 
 
 
 def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
-    """Return the digest of the image, which is built unless the registry has it."""
+    """Return the digest of the image, which is built unless the registry has what we pushed."""
     target = registry(work)
-    digest = asyncio.run(target.digest(image))
-    if digest:
+    digest = image_gc.pushed(work.context, image)
+    if digest and asyncio.run(target.has(image, digest)):
         log.info("image known", image=image)
         return digest
+    digest = _build(work, folder, context, image, target)
+    image_gc.record(work.context, image, digest)
+    return digest
+
+
+def _build(
+    work: StepContext, folder: Path, context: BuildContext, image: str, target: Registry
+) -> str:
     builder = _builder(work)
     redaction = work.context.redaction
     order = replace(
-        _order(work.context.config.build, folder, context, image, target),
+        _order(work.context.config, folder, context, image, target),
         filter=Filter(redaction.bytes, redaction.reach),
     )
     journal = BuildLog(work.context.redis, work.task.id)
@@ -169,6 +195,11 @@ def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -
         journal.end()
 
 
+def _named(table: Build) -> str:
+    """Return the builder of Spaces; the default is the one that a NetworkPolicy confines."""
+    return table.builder or images.JOB
+
+
 def _builder(work: StepContext) -> images.Builder:
     """Return the operator's builder.
 
@@ -177,8 +208,8 @@ def _builder(work: StepContext) -> images.Builder:
         Temporary: The cluster is away.
     """
     context, table = work.context, work.context.config.build
-    if table.builder != images.JOB:
-        return images.choose(table.builder)
+    if (named := _named(table)) != images.JOB:
+        return images.choose(named)
     with translated():
         capabilities = context.capabilities
     return images.JobBuilder(
@@ -191,8 +222,9 @@ def _builder(work: StepContext) -> images.Builder:
 
 
 def _order(
-    table: Build, folder: Path, context: BuildContext, image: str, target: Registry
+    config: Config, folder: Path, context: BuildContext, image: str, target: Registry
 ) -> images.BuildRequest:
+    table = config.build
     build = folder / "build"
     build.mkdir(mode=0o700)
     limits = images.BuildLimits(
@@ -211,6 +243,7 @@ def _order(
         network=table.network,
         isolation=table.isolation,
         storage_driver=table.storage_driver,
+        registries=images.allowed_registries(config),
     )
 
 

@@ -56,6 +56,7 @@ def planned(
         kind.path,
         hardware=space.order,
         capabilities=configured_capabilities(config),
+        registries=images.allowed_registries(config),
     )
 
 

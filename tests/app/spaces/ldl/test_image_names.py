@@ -11,10 +11,9 @@ from tests.support.deployment_files import Lines, Read
         "nginx",
         "' nginx:1.25 '",
         "docker.io/library/nginx",
-        "localhost:5000/a/b__c/d-e.f:Tag_1.0",
+        "quay.io:443/a/b__c/d-e.f:Tag_1.0",
         f"zjuuu/pluralis:latest@sha256:{'a' * 64}",
         "GHCR.io/owner/name",
-        "10.0.0.1:5000/x",
     ],
 )
 def test_images_are_references(read: Read, image: str) -> None:
