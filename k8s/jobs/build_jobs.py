@@ -109,5 +109,8 @@ def remove_old(cluster: Cluster, *, seconds: float, now: datetime | None = None)
 
 
 def _jobs(cluster: Cluster, selector: str) -> list[_Job]:
-    jobs = cluster.list(url_paths.collection("Job", NAMESPACE), selector=selector)
+    try:
+        jobs = cluster.list(url_paths.collection("Job", NAMESPACE), selector=selector)
+    except NotFound:  # A cluster without Jobs.
+        return []
     return msgspec.convert(jobs, list[_Job])
