@@ -11,21 +11,21 @@ MAX_ATTEMPTS = 3
 
 
 @contextmanager
-def counted(work: StepContext, name: str) -> Iterator[None]:
+def counted(step: StepContext, name: str) -> Iterator[None]:
     """Count an attempt at a step until it returns or raises.
 
     The attempts that remain are those whose worker was killed, or was stopped after the longest
     time that a step may take. What a task leaves is removed however often that fails.
 
     Args:
-        work: The step.
+        step: The step.
         name: Its name, for the count and for people.
 
     Raises:
         Permanent: `worker_killed`: none of three attempts returned or raised.
         Temporary: Redis is away.
     """
-    store, task = work.context.store, work.task
+    store, task = step.context.store, step.task
     if task.stopping:
         yield
         return

@@ -7,26 +7,26 @@ from app.spaces.source import Space
 from app.tasks.step import StepContext
 
 
-async def admit(work: StepContext, space: Space) -> None:
+async def admit(step: StepContext, space: Space) -> None:
     """Check the owner against the operator's lists, and the bid against the prices.
 
     Raises:
         Permanent: `not_admitted`, `bid_too_low`, `price_unreadable`, `ldl_refused`.
         Temporary: Redis is away.
     """
-    context = work.context
+    context = step.context
     lists = Lists(context.config.admission, context.folder, context.store)
     await lists.refuse_unwanted(space.wallet)
-    if work.task.revision == 1 and not context.config.admission.pricing:
-        _refuse_low_bid(work, space)
+    if step.task.revision == 1 and not context.config.admission.pricing:
+        _refuse_low_bid(step, space)
 
 
-def _refuse_low_bid(work: StepContext, space: Space) -> None:
-    job = work.task.job
+def _refuse_low_bid(step: StepContext, space: Space) -> None:
+    job = step.task.job
     if not admission_prices.bids(job):
         return
     try:
-        prices = admission_prices.load(work.context.folder)
+        prices = admission_prices.load(step.context.folder)
         if prices is None:
             return
         admission_prices.refuse_low(job, space.order, prices, seconds=job.duration)

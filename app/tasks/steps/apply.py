@@ -20,7 +20,7 @@ from k8s.policy.check import Violation
 from k8s.workload import Workload
 
 
-def apply(work: StepContext) -> None:
+def apply(step: StepContext) -> None:
     """Bring the wanted revision onto the cluster, all of it or none.
 
     Raises:
@@ -28,15 +28,15 @@ def apply(work: StepContext) -> None:
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
-    context, task = work.context, work.task
+    context, task = step.context, step.task
     workload = context.store.workload(task.id, task.revision)
     if workload is None:
         raise Permanent("what it was to run is forgotten; assign it again", category="internal")
     with leases.held(context.redis, f"space:{task.space_uuid}"):
-        deploy(context, workload, work, rendered=work.rendered)
+        deploy(context, workload, step, rendered=step.rendered)
         holder = context.store.field(redis_keys.HOLDERS, task.space_uuid)
         components = {part.name: part.replicas for part in workload.components}
-        work.commit(
+        step.commit(
             transitions.applied(task, now=time.time(), components=components, holder=holder)
         )
 
@@ -44,16 +44,16 @@ def apply(work: StepContext) -> None:
 def deploy(
     context: Context,
     workload: Workload,
-    work: StepContext,
+    step: StepContext,
     *,
     rendered: Sequence[Manifest] | None = None,
 ) -> None:
-    """Apply a workload and prune what its task has besides; `work` is checked before every write.
+    """Apply a workload and prune what its task has besides; `step` is checked before every write.
 
     Args:
         context: What operations may use.
         workload: A version that has to run, of this task or of the one that it replaced.
-        work: The step.
+        step: The step.
         rendered: Its manifests without addresses, if they were rendered a moment ago.
 
     Raises:
@@ -67,10 +67,10 @@ def deploy(
             context.capabilities,
             credentials=context.credentials,
             overrides=overrides(context),
-            checkpoint=work.check,
+            checkpoint=step.check,
             rendered=rendered,
         )
-        work.check()
+        step.check()
         namespace = names.namespace(workload.wallet)
         cluster_apply.prune(
             context.cluster, manifests, namespace=namespace, task_id=workload.task_id

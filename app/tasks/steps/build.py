@@ -32,7 +32,7 @@ _ATTEMPTS = 5
 
 
 @contextmanager
-def turn(work: StepContext) -> Iterator[None]:
+def turn(step: StepContext) -> Iterator[None]:
     """Hold one of the places that the operator gives to builds.
 
     Raises:
@@ -40,13 +40,13 @@ def turn(work: StepContext) -> Iterator[None]:
             nothing can be built here.
         Temporary: `build_queue`: there is none now.
     """
-    config = work.context.config
-    registry(work)
-    _builder(work)
+    config = step.context.config
+    registry(step)
+    _builder(step)
     with ExitStack() as held:
         for place in range(config.build.at_once):
             try:
-                held.enter_context(leases.held(work.context.redis, f"build:{place}"))
+                held.enter_context(leases.held(step.context.redis, f"build:{place}"))
             except leases.Busy:
                 continue
             yield
@@ -54,20 +54,20 @@ def turn(work: StepContext) -> Iterator[None]:
     raise _later("the builds of other Spaces go first")
 
 
-def registry(work: StepContext) -> Registry:
+def registry(step: StepContext) -> Registry:
     """Return the operator's registry.
 
     Raises:
         Permanent: `no_registry`, `registry_invalid`, `no_registry_credentials`.
     """
-    configured = images.configured(work.context.config.registry)
+    configured = images.configured(step.context.config.registry)
     if configured is None:
         message = (
             "this Space has to be built from its Dockerfile, and this provider has no registry for"
             " images; its operator has to set [Registry] ServerAddress"
         )
         raise Permanent(message, category="no_registry")
-    if not (configured.user or work.context.config.registry.allow_anonymous):
+    if not (configured.user or step.context.config.registry.allow_anonymous):
         message = (
             "this Space has to be built from its Dockerfile, and this provider has no credentials"
             " for its registry, where builds could then read and replace each other's images; its"
@@ -78,7 +78,7 @@ def registry(work: StepContext) -> Registry:
 
 
 def planned(
-    work: StepContext,
+    step: StepContext,
     space: Space,
     files: Files,
     folder: Path,
@@ -89,7 +89,7 @@ def planned(
     """Build what is not built yet, and plan what has to run.
 
     Args:
-        work: The step.
+        step: The step.
         space: The Space.
         files: Its files.
         folder: Ours.
@@ -104,27 +104,27 @@ def planned(
         Superseded: The task was changed meanwhile; nothing of the build is left.
         Temporary: Try again later.
     """
-    table = work.context.config.build
+    table = step.context.config.build
     context = images.prepare(files.folder, files, path, max_bytes=table.max_context_bytes)
     file = reader.read_dockerfile(files, path)
-    _refuse_fetches(file, work.context.config)
-    image = images.name(registry(work), space.uuid, context.digest)
-    digest = _digest(work, folder, context, image)
+    _refuse_fetches(file, step.context.config)
+    image = images.name(registry(step), space.uuid, context.digest)
+    digest = _digest(step, folder, context, image)
     repository = image.rpartition(":")[0]
     plan = planning.plan_image(names, f"{repository}@{digest}", file, hardware=space.order)
-    return work.current(), plan
+    return step.current(), plan
 
 
-def abandon(work: StepContext) -> None:
+def abandon(step: StepContext) -> None:
     """Remove what a dead worker left of a task's build on the cluster.
 
     Raises:
         Permanent: The cluster refuses.
         Temporary: It is away.
     """
-    if _named(work.context.config.build) == images.JOB:
+    if _named(step.context.config.build) == images.JOB:
         with translated():
-            build_jobs.remove_of(work.context.cluster, work.task.id)
+            build_jobs.remove_of(step.context.cluster, step.task.id)
 
 
 def _later(reason: str) -> Temporary:
@@ -147,49 +147,49 @@ def _refuse_fetches(file: Dockerfile, config: Config) -> None:
             raise Permanent(message, category="build_refused") from None
 
 
-def _digest(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
+def _digest(step: StepContext, folder: Path, context: BuildContext, image: str) -> str:
     """Return the digest of the image, which nobody else builds or prunes meanwhile."""
     try:
-        with image_gc.in_use(work.context, image):
-            return _built(work, folder, context, image)
+        with image_gc.in_use(step.context, image):
+            return _built(step, folder, context, image)
     except leases.Busy:
         raise _later("the same image is being built") from None
     except OSError as error:
         raise Temporary(f"the build has no disk: {error.strerror}", category="disk") from error
 
 
-def _built(work: StepContext, folder: Path, context: BuildContext, image: str) -> str:
+def _built(step: StepContext, folder: Path, context: BuildContext, image: str) -> str:
     """Return the digest of the image, which is built unless the registry has what we pushed."""
-    target = registry(work)
-    digest = image_gc.pushed(work.context, image)
+    target = registry(step)
+    digest = image_gc.pushed(step.context, image)
     if digest and asyncio.run(target.has(image, digest)):
         log.info("image known", image=image)
         return digest
-    digest = _build(work, folder, context, image, target)
-    image_gc.record(work.context, image, digest)
+    digest = _build(step, folder, context, image, target)
+    image_gc.record(step.context, image, digest)
     return digest
 
 
 def _build(
-    work: StepContext, folder: Path, context: BuildContext, image: str, target: Registry
+    step: StepContext, folder: Path, context: BuildContext, image: str, target: Registry
 ) -> str:
-    builder = _builder(work)
-    redaction = work.context.redaction
+    builder = _builder(step)
+    redaction = step.context.redaction
     order = replace(
-        _order(work.context.config, folder, context, image, target),
+        _order(step.context.config, folder, context, image, target),
         filter=Filter(redaction.bytes, redaction.reach),
     )
-    journal = BuildLog(work.context.redis, work.task.id)
+    journal = BuildLog(step.context.redis, step.task.id)
     journal.begin()
-    _commit(work, transitions.building)
+    _commit(step, transitions.building)
     log.info("image build begun", image=image, builder=builder.program)
     try:
         with translated():
             return builder.build(
                 order,
-                check=_also(work.check, journal.flush),
+                check=_also(step.check, journal.flush),
                 tell=journal.tell,
-                pushing=lambda: _commit(work, transitions.pushing),
+                pushing=lambda: _commit(step, transitions.pushing),
             )
     finally:
         journal.end()
@@ -200,21 +200,21 @@ def _named(table: Build) -> str:
     return table.builder or images.JOB
 
 
-def _builder(work: StepContext) -> images.Builder:
+def _builder(step: StepContext) -> images.Builder:
     """Return the operator's builder.
 
     Raises:
         Permanent: `no_builder`.
         Temporary: The cluster is away.
     """
-    context, table = work.context, work.context.config.build
+    context, table = step.context, step.context.config.build
     if (named := _named(table)) != images.JOB:
         return images.choose(named)
     with translated():
         capabilities = context.capabilities
     return images.JobBuilder(
         cluster=context.cluster,
-        task_id=work.task.id,
+        task_id=step.task.id,
         image=table.buildkit_image,
         capabilities=capabilities,
         overrides=overrides(context),
@@ -255,14 +255,14 @@ def _also(check: Callable[[], None], other: Callable[[], None]) -> Callable[[], 
     return both
 
 
-def _commit(work: StepContext, becomes: Callable[..., Change]) -> None:
+def _commit(step: StepContext, becomes: Callable[..., Change]) -> None:
     """Write a change of the task as it is now: a renewal is no reason to build again.
 
     Raises:
         Superseded: It is wanted otherwise now.
     """
     for _ in range(_ATTEMPTS):
-        current = work.current()
+        current = step.current()
         with suppress(Superseded):
             current.commit(becomes(current.task, now=time.time()))
             return

@@ -21,17 +21,17 @@ _T = TypeVar("_T")
 _POLL_SECONDS = 0.5
 
 
-def begin(work: StepContext) -> None:
+def begin(step: StepContext) -> None:
     """Report that the Space is being fetched, before anything is.
 
     Raises:
         Superseded: The task was changed meanwhile.
         Temporary: Redis is away.
     """
-    work.commit(transitions.fetching(work.task, now=time.time()))
+    step.commit(transitions.fetching(step.task, now=time.time()))
 
 
-def fetch(work: StepContext) -> Sequence[Manifest]:
+def fetch(step: StepContext) -> Sequence[Manifest]:
     """Fetch, check, build where that is needed, plan and reserve; the workload is applied next.
 
     Returns:
@@ -43,19 +43,19 @@ def fetch(work: StepContext) -> Sequence[Manifest]:
         Temporary: Try again later.
     """
     with ExitStack() as held:
-        folder = held.enter_context(scratch.folder(work.context.folder / "scratch", "space"))
-        space = _while_wanted(work, _described(work))
+        folder = held.enter_context(scratch.folder(step.context.folder / "scratch", "space"))
+        space = _while_wanted(step, _described(step))
         if source.kind(space).name == "image":
-            work = reserve.before_build(work, space, plan.unbuilt(work.task, space))
-            held.enter_context(build.turn(work))
-        files = _while_wanted(work, _downloaded(work, space, folder / "files"))
-        reserve.predecessor(work, space)
-        work, planned = plan.planned(work, space, files, folder)
-        return reserve.commit(work, space, planned)
+            step = reserve.before_build(step, space, plan.unbuilt(step.task, space))
+            held.enter_context(build.turn(step))
+        files = _while_wanted(step, _downloaded(step, space, folder / "files"))
+        reserve.predecessor(step, space)
+        step, planned = plan.planned(step, space, files, folder)
+        return reserve.commit(step, space, planned)
 
 
-def _limits(work: StepContext) -> SourceLimits:
-    table = work.context.config.source
+def _limits(step: StepContext) -> SourceLimits:
+    table = step.context.config.source
     return SourceLimits(
         files=table.max_files,
         file_bytes=table.max_file_bytes,
@@ -64,25 +64,25 @@ def _limits(work: StepContext) -> SourceLimits:
     )
 
 
-def _fetcher(work: StepContext) -> Fetcher:
-    config = work.context.config
+def _fetcher(step: StepContext) -> Fetcher:
+    config = step.context.config
     return Fetcher(
         allow_private=config.source.allow_private_addresses, closed=config.cluster.closed_networks
     )
 
 
-async def _described(work: StepContext) -> Space:
-    uri, origins = work.task.job.job_source_uri, work.context.config.source_origins
-    async with _fetcher(work) as fetcher:
-        space = await source.describe(fetcher, uri, origins=origins, limits=_limits(work))
-    _refuse_stranger(work.task, space)
-    await admit.admit(work, space)
+async def _described(step: StepContext) -> Space:
+    uri, origins = step.task.job.job_source_uri, step.context.config.source_origins
+    async with _fetcher(step) as fetcher:
+        space = await source.describe(fetcher, uri, origins=origins, limits=_limits(step))
+    _refuse_stranger(step.task, space)
+    await admit.admit(step, space)
     return space
 
 
-async def _downloaded(work: StepContext, space: Space, folder: Path) -> source.Files:
-    async with _fetcher(work) as fetcher:
-        return await source.download(fetcher, space, folder, limits=_limits(work))
+async def _downloaded(step: StepContext, space: Space, folder: Path) -> source.Files:
+    async with _fetcher(step) as fetcher:
+        return await source.download(fetcher, space, folder, limits=_limits(step))
 
 
 def _refuse_stranger(task: Task, space: Space) -> None:
@@ -92,7 +92,7 @@ def _refuse_stranger(task: Task, space: Space) -> None:
         raise Permanent(message, category="not_the_owner")
 
 
-def _while_wanted(work: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
+def _while_wanted(step: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
     """Run a download, and cancel it as soon as the task is superseded."""
 
     async def run() -> _T:
@@ -101,7 +101,7 @@ def _while_wanted(work: StepContext, coroutine: Coroutine[Any, Any, _T]) -> _T:
             while not download.done():
                 await asyncio.wait({download}, timeout=_POLL_SECONDS)
                 if not download.done():
-                    await asyncio.to_thread(work.check)
+                    await asyncio.to_thread(step.check)
             return download.result()
         finally:
             download.cancel()

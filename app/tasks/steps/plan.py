@@ -29,12 +29,12 @@ def unbuilt(task: Task, space: Space) -> Workload:
 
 
 def planned(
-    work: StepContext, space: Space, files: source.Files, folder: Path
+    step: StepContext, space: Space, files: source.Files, folder: Path
 ) -> tuple[StepContext, Plan]:
     """Return the plan, and the step with the task as it is after a build.
 
     Args:
-        work: The step.
+        step: The step.
         space: The Space.
         files: Its files.
         folder: Ours, with the Space's files in `files`.
@@ -45,12 +45,12 @@ def planned(
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
-    kind, names, config = source.kind(space), _names(work.task, space), work.context.config
+    kind, names, config = source.kind(space), _names(step.task, space), step.context.config
     if kind.name == "image":
-        return build.planned(work, space, files, folder, kind.path, names=names)
+        return build.planned(step, space, files, folder, kind.path, names=names)
     if kind.name == "model":
-        return work, _of_pinned_model(config, reader.model_id(files, kind.path), names, space.order)
-    return work, reader.plan(
+        return step, _of_pinned_model(config, reader.model_id(files, kind.path), names, space.order)
+    return step, reader.plan(
         names,
         files,
         kind.path,

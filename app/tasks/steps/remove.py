@@ -17,7 +17,7 @@ _POLL_SECONDS = 0.5
 _PATIENCE_SECONDS = 120
 
 
-def remove(work: StepContext) -> None:
+def remove(step: StepContext) -> None:
     """Delete a task's objects, by their labels, and wait until its pods are gone.
 
     What it had taken the place of serves again, if that goes on.
@@ -26,22 +26,22 @@ def remove(work: StepContext) -> None:
         Superseded: The task was changed meanwhile.
         Temporary: Try again later.
     """
-    task = work.task
-    build.abandon(work)
+    task = step.task
+    build.abandon(step)
     if not task.wallet:
-        work.commit(transitions.ended(task, now=time.time()))
+        step.commit(transitions.ended(task, now=time.time()))
         return
-    with leases.held(work.context.redis, f"space:{task.space_uuid}"):
-        heir = _restored(work)
-        _removed(work, patiently=heir is None)
-        pull_secrets.withdraw(work.context, task)
-        work.commit(transitions.ended(task, now=time.time(), claims=_released(work, heir)))
+    with leases.held(step.context.redis, f"space:{task.space_uuid}"):
+        heir = _restored(step)
+        _removed(step, patiently=heir is None)
+        pull_secrets.withdraw(step.context, task)
+        step.commit(transitions.ended(task, now=time.time(), claims=_released(step, heir)))
 
 
-def _restored(work: StepContext) -> Task | None:
+def _restored(step: StepContext) -> Task | None:
     """Bring the version before back: its objects are its own again; return whose they are."""
-    context, fallback = work.context, work.task.fallback
-    if fallback is None or fallback.task_id == work.task.id:
+    context, fallback = step.context, step.task.fallback
+    if fallback is None or fallback.task_id == step.task.id:
         return None
     other = context.store.get(fallback.task_id)
     if other is None or other.ended or other.stopping:
@@ -49,27 +49,27 @@ def _restored(work: StepContext) -> Task | None:
     workload = context.store.workload(fallback.task_id, fallback.revision)
     if workload is None:
         return None
-    deploy(context, workload, work)
+    deploy(context, workload, step)
     return other
 
 
-def _removed(work: StepContext, *, patiently: bool) -> None:
+def _removed(step: StepContext, *, patiently: bool) -> None:
     """Delete; wait for the pods to go, unless they go as those of a restored version come back."""
-    task, until = work.task, time.monotonic() + _PATIENCE_SECONDS
+    task, until = step.task, time.monotonic() + _PATIENCE_SECONDS
     while True:
         with translated():
             gone = cluster_apply.remove(
-                work.context.cluster, namespace=names.namespace(task.wallet), task_id=task.id
+                step.context.cluster, namespace=names.namespace(task.wallet), task_id=task.id
             )
         if gone or not patiently:
             return
-        work.pause(_POLL_SECONDS, until=until, what="its pods to end")
+        step.pause(_POLL_SECONDS, until=until, what="its pods to end")
 
 
-def _released(work: StepContext, heir: Task | None) -> list[Guard]:
-    space_uuid = work.task.space_uuid
-    holder = work.context.store.field(redis_keys.HOLDERS, space_uuid)
-    if holder != work.task.id:
+def _released(step: StepContext, heir: Task | None) -> list[Guard]:
+    space_uuid = step.task.space_uuid
+    holder = step.context.store.field(redis_keys.HOLDERS, space_uuid)
+    if holder != step.task.id:
         return []
     return [Guard(redis_keys.HOLDERS, space_uuid, holder, heir.id if heir else None)]
 

@@ -57,7 +57,7 @@ class Reserved:
 Becomes = Callable[[StepContext, Reserved, Task | None], Change | None]
 
 
-def before_build(work: StepContext, space: Space, workload: Workload) -> StepContext:
+def before_build(step: StepContext, space: Space, workload: Workload) -> StepContext:
     """Reserve room before an image is built; return the step with the task as it is then.
 
     Raises:
@@ -69,10 +69,10 @@ def before_build(work: StepContext, space: Space, workload: Workload) -> StepCon
             return None
         return transitions.reserved(now.task, room.where, guards=room.guards, now=time.time())
 
-    return _with_room(work, space, _counted(work.context, workload), becomes)
+    return _with_room(step, space, _counted(step.context, workload), becomes)
 
 
-def commit(work: StepContext, space: Space, plan: Plan) -> Sequence[Manifest]:
+def commit(step: StepContext, space: Space, plan: Plan) -> Sequence[Manifest]:
     """Reserve room and commit what has to run; return its manifests, as they were counted.
 
     Raises:
@@ -97,12 +97,12 @@ def commit(work: StepContext, space: Space, plan: Plan) -> Sequence[Manifest]:
             fallback=_fallback(now.task, replaced),
         )
 
-    counted = _counted(work.context, plan.workload)
-    _with_room(work, space, counted, becomes)
+    counted = _counted(step.context, plan.workload)
+    _with_room(step, space, counted, becomes)
     return counted.manifests
 
 
-def predecessor(work: StepContext, space: Space) -> Task | None:
+def predecessor(step: StepContext, space: Space) -> Task | None:
     """Return the task whose objects this Space has on the cluster now; wait for one that is ending.
 
     Raises:
@@ -112,8 +112,8 @@ def predecessor(work: StepContext, space: Space) -> Task | None:
     """
     until = time.monotonic() + _PREDECESSOR_SECONDS
     while True:
-        holder = work.context.store.field(redis_keys.HOLDERS, space.uuid)
-        other = work.context.store.get(holder) if holder and holder != work.task.id else None
+        holder = step.context.store.field(redis_keys.HOLDERS, space.uuid)
+        other = step.context.store.get(holder) if holder and holder != step.task.id else None
         if other is None or other.ended:
             return None
         if other.wallet != space.wallet:
@@ -121,7 +121,7 @@ def predecessor(work: StepContext, space: Space) -> Task | None:
             raise Permanent(message, category="not_the_owner")
         if not other.stopping:
             return other
-        work.pause(1, until=until, what=f"the end of job {other.id} of the same Space")
+        step.pause(1, until=until, what=f"the end of job {other.id} of the same Space")
 
 
 def _counted(context: Context, workload: Workload) -> Counted:
@@ -132,20 +132,20 @@ def _counted(context: Context, workload: Workload) -> Counted:
     return Counted(workload, manifests, demands)
 
 
-def _with_room(work: StepContext, space: Space, counted: Counted, becomes: Becomes) -> StepContext:
+def _with_room(step: StepContext, space: Space, counted: Counted, becomes: Becomes) -> StepContext:
     """Commit a change with the room for it; decide anew when another task took room meanwhile."""
     for _ in range(_ATTEMPTS):
-        replaced = predecessor(work, space)
-        room = _reserved(work, counted, _fallback(work.task, replaced))
-        change = becomes(work, room, replaced)
+        replaced = predecessor(step, space)
+        room = _reserved(step, counted, _fallback(step.task, replaced))
+        change = becomes(step, room, replaced)
         if change is None:
-            return work
+            return step
         try:
-            work.context.store.commit(change)
+            step.context.store.commit(change)
         except Conflict:
-            work = work.current()
+            step = step.current()
         else:
-            return work.current()
+            return step.current()
     raise Temporary("other jobs take room at the same time", category="busy", retry_after=1)
 
 
@@ -155,12 +155,12 @@ def _fallback(task: Task, replaced: Task | None) -> Fallback | None:
     return Fallback(replaced.id, replaced.revision)
 
 
-def _reserved(work: StepContext, counted: Counted, fallback: Fallback | None) -> Reserved:
+def _reserved(step: StepContext, counted: Counted, fallback: Fallback | None) -> Reserved:
     """Find room for a task's wanted revision; slots that it holds and still needs are kept."""
-    task, wanted = work.task, counted.demands
+    task, wanted = step.task, counted.demands
     with translated():
-        seen = inventory.read(work.context.cluster, facts={})
-    ledger = Ledger.read(work.context.store.fields(redis_keys.RESERVATIONS))
+        seen = inventory.read(step.context.cluster, facts={})
+    ledger = Ledger.read(step.context.store.fields(redis_keys.RESERVATIONS))
     slots = ledger.of(task.id, task.revision)
     kept = placement.holds(wanted, seen, slots)
     if not kept:
@@ -191,26 +191,26 @@ def _where(slots: tuple[Slot, ...]) -> str:
     return "on " + ", ".join(sorted({slot.node for slot in slots}))
 
 
-def _claims(work: StepContext, workload: Workload, replaced: Task | None) -> Iterator[Guard]:
+def _claims(step: StepContext, workload: Workload, replaced: Task | None) -> Iterator[Guard]:
     """Claim the host names that the file asks for beside the task's own.
 
     Raises:
         Permanent: `host_taken`: one belongs to another running task.
     """
-    mine = {work.task.id} | ({replaced.id} if replaced else set())
-    for host in _hosts(workload) - {work.task.host}:
-        holder = work.context.store.field(redis_keys.HOSTS, host)
-        other = work.context.store.get(holder) if holder and holder not in mine else None
+    mine = {step.task.id} | ({replaced.id} if replaced else set())
+    for host in _hosts(workload) - {step.task.host}:
+        holder = step.context.store.field(redis_keys.HOSTS, host)
+        other = step.context.store.get(holder) if holder and holder not in mine else None
         if other and not other.ended:
             message = f"the host name {host} belongs to another task; remove it from accept"
             raise Permanent(message, category="host_taken")
-        yield Guard(redis_keys.HOSTS, host, holder, work.task.id)
-    yield from _outdated_claims(work, workload)
+        yield Guard(redis_keys.HOSTS, host, holder, step.task.id)
+    yield from _outdated_claims(step, workload)
 
 
-def _outdated_claims(work: StepContext, workload: Workload) -> Iterator[Guard]:
+def _outdated_claims(step: StepContext, workload: Workload) -> Iterator[Guard]:
     """Release the names that neither this version asks for nor the one that serves until then."""
-    store, task = work.context.store, work.task
+    store, task = step.context.store, step.task
     needed = {task.host} | _hosts(workload)
     if task.fallback and (serving := store.workload(task.id, task.fallback.revision)):
         needed |= _hosts(serving)
