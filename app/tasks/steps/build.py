@@ -122,7 +122,8 @@ def abandon(step: StepContext) -> None:
         Permanent: The cluster refuses.
         Temporary: It is away.
     """
-    if _named(step.context.config.build) == images.JOB:
+    config = step.context.config
+    if config.registry.server_address and _named(config.build) == images.JOB:
         with translated():
             build_jobs.remove_of(step.context.cluster, step.task.id)
 
