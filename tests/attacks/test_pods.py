@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.worker_account import BUILD, Account, pod, pod_spec
+from tests.support.worker_account import BUILD, LABELS, Account, pod, pod_spec
 
 pytestmark = [
     pytest.mark.skipif(not os.environ.get("KUBECONFIG"), reason="KUBECONFIG has to name a cluster"),
@@ -89,6 +89,19 @@ def test_pods_of_tenants(
 def test_a_tenants_pod(account: Account, create: Callable[..., tuple[int, str]]) -> None:
     """A pod of our templates is admitted."""
     assert create(account.tenant, pod_spec()) == (0, "")
+
+
+def test_pods_of_v030(account: Account) -> None:
+    """A pod of v0.3.0 runs with the token of `default`, and is labelled when its job is adopted."""
+    path = f"/api/v1/namespaces/{account.tenant}/pods/legacy"
+    spec = pod_spec({"securityContext": {}})
+    del spec["automountServiceAccountToken"]
+    account.cluster.apply(path, pod("legacy", spec, labels={"lad_app": "x"}))
+    labelled = {"metadata": {"labels": LABELS}}
+    status, text = account.act("PATCH", path, labelled, patch="merge")
+    assert status == 200, text
+    image = {"spec": {"containers": [{"name": "x", "image": "busybox:1"}]}}
+    assert account.act("PATCH", path, image, patch="strategic-merge")[0] == 403
 
 
 UNPRIVILEGED = {"runAsNonRoot": True, "runAsUser": 1000}
