@@ -183,6 +183,7 @@ def test_a_failing_redeploy_and_a_pod_that_dies(
     cluster.delete(url_paths.object_path({**pod, "kind": "Pod"}))
     eventually("another pod is claimed", lambda: claimed(provider, left, pod), seconds=60)
     eventually("it serves again", lambda: page(provider, left) == "old", seconds=60)
+    steady(provider, left)
 
     visitor = Visitor(provider, left)
     job = job_of(left, provider, tmp_path / "space", "exit 3")
@@ -197,6 +198,17 @@ def test_a_failing_redeploy_and_a_pod_that_dies(
     assert delete(provider, left).json()["data"] == "deleted success"
     provider.lagrange.wait_for(job.uuid, "terminated", timeout_seconds=90)
     assert remains(provider, left) == []
+
+
+def steady(provider: Provider, left: Left) -> None:
+    """Wait out the death of a pod: ingress controllers learn of its successor with a delay."""
+    since = time.monotonic()
+    deadline = since + 60
+    while time.monotonic() < since + 4:
+        if page(provider, left) != "old":
+            since = time.monotonic()
+        assert since < deadline, "it never serves for long"
+        time.sleep(0.1)
 
 
 def delete(provider: Provider, left: Left) -> httpx2.Response:

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from app.demo.fake_lagrange import Job
+from app.spaces import images
 from app.spaces.images.detect import PROGRAMS
 from k8s.api import url_paths
 from k8s.api.client import Cluster
@@ -77,6 +78,7 @@ def provider(
     """A provider that builds for this registry."""
     monkeypatch.setenv("CP_REGISTRY_SERVERADDRESS", f"http://{private.host}")
     monkeypatch.setenv("CP_REGISTRY_USERNAME", "operator")
+    monkeypatch.setenv("CP_BUILD_BUILDER", images.choose("").program)
     monkeypatch.setenv("CP_BUILD_NETWORK", "none")
     folder = tmp_path / "provider"
     with running(folder, Kubeconfig=os.environ["KUBECONFIG"]) as found:
