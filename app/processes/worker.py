@@ -26,7 +26,6 @@ _MISSED_HEARTBEATS = 3
 class QuickWorker(Worker):
     """RQ's worker with heartbeats that reveal its death within seconds instead of minutes."""
 
-    log_job_description = False
     log_result_lifespan = False
     heartbeat_file = HeartbeatFile()
 
